@@ -1,0 +1,96 @@
+"""A target that tries what a bounded child must not be able to do.
+
+``ronda-agent doctor`` runs it to tell which bounds hold on this host; the tests prove each one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+
+def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
+    """Return the handler; *init* comes back for the request ``init``."""
+    probes: dict[bytes, Callable[[], bytes]] = {
+        b"init": lambda: init,
+        b"pid": lambda: str(os.getpid()).encode(),
+        b"network": _network,
+        b"execute": _execute,
+        b"write": _write,
+        b"capabilities": _capabilities,
+        b"memory": lambda: str(len(bytearray(64 << 30))).encode(),
+        b"spin": _spin,
+        b"sleep": lambda: _sleep(3600),
+        b"crash": lambda: ctypes.string_at(0),
+        b"leave": lambda: os._exit(3),
+        b"terminate": _terminate,
+    }
+
+    def handle(request: bytes, descriptors: list[int]) -> bytes:
+        if descriptors:
+            return _read_all(descriptors)
+        if request in probes:
+            return probes[request]()
+        raise ValueError(f"no such probe: {request!r}")
+
+    return handle
+
+
+def _network() -> bytes:
+    try:
+        socket.socket().close()
+    except PermissionError:
+        return b"refused"
+    return b"allowed"
+
+
+def _execute() -> bytes:
+    try:
+        os.execv("/bin/true", ["true"])  # noqa: S606 - the point is that it is refused
+    except PermissionError:
+        return b"refused"
+
+
+def _write() -> bytes:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    descriptor = os.memfd_create("probe")
+    try:
+        os.write(descriptor, b"x")
+    except OSError:
+        return b"refused"
+    finally:
+        os.close(descriptor)
+    return b"allowed"
+
+
+def _capabilities() -> bytes:
+    with open("/proc/self/status", encoding="ascii") as status:
+        lines = [line for line in status if line.startswith(("CapEff", "CapPrm", "NoNewPrivs"))]
+    return "".join(lines).encode()
+
+
+def _spin() -> bytes:
+    while True:
+        pass
+
+
+def _sleep(seconds: float) -> bytes:
+    time.sleep(seconds)
+    return b"awake"
+
+
+def _terminate() -> bytes:
+    signal.raise_signal(signal.SIGTERM)
+    return b""
+
+
+def _read_all(descriptors: list[int]) -> bytes:
+    parts = []
+    for descriptor in descriptors:
+        with os.fdopen(descriptor, "rb") as file:
+            parts.append(file.read())
+    return b"|".join(parts)
