@@ -11,7 +11,6 @@ Secrets travel in *init*, through the socket, never by argument or environment.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -166,7 +165,8 @@ class BoundedChild:
         self._receive(deadline)
 
     def _send(self, data: bytes, descriptors: Sequence[int], deadline: float) -> None:
-        assert self._socket is not None
+        if self._socket is None:
+            raise EOFError
         if len(data) > MAX_FRAME:
             raise ValueError(f"request of {len(data)} bytes, at most {MAX_FRAME}")
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
@@ -188,7 +188,8 @@ class BoundedChild:
         return data
 
     def _read(self, size: int, deadline: float) -> bytes:
-        assert self._socket is not None
+        if self._socket is None:
+            raise EOFError
         chunks: list[bytes] = []
         while size:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
@@ -235,7 +236,7 @@ class BoundedChild:
             process.wait()
 
 
-class _Reported(EOFError):
+class _Reported(EOFError):  # noqa: N818
     """The child said why it ends."""
 
 

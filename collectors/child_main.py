@@ -49,7 +49,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _harden()
 
-    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def report(
+        kind: type[BaseException], _error: BaseException, trace: TracebackType | None
+    ) -> None:
         if issubclass(kind, MemoryError):
             os._exit(EXIT_MEMORY)
         _reply(connection, KIND_ERROR, _describe(kind, trace).encode())
@@ -57,7 +59,7 @@ def main() -> NoReturn:
 
     # An exception's text may hold the bytes that caused it: only its type and place are told.
     sys.excepthook = report
-    import msgspec  # noqa: PLC0415 - after the limits of this process are known
+    import msgspec  # after the hardening
 
     hello, _ = _request(connection)
     target, limits, init = msgspec.msgpack.decode(hello, type=tuple[str, dict[str, int], bytes])
@@ -113,9 +115,8 @@ def _limit(limits: dict[str, int]) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(which)
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(which, (value, value))
+        wanted = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (wanted, wanted))
 
 
 def _allow_cpu(seconds: int) -> None:

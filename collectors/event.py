@@ -99,6 +99,8 @@ def parse_event_id(text: str) -> tuple[str, int, int]:
     """
     agent, _, rest = text.partition(".")
     epoch, _, sequence = rest.partition(".")
-    if not (agent and epoch.isascii() and epoch.isdigit() and sequence.isascii() and sequence.isdigit()):
+    if not (
+        agent and epoch.isascii() and epoch.isdigit() and sequence.isascii() and sequence.isdigit()
+    ):
         raise InvalidEvent(f"not an event id: {text!r} (expected AGENT.EPOCH.SEQUENCE)")
     return agent, int(epoch), int(sequence)

@@ -49,7 +49,8 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     found_by: str = _ecs("ronda.file.found_by", "watch")
     """``watch`` (kernel event) or ``reconcile`` (comparison with the baseline)."""
     outcome: str = _ecs("ronda.file.outcome", "hashed")
-    """Of hashing: ``hashed``, ``sampled``, ``unstable``, ``unreadable``, ``not_hashed``, ``gone``."""
+    """Of hashing: ``hashed``, ``sampled``, ``unstable``, ``unreadable``, ``not_hashed``,
+    ``gone``."""
     sha256: str | None = _ecs("file.hash.sha256", None)
     """Lower-case hex of the whole content; absent unless the outcome is ``hashed``."""
     size: int | None = _ecs("file.size", None)
@@ -82,7 +83,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """How often one type of sensitive value stands in a file."""
 
     type: str
-    """Identifier or credential type: ``nik``, ``kk``, ``npwp``, ``nip``, ``card``, ``private_key``, ``dsn`` ..."""
+    """Identifier or credential type: ``nik``, ``kk``, ``npwp``, ``nip``, ``card``,
+    ``private_key``, ``dsn`` ..."""
     count: int
     """Validated occurrences; a lower bound unless ``exact``."""
     distinct: int
@@ -271,7 +273,7 @@ class SpoolRecreated(Record, frozen=True, kw_only=True, tag="spool.recreated"):
 
 
 class EventQuarantined(Record, frozen=True, kw_only=True, tag="event.quarantined"):
-    """The collector refuses one event; it stays on the host (``ronda-agent spool show --quarantine``)."""
+    """The collector refuses one event; it stays here: ``ronda-agent spool show --quarantine``."""
 
     default_severity: ClassVar[Severity] = Severity.MEDIUM
 

@@ -59,7 +59,7 @@ class PathGuard:
 
     def display(self, path: SafePath) -> Scrubbed:
         """Return *path* as people see it: masked components, ``~`` and the start of the token."""
-        if _MARK not in path:
+        if not _replaced(path):
             text = path.decode("utf-8", "surrogateescape")
             # Identifiers that only a whole path shows (a URL with credentials) are masked here.
             return scrub(text)
@@ -75,14 +75,14 @@ class PathGuard:
 
     def token(self, path: SafePath) -> str | None:
         """Return what ``locate`` takes for *path*, or None where nothing was replaced."""
-        return self._digest(path).decode() if _MARK in path else None
+        return self._digest(path).decode() if _replaced(path) else None
 
     def resolve(self, path: SafePath) -> bytes | None:
         """Return the real path, or None when a replaced component cannot be found any more.
 
         Reads directories only for replaced components.
         """
-        if _MARK not in path:
+        if not _replaced(path):
             return bytes(path)
         real: list[bytes] = []
         for part in path.split(b"/"):
@@ -104,3 +104,7 @@ class PathGuard:
         except OSError:
             return None
         return None
+
+
+def _replaced(path: bytes) -> bool:
+    return _MARK in path

@@ -27,7 +27,9 @@ def load_sensors() -> Mapping[str, SensorFactory]:
         except ImportError as error:
             raise ImportError(f"sensor {point.name!r} ({point.value}): {error}") from error
         if factory.name != point.name:
-            raise ValueError(f"sensor {point.value} calls itself {factory.name!r}, not {point.name!r}")
+            raise ValueError(
+                f"sensor {point.value} calls itself {factory.name!r}, not {point.name!r}"
+            )
         if point.name in found:
             raise ValueError(f"two packages offer a sensor named {point.name!r}")
         found[point.name] = factory
