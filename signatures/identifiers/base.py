@@ -1,0 +1,62 @@
+"""What every identifier file says about its identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Identifier(NamedTuple):
+    """One identifier or credential: how it is written, when it is valid, what it is called."""
+
+    name: str
+    """Type in findings: ``nik``, ``card`` ..."""
+    shapes: tuple[str, ...]
+    """Regular expressions of the written forms, fixed length, digits and separators only; empty
+    where the identifier has a finder of its own."""
+    normalise: Callable[[str], str]
+    """Written form to the one form that is validated and tokenised."""
+    validate: Callable[[str], bool]
+    """Whether a normalised value can be a real one."""
+    keys: tuple[str, ...]
+    """Names of columns and keys next to such values, folded by `signatures.identifiers.keys`."""
+    atoms: tuple[str, ...]
+    """Literal strings of 3 bytes or more of which one stands in every occurrence (for YARA)."""
+    chance: float
+    """Share of random strings of the same shape that are valid."""
+    weight: int
+    """Sensitivity of one value, 0 to 100."""
+    standalone: bool
+    """Whether a valid value counts without a key or column next to it."""
+    source: str
+    """Where form and validity are laid down."""
+
+
+def digits_only(text: str) -> str:
+    """Return the ASCII digits of *text*."""
+    return "".join([char for char in text if "0" <= char <= "9"])
+
+
+def luhn(digits: str) -> bool:
+    """Tell whether *digits* passes the Luhn check (ISO/IEC 7812-1 annex B)."""
+    total = 0
+    for index, char in enumerate(reversed(digits)):
+        digit = ord(char) - 48
+        if index & 1:
+            digit *= 2
+            if digit > 9:
+                digit -= 9
+        total += digit
+    return total % 10 == 0
+
+
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def is_date(day: int, month: int, year: int) -> bool:
+    """Tell whether the date exists; *year* may be two digits, then 00 stands for 2000."""
+    if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
+        return False
+    if (day, month) != (29, 2):
+        return True
+    return year % 4 == 0 and (year < 100 or year % 100 != 0 or year % 400 == 0)
