@@ -9,17 +9,19 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+import tomllib
 
 DEFAULT_PATH = Path("/etc/ronda/server.toml")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9-]{1,63})*", re.I)
+_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*"
+)
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
 
@@ -112,8 +114,8 @@ class _File(_Table, frozen=True, kw_only=True):
 
     names: tuple[str, ...] = ("localhost",)
     state_dir: str = "/var/lib/ronda-server"
-    agent_listen: str = "0.0.0.0:8440"  # noqa: S104 - agents come from other hosts
-    enroll_listen: str = "0.0.0.0:8441"  # noqa: S104 - so do those that enrol
+    agent_listen: str = "0.0.0.0:8440"
+    enroll_listen: str = "0.0.0.0:8441"
     socket: str = "/run/ronda-server/api.sock"
     language: Literal["id", "en"] = "id"
     store: StoreConfig = StoreConfig()

@@ -1,0 +1,1 @@
+"""Where the collector keeps things: state (`state`), events (`events`), and how to ask (`query`)."""

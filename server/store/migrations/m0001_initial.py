@@ -1,4 +1,4 @@
-"""State schema, version 1. All times are ns since 1970, UTC; ``opd`` stands in every table of hosts."""
+"""State schema, version 1. Times are ns since 1970, UTC; ``opd`` is in every table of hosts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,362 @@
+"""Reading events: over all day files, in order of arrival or of observation.
+
+Each file has a connection of its own and the merge is done here, because SQLite attaches ten
+databases at most. Files may appear and go away meanwhile.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from collectors.event import event_id, parse_event_id
+from server.ledger import Stored
+from server.store import days
+from server.store.query import EventQuery
+from server.store.writer import EventWriter, NewBatch, NewEvent, NewSkip, StoreFull, Written
+
+__all__ = [
+    "Cursor",
+    "EventStore",
+    "EventWriter",
+    "NewBatch",
+    "NewEvent",
+    "NewSkip",
+    "SearchTimeout",
+    "StoreFull",
+    "StoredEvent",
+    "Written",
+]
+
+# Statements are put together from constants and from `EventQuery.sql`, whose values are parameters.
+_COLUMNS = "row, agent, epoch, sequence, observed, received, kind, severity, opd, host, fields"
+
+
+class SearchTimeout(Exception):  # noqa: N818 - named for what happened
+    """A search took longer than allowed: narrow the time or the query."""
+
+
+class Cursor(NamedTuple):
+    """The place of an event in order of arrival."""
+
+    day: str
+    row: int
+
+
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as the collector holds it. Times are ns since 1970, UTC."""
+
+    day: str
+    row: int
+    agent: str
+    epoch: int
+    sequence: int
+    observed: int
+    received: int
+    kind: str
+    severity: int
+    opd: str
+    host: str
+    fields: dict[str, Any]
+    """All fields by their dotted names, with those that the collector vouches for:
+    ``agent.id``, ``host.name``, ``organization.name``, ``event.id``, ``event.ingested``."""
+
+    @property
+    def id(self) -> str:
+        """Return the public id."""
+        return event_id(self.agent, self.epoch, self.sequence)
+
+    @property
+    def cursor(self) -> Cursor:
+        """Return the place in order of arrival."""
+        return Cursor(self.day, self.row)
+
+
+def _stored(day: str, values: tuple[Any, ...]) -> StoredEvent:
+    row, agent, epoch, sequence, observed, received, kind, severity, opd, host, text = values
+    fields: dict[str, Any] = msgspec.json.decode(text)
+    # Last, so that nothing an agent sent can stand in their place.
+    fields["agent.id"] = agent
+    fields["host.name"] = host
+    fields["organization.name"] = opd
+    fields["event.id"] = event_id(agent, epoch, sequence)
+    fields["event.ingested"] = received
+    fields["ronda.epoch"] = epoch
+    return StoredEvent(
+        day=day, row=row, agent=agent, epoch=epoch, sequence=sequence, observed=observed,
+        received=received, kind=kind, severity=severity, opd=opd, host=host, fields=fields,
+    )  # fmt: skip
+
+
+class EventStore:
+    """Reader of the day files; usable from several threads, one call at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open: dict[str, sqlite3.Connection] = {}
+        self._lock = threading.RLock()
+
+    def days(self) -> list[str]:
+        """Return the days that have a file, oldest first, and let go of those that have none."""
+        with self._lock:
+            present = days.list_days(self._directory)
+            for gone in self._open.keys() - set(present):
+                self._open.pop(gone).close()
+            return present
+
+    def _connection(self, day: str) -> sqlite3.Connection | None:
+        """Return the connection to *day*, None when its file is gone or not complete yet."""
+        connection = self._open.get(day)
+        if connection is None:
+            try:
+                connection = days.open_reader(days.path_of(self._directory, day))
+            except sqlite3.OperationalError:
+                return None
+            self._open[day] = connection
+        return connection
+
+    def _connections(self) -> Iterator[tuple[str, sqlite3.Connection]]:
+        for day in self.days():
+            connection = self._connection(day)
+            if connection is not None:
+                yield day, connection
+
+    def read(self, after: Cursor | None, limit: int) -> list[StoredEvent]:
+        """Return up to *limit* events that arrived after *after*, in order of arrival."""
+        result: list[StoredEvent] = []
+        sql = f"SELECT {_COLUMNS} FROM event WHERE row > ? ORDER BY row LIMIT ?"  # noqa: S608
+        with self._lock:
+            for day in self.days():
+                if after is not None and day < after.day:
+                    continue
+                connection = self._connection(day)
+                if connection is None:
+                    # Not complete yet: later days must wait, or its events would be passed over.
+                    break
+                start = after.row if after is not None and day == after.day else 0
+                rows = connection.execute(sql, (start, limit - len(result))).fetchall()
+                result += [_stored(day, row) for row in rows]
+                if len(result) >= limit:
+                    break
+        return result
+
+    def end(self) -> Cursor | None:
+        """Return the place of the newest arrival, None when there is no event."""
+        with self._lock:
+            for day in reversed(self.days()):
+                connection = self._connection(day)
+                if connection is None:
+                    continue
+                (row,) = connection.execute("SELECT max(row) FROM event").fetchone()
+                if row is not None:
+                    return Cursor(day, row)
+        return None
+
+    def get(self, event: str) -> StoredEvent | None:
+        """Return the event with the id *event*, None when the collector does not hold it.
+
+        Raises:
+            collectors.event.InvalidEvent: *event* is not an id.
+        """
+        key = parse_event_id(event)
+        if max(key[1:]) >= 2**63:
+            return None
+        sql = f"SELECT {_COLUMNS} FROM event WHERE agent = ? AND epoch = ? AND sequence = ?"  # noqa: S608
+        with self._lock:
+            for day in reversed(self.days()):
+                connection = self._connection(day)
+                row = connection and connection.execute(sql, key).fetchone()
+                if row:
+                    return _stored(day, row)
+        return None
+
+    def ranges(self) -> list[Stored]:
+        """Return the rows that `server.ledger.Ledger.load` takes."""
+        with self._lock:
+            return [
+                row for _, connection in self._connections() for row in days.ranges_in(connection)
+            ]
+
+    def search(
+        self,
+        query: EventQuery,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+        before: Cursor | None = None,
+        *,
+        newest_first: bool = True,
+        timeout: float = 30.0,
+    ) -> list[StoredEvent]:
+        """Return up to *limit* matching events in order of observation.
+
+        Args:
+            query: what to look for.
+            since: first moment of observation, ns.
+            until: moment of observation at which to stop (not included), ns.
+            limit: how many at most.
+            before: the last event of the page before this one, in the same order.
+            newest_first: order.
+            timeout: seconds.
+
+        Raises:
+            SearchTimeout: it took longer.
+        """
+        with self._lock, self._bounded(timeout):
+            edge = self._place(before) if before else None
+            sources = [
+                _Source(day, connection, span, newest_first=newest_first)
+                for day, connection in self._connections()
+                if (span := _span(connection)) and _overlaps(span, since, until)
+            ]
+            try:
+                condition = _condition(query, since, until)
+                return list(_merge(sources, condition, edge, limit))
+            finally:
+                for source in sources:
+                    source.close()
+
+    def _place(self, cursor: Cursor) -> tuple[int, str, int]:
+        connection = self._connection(cursor.day)
+        sql = "SELECT observed FROM event WHERE row = ?"
+        row = connection and connection.execute(sql, (cursor.row,)).fetchone()
+        if not row:
+            raise LookupError(f"no event at {cursor.day}/{cursor.row}: start again without it")
+        return row[0], cursor.day, cursor.row
+
+    @contextmanager
+    def _bounded(self, timeout: float) -> Iterator[None]:
+        deadline = time.monotonic() + timeout
+        connections = [connection for _, connection in self._connections()]
+        for connection in connections:
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, 50_000)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                hint = "narrow the time or the query"
+                raise SearchTimeout(f"search took over {timeout:g} s: {hint}") from error
+            raise
+        finally:
+            for connection in connections:
+                connection.set_progress_handler(None, 0)
+
+    def close(self) -> None:
+        """Close all connections; closing twice does no harm."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+
+class _Source:
+    """One day file in a merge."""
+
+    def __init__(
+        self, day: str, connection: sqlite3.Connection, span: tuple[int, int], *, newest_first: bool
+    ) -> None:
+        self.day = day
+        self.newest_first = newest_first
+        self.bound = -span[1] if newest_first else span[0]
+        """No key of this file's events is less."""
+        self._connection = connection
+        self._rows: sqlite3.Cursor | None = None
+
+    def start(self, where: str, params: list[Any], edge: tuple[int, str, int] | None) -> None:
+        order = "DESC" if self.newest_first else "ASC"
+        if edge is not None:
+            observed, day, row = edge
+            sign = "<" if self.newest_first else ">"
+            if self.day == day:
+                where += f" AND (observed, row) {sign} (?, ?)"
+                params = [*params, observed, row]
+            else:
+                same = (self.day < day) if self.newest_first else (self.day > day)
+                where += f" AND observed {sign}{'=' if same else ''} ?"
+                params = [*params, observed]
+        by = f"observed {order}, row {order}"
+        sql = f"SELECT {_COLUMNS} FROM event WHERE {where} ORDER BY {by}"  # noqa: S608
+        self._rows = self._connection.execute(sql, params)
+
+    def next(self) -> tuple[tuple[int, str | _Backwards, int], StoredEvent] | None:
+        """Return the next event with its key, the least first."""
+        values = self._rows.fetchone() if self._rows is not None else None
+        if values is None:
+            return None
+        event = _stored(self.day, values)
+        if self.newest_first:
+            return (-event.observed, _Backwards(event.day), -event.row), event
+        return (event.observed, event.day, event.row), event
+
+    def close(self) -> None:
+        if self._rows is not None:
+            self._rows.close()
+
+
+class _Backwards(str):
+    """Text that sorts the other way."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
+
+    def __gt__(self, other: str) -> bool:
+        return str.__lt__(self, other)
+
+
+def _merge(
+    sources: list[_Source],
+    condition: tuple[str, list[Any]],
+    edge: tuple[int, str, int] | None,
+    limit: int,
+) -> Iterator[StoredEvent]:
+    """Yield events of all sources in order, starting a source only when it may be next."""
+    waiting = sorted(sources, key=lambda source: source.bound, reverse=True)
+    heap: list[tuple[Any, int, StoredEvent, _Source]] = []
+
+    def pull(source: _Source) -> None:
+        found = source.next()
+        if found is not None:
+            heapq.heappush(heap, (found[0], id(source), found[1], source))
+
+    for _ in range(limit):
+        while waiting and (not heap or waiting[-1].bound <= heap[0][0][0]):
+            source = waiting.pop()
+            source.start(*condition, edge)
+            pull(source)
+        if not heap:
+            return
+        _, _, event, source = heapq.heappop(heap)
+        yield event
+        pull(source)
+
+
+def _condition(query: EventQuery, since: int | None, until: int | None) -> tuple[str, list[Any]]:
+    where, params = query.sql()
+    if since is not None:
+        where += " AND observed >= ?"
+        params = [*params, since]
+    if until is not None:
+        where += " AND observed < ?"
+        params = [*params, until]
+    return where, params
+
+
+def _span(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """Return the first and last moment of observation in a file, None when it is empty."""
+    sql = "SELECT (SELECT min(observed) FROM event), (SELECT max(observed) FROM event)"
+    with closing(connection.execute(sql)) as cursor:
+        first, last = cursor.fetchone()
+    return None if first is None else (first, last)
+
+
+def _overlaps(span: tuple[int, int], since: int | None, until: int | None) -> bool:
+    return (since is None or span[1] >= since) and (until is None or span[0] < until)
