@@ -1,0 +1,76 @@
+"""For every test: nothing may stay behind, and property tests have a fast and a deep profile."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_PATIENCE = 3.0
+"""Seconds that what was told to end may take to be gone."""
+
+# A loaded machine is slow without being wrong: no deadline, no "too slow".
+_COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", _COMMON, max_examples=60)
+settings.register_profile("deep", _COMMON, max_examples=2000)
+settings.load_profile(os.environ.get("RONDA_HYPOTHESIS", "fast"))
+
+
+def open_descriptors() -> dict[int, str]:
+    """Return the descriptors of this process and what each one is."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc/self/fd"):
+        # The listing's own descriptor is closed again by now.
+        with contextlib.suppress(OSError):
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def child_processes() -> dict[int, str]:
+    """Return the children of this process, dead but unreaped ones too, with their commands."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="latin-1") as file:
+            # pid (comm) state ppid ...; the command may hold spaces and parentheses.
+            head, _, tail = file.read().rpartition(")")
+            if int(tail.split()[1]) == os.getpid():
+                found[int(name)] = head.partition("(")[2]
+    return found
+
+
+def running_threads() -> dict[int, str]:
+    """Return the threads of this process by identity."""
+    return {id(thread): thread.name for thread in threading.enumerate()}
+
+
+def _left(before: dict[int, str], look: Callable[[], dict[int, str]]) -> list[str]:
+    """Return what *look* shows beyond *before*, after it has had time to go."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        left = [f"{key} {what}" for key, what in look().items() if before.get(key) != what]
+        if not left or time.monotonic() > deadline:
+            return left
+        gc.collect()
+        time.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, a child process, a file or a socket behind."""
+    threads, children, descriptors = running_threads(), child_processes(), open_descriptors()
+    yield
+    left = {
+        "threads": _left(threads, running_threads),
+        "child processes": _left(children, child_processes),
+        "descriptors": _left(descriptors, open_descriptors),
+    }
+    told = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in left.items() if found)
+    assert not told, f"left behind by the test: {told}"
