@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from server.config import ServerConfig
+from server.ledger import Stored
 from server.store.events import EventStore
 from server.store.state import StateStore
 
@@ -23,12 +24,17 @@ class Services:
 
     @contextmanager
     def events(self) -> Iterator[EventStore]:
-        """Open the day files for one request: a reader belongs to one thread."""
+        """Open the day files for one request, so that a long search holds up no other."""
         store = EventStore(self.config.events_dir)
         try:
             yield store
         finally:
             store.close()
+
+    def ranges(self) -> list[Stored]:
+        """Return the rows of which the ledger is made."""
+        with self.events() as store:
+            return store.ranges()
 
     def audit(self, actor: str, action: str, subject: str, detail: str = "") -> None:
         """Add to the append-only log."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -11,6 +12,7 @@ from typing import Any
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 POLL = 0.2
 """Seconds between two looks at the store by a stream."""
@@ -36,6 +38,12 @@ class Conflict(ApiError):  # noqa: N818
     """The thing is not in a state for this."""
 
     status = 409
+
+
+class TooSlow(ApiError):  # noqa: N818
+    """It would take too long."""
+
+    status = 408
 
 
 class Ambiguous(Conflict):
@@ -118,7 +126,7 @@ def text(values: Mapping[str, Any], name: str, default: str | None = None, most:
         ApiError: it is missing, not text, or longer than *most* characters.
     """
     value = values.get(name)
-    if value is None and default is not None:
+    if value in (None, "") and default is not None:
         return default
     if not isinstance(value, str) or not value.strip():
         raise ApiError(f"{name} is missing")
@@ -139,14 +147,29 @@ def iso(nanoseconds: int | None) -> str | None:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
 
 
-def lines(request: Request, poll: Callable[[], Iterable[Any]]) -> StreamingResponse:
+def lines(
+    request: Request, poll: Callable[[], Iterable[Any]], close: Callable[[], None] = lambda: None
+) -> StreamingResponse:
     """Return a stream of newline-delimited JSON: what *poll* finds, until one side leaves.
 
-    *poll* runs in a thread and returns what is new since its last call. The stream ends when the
-    collector stops; when the client leaves, starlette cancels it at the next ``await``.
+    *poll* runs in a thread and returns what is new since its last call; *close* is called at the
+    end. The stream ends when the collector stops; when the client leaves, starlette cancels it.
     """
     stopping: asyncio.Event = request.app.state.stopping
-    return StreamingResponse(_lines(stopping, poll), media_type="application/x-ndjson")
+    return _Lines(_lines(stopping, poll), close)
+
+
+class _Lines(StreamingResponse):
+    def __init__(self, content: AsyncIterator[bytes], close: Callable[[], None]) -> None:
+        super().__init__(content, media_type="application/x-ndjson")
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not in the generator: one that was never begun runs no finally.
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._close()
 
 
 async def _lines(
@@ -161,7 +184,5 @@ async def _lines(
         if found or clock() - spoken > KEEP_ALIVE:
             yield found or b"\n"
             spoken = clock()
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stopping.wait(), POLL)
-        except asyncio.TimeoutError:
-            continue

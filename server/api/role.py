@@ -1,0 +1,90 @@
+"""The api process: the socket for `ronda`, and the worker that sends notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from server.api import peer
+from server.api.app import build
+from server.api.services import Services
+from server.config import ServerConfig
+from server.notify.worker import NotifyWorker
+from server.store.state import StateStore
+
+log = logging.getLogger("ronda.api")
+
+GRACE = 3
+"""Seconds that requests may take to end when the collector stops."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to the role."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing: uvicorn would raise the signal again after its shutdown."""
+        yield
+
+
+def run(config: ServerConfig) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: the socket cannot be made; ``str()`` says why.
+        sqlite3.Error: the state database cannot be opened.
+    """
+    state = StateStore.open(config.state_db)
+    try:
+        listener = peer.bind(str(config.socket))
+        try:
+            worker = NotifyWorker(config, state)
+            worker.start()
+            try:
+                asyncio.run(serve(Services(config=config, state=state), listener))
+            finally:
+                worker.stop()
+        finally:
+            listener.close()
+            _remove(str(config.socket))
+    finally:
+        state.close()
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+async def serve(services: Services, listener: socket.socket) -> None:
+    """Answer requests on *listener* until a signal comes. Only in the main thread."""
+    stopping = asyncio.Event()
+    config = uvicorn.Config(
+        build(services, stopping),
+        http=peer.PeerProtocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = _Server(config)
+
+    def stop() -> None:
+        stopping.set()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    log.info("API on %s", services.config.socket)
+    await server.serve(sockets=[listener])
