@@ -1,0 +1,142 @@
+"""From stored events to alerts, exactly once.
+
+A chunk of events is read behind the cursor; alerts, notifications, rule counters and the new
+cursor are written in one transaction. A crash anywhere repeats the chunk or does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from server.alerts.model import Channel, NewAlert
+from server.alerts.raising import raise_alert
+from server.detect.engine import Detection, Engine
+from server.store.events import Cursor, EventStore, StoredEvent
+from server.store.state import StateStore
+from signatures.sigma_facts import facts_of
+
+CURSOR = "detect"
+"""Name of the cursor in table ``cursor``."""
+
+CHUNK = 500
+
+COLLECTOR = "collector"
+"""Agent id of what the collector says itself."""
+
+_COUNT = (
+    "UPDATE rule SET hits = hits + ?, last_hit = max(coalesce(last_hit, 0), ?),"
+    " events = events + ?, cost_ns = cost_ns + ? WHERE id = ?"
+)
+_MOVE = (
+    "INSERT INTO cursor (name, day, row) VALUES (?, ?, ?)"
+    " ON CONFLICT(name) DO UPDATE SET day = excluded.day, row = excluded.row"
+)
+
+
+class Place(NamedTuple):
+    """Whom an alert is about."""
+
+    agent: str
+    host: str
+    opd: str
+
+
+class Runner:
+    """Follows the event store and raises alerts. Not for several threads at once."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        events: EventStore,
+        engine: Engine,
+        *,
+        channels: Sequence[Channel] = (),
+        quiet: int = 3600 * 10**9,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """*quiet* (ns) is for rules that have none of their own; *clock* gives ns since 1970."""
+        self.engine = engine
+        self._state = state
+        self._events = events
+        self._channels = tuple(channels)
+        self._quiet = quiet
+        self._clock = clock
+        self._cursor = self._stored_cursor()
+
+    def _stored_cursor(self) -> Cursor | None:
+        rows = self._state.query("SELECT day, row FROM cursor WHERE name = ?", (CURSOR,))
+        return Cursor(str(rows[0]["day"]), int(rows[0]["row"])) if rows else None
+
+    def step(self, limit: int = CHUNK) -> int:
+        """Read and judge up to *limit* events; return how many there were.
+
+        Raises:
+            sqlite3.Error: a database cannot be used; nothing has happened, call it again.
+        """
+        events = self._events.read(self._cursor, limit)
+        if not events:
+            return 0
+        found = [(event, hit) for event in events for hit in self.engine.detect(event.fields)]
+        last = Cursor(events[-1].day, events[-1].row)
+        try:
+            with self._state.transaction():
+                for event, hit in found:
+                    self._raise(event, hit)
+                self._count()
+                self._state.execute(_MOVE, (CURSOR, last.day, last.row))
+        finally:
+            self.engine.forget()  # stored, or the same chunk will be judged again
+        self._cursor = last
+        return len(events)
+
+    def _raise(self, event: StoredEvent, hit: Detection) -> None:
+        rule = hit.rule
+        if rule.stage == "experimental":  # counted only
+            return
+        place = self._place(event)
+        fields = {
+            "facts": facts_of(event.fields),
+            "summary": rule.summary,
+            "explanation": rule.explanation,
+            "next_steps": rule.next_steps,
+            "rule_version": rule.version,
+        }
+        new = NewAlert(
+            rule=rule.id,
+            title=rule.title,
+            level=rule.level,
+            stage=rule.stage,
+            opd=place.opd,
+            agent=place.agent,
+            host=place.host,
+            entity_field=hit.entity_field,
+            entity=hit.entity,
+            observed=event.observed,
+            event=event.id,
+            fields=fields,
+            tags=rule.tags,
+            quiet=self._quiet if rule.quiet is None else rule.quiet,
+        )
+        raise_alert(self._state, new, self._channels, self._clock())
+
+    def _place(self, event: StoredEvent) -> Place:
+        """What the collector says about an agent belongs to that agent's OPD."""
+        subject = event.fields.get("ronda.subject.agent")
+        if isinstance(subject, str) and subject != event.agent and event.agent == COLLECTOR:
+            rows = self._state.query("SELECT host, opd FROM agent WHERE id = ?", (subject,))
+            if rows:
+                return Place(subject, str(rows[0]["host"]), str(rows[0]["opd"]))
+        return Place(event.agent, event.host, event.opd)
+
+    def _count(self) -> None:
+        for rule, counters in self.engine.counters().items():
+            values: tuple[Any, ...] = (
+                counters.hits,
+                counters.last_hit,
+                counters.events,
+                counters.cost_ns,
+                rule,
+            )
+            self._state.execute(_COUNT, values)

@@ -1,0 +1,145 @@
+"""Sends what is in the outbox: one thread and one sending process for each channel.
+
+A service that is down, slow or hanging holds up nobody but its own channel.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from typing import Any
+
+from server.config import ChannelConfig, ServerConfig
+from server.notify.channels import ChannelError, Message, Outcome, Sender, read_url
+from server.notify.message import alert_message, digest_message
+from server.notify.outbox import SECOND, Outbox, Policy, abandon, choose
+from server.store.state import StateStore
+
+POLL = 0.2
+"""Seconds between looks at the outbox."""
+
+MAX_HOLD = 60.0
+"""A channel that fails is left alone for at most so many seconds."""
+
+GRACE = 3.0
+"""Seconds for sends under way when the collector stops."""
+
+_log = logging.getLogger(__name__)
+
+
+class NotifyWorker:
+    """All channels. ``start`` once, ``stop`` once."""
+
+    def __init__(
+        self, config: ServerConfig, state: StateStore, *, policy: Policy | None = None
+    ) -> None:
+        chosen = policy or Policy()
+        self._state = state
+        self._lines = [
+            _Line(channel, channel.language or config.language, state, chosen)
+            for channel in config.notify.channels
+        ]
+
+    def start(self) -> None:
+        """Begin to send."""
+        gone = abandon(self._state, {line.name for line in self._lines})
+        if gone:
+            _log.warning("%d notifications given up: their channel is not configured", gone)
+        for line in self._lines:
+            line.start()
+
+    def stop(self) -> None:
+        """Stop all threads; a send that does not end soon is cut off, to be repeated later."""
+        for line in self._lines:
+            line.cancelled.set()
+        deadline = time.monotonic() + GRACE
+        for line in self._lines:
+            line.join(max(0.0, deadline - time.monotonic()))
+        for line in self._lines:
+            line.sender.interrupt()
+            line.join()
+
+
+class _Line(threading.Thread):
+    """One channel."""
+
+    def __init__(
+        self, channel: ChannelConfig, language: str, state: StateStore, policy: Policy
+    ) -> None:
+        super().__init__(name=f"notify-{channel.name}", daemon=True)
+        self._channel = channel
+        self._language = language
+        self._state = state
+        self._policy = policy
+        self._outbox = Outbox(state, channel.name, policy)
+        self.sender = Sender()
+        self.cancelled = threading.Event()
+        self._failures = 0
+
+    def run(self) -> None:
+        try:
+            while not self.cancelled.is_set():
+                try:
+                    pause = self._round()
+                except sqlite3.Error as error:
+                    _log.error("channel %s waits: %s", self._channel.name, error)
+                    pause = MAX_HOLD / 10
+                self.cancelled.wait(pause)
+        finally:
+            self.sender.close()
+
+    def _round(self) -> float:
+        """Send one message if one is due; return the seconds to wait before the next look."""
+        now = time.time_ns()
+        rows = self._outbox.due(now)
+        if not rows:
+            return POLL
+        ids = choose(
+            rows,
+            sent=self._outbox.sent_since(now - round(self._policy.window * SECOND)),
+            last_digest=self._outbox.last_digest(),
+            now=now,
+            policy=self._policy,
+        )
+        if not ids:
+            return POLL
+        message = self._message([row for row in rows if row["id"] in set(ids)])
+        self._outbox.claim(ids, now)
+        outcome = self._send(message)
+        if self.cancelled.is_set() and not outcome.ok:
+            return 0.0  # cut off: the lease brings it back
+        return self._settle(ids, outcome)
+
+    def _message(self, rows: list[dict[str, Any]]) -> Message:
+        alerts = [
+            self._state.query("SELECT * FROM alert WHERE id = ?", (row["alert"],))[0]
+            for row in rows
+        ]
+        if len(alerts) > 1:
+            return digest_message(alerts, self._language)
+        return alert_message(alerts[0], str(rows[0]["reason"]), self._language)
+
+    def _send(self, message: Message) -> Outcome:
+        try:
+            url = read_url(self._channel)
+        except ChannelError as error:
+            return Outcome(False, str(error))
+        return self.sender.send(url, message, self._policy.timeout)
+
+    def _settle(self, ids: list[int], outcome: Outcome) -> float:
+        now = time.time_ns()
+        if outcome.ok:
+            if self._failures:
+                _log.info("channel %s delivers again", self._channel.name)
+            self._failures = 0
+            self._outbox.delivered(ids, now)
+            return 0.0
+        self._failures += 1
+        failed = self._outbox.not_delivered(ids, outcome.error, now)
+        if self._failures == 1:
+            _log.warning("channel %s does not deliver: %s", self._channel.name, outcome.error)
+        if failed:
+            _log.error("channel %s: %d notifications failed for good", self._channel.name, failed)
+        return min(self._policy.retry_in(self._failures, 1.0), MAX_HOLD)
