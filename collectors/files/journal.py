@@ -1,0 +1,108 @@
+"""Telling changes and recording them, together or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from collectors.api import SensorContext
+from collectors.files.baseline import Baseline
+from collectors.kinds import Record, Scrubbed
+from collectors.outbox import Outbox
+from collectors.paths import SafePath
+from collectors.sighting import Sighting
+
+NAME = "files"
+"""The sensor, and the source of its outbox."""
+
+MAX_CHANGES = 500
+MAX_SECONDS = 1.0
+
+
+class Journal:
+    """Gathers sightings beside the open transaction of the baseline and commits both.
+
+    Order of `commit`: publish, then baseline and outbox in one transaction, then the spool. Killed
+    after publishing, the change is found again and published again: other sensors may look twice
+    at a file, never not at all.
+    """
+
+    def __init__(self, baseline: Baseline, outbox: Outbox, context: SensorContext) -> None:
+        self._baseline = baseline
+        self._outbox = outbox
+        self._context = context
+        self._sightings: list[Sighting] = []
+        self._changed: dict[SafePath, None] = {}
+        self._writes = 0
+        self._opened = 0.0
+
+    def tell(self, record: Record, *, severity: int | None = None) -> None:
+        """Add a record to what the next `commit` hands over."""
+        self.wrote()
+        self._sightings.append(
+            Sighting(
+                record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
+                observed=self._context.now(),
+                module=NAME,
+                severity=severity,
+            )
+        )
+
+    def publish(self, path: SafePath) -> None:
+        """Tell the other sensors of a changed regular file, before the next `commit`."""
+        self._changed[path] = None
+
+    def wrote(self) -> None:
+        """Open the transaction if need be; before each change of the baseline."""
+        if not self._writes:
+            self._baseline.begin()
+            self._opened = time.monotonic()
+        self._writes += 1
+
+    def due(self) -> bool:
+        """Tell whether the transaction has grown enough to be committed."""
+        return self._writes > 0 and (
+            self._writes >= MAX_CHANGES or time.monotonic() - self._opened >= MAX_SECONDS
+        )
+
+    def beat(self) -> None:
+        """Record that the sensor is alive; an open transaction does so when it ends."""
+        if not self._writes:
+            self._baseline.put("beat", self._context.now())
+
+    def abandon(self) -> None:
+        """Commit what was published; take the rest back: the next comparison finds it again."""
+        if self._changed:
+            self._baseline.rollback()
+        elif self._writes:
+            self._outbox.add(self._sightings)
+            self._baseline.commit()
+        self._sightings = []
+        self._changed = {}
+        self._writes = 0
+
+    def commit(self) -> None:
+        """Publish, commit, hand over.
+
+        Raises:
+            collectors.api.Stopped: the agent is going down; nothing is lost.
+        """
+        if not self._writes:
+            return
+        if self._changed:
+            self._context.publish(list(self._changed))
+        if self._sightings:
+            self._outbox.add(self._sightings)
+        self._baseline.put("beat", self._context.now())
+        self._baseline.commit()
+        told, self._sightings = bool(self._sightings), []
+        self._changed = {}
+        self._writes = 0
+        if told:
+            self._outbox.flush(self._context)
+
+
+def shown(context: SensorContext, paths: Sequence[bytes]) -> tuple[Scrubbed, ...]:
+    """Return up to five paths for people."""
+    guard = context.guard
+    return tuple(guard.display(guard.guard(path)) for path in paths[:5])

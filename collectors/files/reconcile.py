@@ -1,0 +1,66 @@
+"""Comparing the whole tree with the baseline, a few directories at a time.
+
+Runs at start, after an overflow and at intervals: whatever the kernel did not tell, or told to
+nobody because the agent was down, is found here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from collectors.files.dirty import Work
+from collectors.files.examine import Examiner
+from collectors.files.scope import ROOTS
+
+FOUND_BY = "reconcile"
+
+
+class Reconciler:
+    """Walks the tree; `step` returns often, so that events do not wait for the walk."""
+
+    def __init__(self, examiner: Examiner, clock: Callable[[], int]) -> None:
+        self._examiner = examiner
+        self._clock = clock
+        self._stack: list[tuple[bytes, bool]] = []
+        self._again = False
+        self.began = 0
+        """When the walk began that runs or ran last; ns since 1970."""
+        self.directories = 0
+        """Directories seen by the walk that runs."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a walk is under way."""
+        return bool(self._stack)
+
+    def request(self) -> None:
+        """Begin a walk; one that is under way is followed by another."""
+        if self._stack:
+            self._again = True
+        else:
+            self._begin()
+
+    def step(self, seconds: float) -> bool:
+        """Walk on for about *seconds*; return True when the tree has been compared to the end."""
+        deadline = time.monotonic() + seconds
+        while self._stack:
+            path, fresh = self._stack.pop()
+            work = Work({}, whole=True, fresh=fresh)
+            self._stack += self._examiner.examine(path, work, FOUND_BY)
+            self.directories += 1
+            if time.monotonic() >= deadline:
+                break
+        if self._stack:
+            return False
+        if self._again:
+            # Something was missed while we walked: only a walk that began later has seen it all.
+            self._begin()
+            return False
+        return True
+
+    def _begin(self) -> None:
+        self._again = False
+        self._stack = [(ROOTS, False)]
+        self.began = self._clock()
+        self.directories = 0

@@ -1,0 +1,120 @@
+"""Settings of the files sensor: the table ``[sensors.files]`` of agent.toml."""
+
+from __future__ import annotations
+
+import re
+
+from collectors.api import Settings
+
+DEFAULT_PATHS = (
+    "/boot",
+    "/etc",
+    "/opt",
+    "/root",
+    "/srv",
+    "/usr/bin",
+    "/usr/local",
+    "/usr/sbin",
+    "/var/www",
+)
+
+DEFAULT_EXCLUDE = (
+    "*.swp",
+    "*~",
+    ".git",
+    "node_modules",
+    "__pycache__",
+    "/etc/mtab",
+    "/root/.cache",
+    "/var/www/*/cache/*",
+    "/var/www/*/sessions/*",
+)
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_SIZES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_SIZE = re.compile(r"\s*(\d+)\s*([a-z]*)\s*")
+
+
+def parse_duration(value: str | float) -> float:
+    """Return seconds: a number is seconds already, text has a unit (``200ms``, ``5m``, ``1h``).
+
+    Raises:
+        ValueError: not a duration; ``str()`` says what is expected.
+    """
+    if isinstance(value, (int, float)):
+        seconds = float(value)
+    else:
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            raise ValueError(f"not a duration: {value!r} (write for example 200ms, 30s, 5m or 1h)")
+        seconds = float(match[1]) * _UNITS[match[2]]
+    if not 0 <= seconds <= 366 * 86400:
+        raise ValueError(f"duration out of range: {value!r} (0 to 366d)")
+    return seconds
+
+
+def parse_size(value: str | int) -> int:
+    """Return bytes: a number is bytes already, text has a unit (``64MiB``).
+
+    Raises:
+        ValueError: not a size; ``str()`` says what is expected.
+    """
+    if isinstance(value, int):
+        size = value
+    else:
+        match = _SIZE.fullmatch(value.lower())
+        if match is None or match[2] not in _SIZES:
+            raise ValueError(f"not a size: {value!r} (write for example 64KiB, 256MiB or 1GiB)")
+        size = int(match[1]) * _SIZES[match[2]]
+    if size < 0:
+        raise ValueError(f"size out of range: {value!r}")
+    return size
+
+
+class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to watch, and how closely. Checked when it is made (msgspec turns ValueError around)."""
+
+    paths: tuple[str, ...] = DEFAULT_PATHS
+    """Absolute paths; each with everything below it."""
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    """Absolute path: it and everything below. Pattern with ``/``: a whole path. Else: a name."""
+    reconcile_interval: str | float = "5m"
+    """Between two comparisons of the whole tree with the baseline."""
+    coalesce: str | float = "200ms"
+    """How long changes are gathered before the sensor looks."""
+    max_hash_bytes: str | int = "256MiB"
+    """Larger files are sampled (head and tail), not hashed."""
+
+    def __post_init__(self) -> None:
+        """Check all values.
+
+        Raises:
+            ValueError: a value is out of range; the setting is named.
+        """
+        for path in self.paths:
+            if not path.startswith("/"):
+                raise ValueError(f"paths: {path!r} is not absolute")
+        for name, low, high in (("reconcile_interval", 1, 604800), ("coalesce", 0.01, 60)):
+            try:
+                seconds = parse_duration(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            if not low <= seconds <= high:
+                raise ValueError(f"{name}: {seconds:g} s is out of range ({low} s to {high} s)")
+        try:
+            parse_size(self.max_hash_bytes)
+        except ValueError as error:
+            raise ValueError(f"max_hash_bytes: {error}") from error
+
+    def reconcile_seconds(self) -> float:
+        """Return ``reconcile_interval`` in seconds."""
+        return parse_duration(self.reconcile_interval)
+
+    def coalesce_seconds(self) -> float:
+        """Return ``coalesce`` in seconds."""
+        return parse_duration(self.coalesce)
+
+    def hash_limit(self) -> int:
+        """Return ``max_hash_bytes`` in bytes."""
+        return parse_size(self.max_hash_bytes)

@@ -1,0 +1,35 @@
+"""What the sensor says about itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from collectors.api import Coverage
+
+
+class Status:
+    """What `coverage` tells; written by the worker, read by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: Coverage = {"watched_directories": 0, "state": "not started"}
+        self._reconciled: float | None = None
+
+    def update(self, **values: int | float | str) -> None:
+        """Set values."""
+        with self._lock:
+            self._values.update(values)
+
+    def reconciled(self) -> None:
+        """Take note that the whole tree has just been compared."""
+        with self._lock:
+            self._reconciled = time.monotonic()
+
+    def coverage(self) -> Coverage:
+        """Return a copy; ages are in seconds, -1 means never."""
+        with self._lock:
+            values = dict(self._values)
+            age = -1.0 if self._reconciled is None else time.monotonic() - self._reconciled
+        values["last_reconcile_age"] = round(age, 1)
+        return values

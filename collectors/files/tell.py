@@ -1,0 +1,154 @@
+"""Putting a change into words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from collectors.api import SensorContext
+from collectors.files import tree
+from collectors.files.baseline import Directory
+from collectors.files.compare import Row
+from collectors.files.dirty import Marks
+from collectors.files.journal import Journal
+from collectors.files.scope import join
+from collectors.kinds import FileChange
+from collectors.paths import PathGuard, SafePath
+
+
+class Place(NamedTuple):
+    """A directory that is being compared."""
+
+    path: bytes
+    safe: SafePath
+    descriptor: int
+    entry: Directory
+    found_by: str
+    fresh: bool
+    silent: bool
+    """Part of a first baseline: record, do not tell."""
+
+
+class Subject(NamedTuple):
+    """A name in a directory that is being compared."""
+
+    place: Place
+    name: bytes
+    key: bytes
+    """The name as it may be stored."""
+
+    @property
+    def path(self) -> SafePath:
+        """Return its path as it may be stored."""
+        return SafePath(join(self.place.safe, self.key))
+
+
+class Teller:
+    """Turns changes into records for the journal."""
+
+    def __init__(self, context: SensorContext, journal: Journal) -> None:
+        self._guard = context.guard
+        self._journal = journal
+
+    def tell(
+        self,
+        subject: Subject,
+        action: str,
+        *,
+        now: Row | None = None,
+        row: Row | None = None,
+        directory: bool = False,
+    ) -> None:
+        """Tell one change; *directory* is the type of what was never seen, only heard of."""
+        place = subject.place
+        known = now or row
+        kind = known.type if known else "dir" if directory else "file"
+        target = None
+        if now is not None and kind == "symlink":
+            target = tree.link_target(place.descriptor, place.path, subject.name)
+        record = describe(
+            self._guard,
+            action,
+            subject.path,
+            kind=kind,
+            found_by=place.found_by,
+            new=now,
+            old=row,
+            target=target,
+        )
+        self._journal.tell(record)
+        if kind == "file":
+            self._journal.publish(subject.path)
+
+    def alternate(
+        self,
+        subject: Subject,
+        row: Row | None,
+        now: Row | None,
+        counts: tuple[int, int],
+        marks: Marks,
+    ) -> None:
+        """Tell creations and deletions (*counts*) in turn; the last one leads to *now*."""
+        created, deleted = counts
+        present = row is not None
+        while created or deleted:
+            if present:
+                self.tell(subject, "deleted", row=row, directory=marks.directory)
+                row = None
+                deleted -= 1
+            else:
+                created -= 1
+                last = now if created == 0 and deleted == 0 else None
+                self.tell(subject, "created", now=last, directory=marks.directory)
+            present = not present
+
+
+def describe(
+    guard: PathGuard,
+    action: str,
+    path: SafePath,
+    *,
+    kind: str,
+    found_by: str,
+    new: Row | None = None,
+    old: Row | None = None,
+    target: bytes | None = None,
+) -> FileChange:
+    """Return the record of one change. *new* is None when the file is gone."""
+    change = FileChange(
+        action=action,
+        path=guard.display(path),
+        path_token=guard.token(path),
+        type=kind,
+        found_by=found_by,
+        outcome="gone",
+        previous_sha256=_hex(old),
+    )
+    if new is None:
+        return change
+    return msgspec.structs.replace(
+        change,
+        outcome=new.outcome,
+        sha256=_hex(new),
+        size=new.size,
+        mode=_mode(new),
+        uid=str(new.uid),
+        gid=str(new.gid),
+        inode=str(new.inode),
+        mtime=new.mtime,
+        ctime=new.ctime,
+        target=None if target is None else guard.display(guard.guard(target)),
+        previous_mode=_mode(old) if old and old.mode != new.mode else None,
+        previous_uid=str(old.uid) if old and old.uid != new.uid else None,
+    )
+
+
+def _hex(row: Row | None) -> str | None:
+    if row is None or row.digest is None or row.outcome != "hashed":
+        return None
+    return row.digest.hex()
+
+
+def _mode(row: Row) -> str:
+    return f"{row.mode & 0o7777:04o}"

@@ -1,0 +1,298 @@
+"""The kernel's eyes: watchdog's InotifyFD, with our own callback.
+
+watchdog's stock observer loses events silently: its pairing of renames is a linear scan, an
+overflow is one log line, directories beyond the watch limit are blind without a word. Its
+low-level reader has none of these faults but is not documented API: the version is pinned and
+tests/collectors/files/test_watchdog_contract.py holds what we rely on.
+
+The reader thread keeps the watches in step with directories that come and go, and fills the
+`DirtySet`; it never reads a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
+
+from collectors.files.dirty import DirtySet
+from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.tree import open_directory, subdirectories
+
+_C = InotifyConstants
+# No IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: our own hashing would wake us for ever.
+MASK = Mask(
+    _C.IN_CREATE
+    | _C.IN_DELETE
+    | _C.IN_MOVED_FROM
+    | _C.IN_MOVED_TO
+    | _C.IN_MODIFY
+    | _C.IN_CLOSE_WRITE
+    | _C.IN_ATTRIB
+    | _C.IN_DELETE_SELF
+    | _C.IN_MOVE_SELF
+    | _C.IN_ONLYDIR
+)
+
+CAUSES = {errno.ENOSPC: "watch_limit", errno.ENOMEM: "watch_limit", errno.EACCES: "permission"}
+
+logging.getLogger("watchdog").setLevel(logging.ERROR)  # its overflow line; ours says more
+
+
+class Node:
+    """A directory in the tree of watches, and watchdog's callback for it.
+
+    The path is spelled by the way up, so that nothing needs rewriting and a subtree is found
+    without a scan. One object per directory: two bind mounts of one directory have the same watch
+    descriptor and both hear of a change.
+    """
+
+    __slots__ = ("children", "ident", "name", "parent", "watcher", "wd")
+
+    def __init__(self, watcher: Watcher, parent: Node | None, name: bytes, ident: int) -> None:
+        self.watcher = watcher
+        self.parent = parent
+        self.name = name
+        self.ident = CallbackId(ident)
+        self.children: dict[bytes, Node] = {}
+        self.wd: int | None = None
+
+    def path(self) -> bytes:
+        """Return the directory's path as it is now."""
+        parts = [self.name]
+        node = self.parent
+        while node is not None:
+            parts.append(node.name)
+            node = node.parent
+        return b"/".join(reversed(parts)) if parts[-1] != b"/" else b"/" + b"/".join(parts[-2::-1])
+
+    def on_event(self, event: Any) -> None:
+        """Called by watchdog, in its reader thread."""
+        self.watcher.handle(self, event.mask, event.name)
+
+    def on_watch_deleted(self, wd: int) -> None:
+        """Called by watchdog: the kernel has dropped the watch."""
+        if self.wd == wd:
+            self.watcher.watched -= 1
+            self.wd = None
+
+    def on_queue_overflow(self) -> None:
+        """Called by watchdog, once for each watch."""
+        self.watcher.overflowed()
+
+
+class Watcher:
+    """Watches below the roots of *scope*; tells *dirty*."""
+
+    def __init__(self, scope: Scope, dirty: DirtySet) -> None:
+        """Open the inotify instance; `start` must follow, and `stop`.
+
+        Raises:
+            OSError: EMFILE when fs.inotify.max_user_instances is used up.
+        """
+        self._scope = scope
+        self._dirty = dirty
+        self._lock = threading.RLock()
+        self._closing = False
+        self._overflowing = False
+        self._idents = 0
+        self._heard = time.time_ns()
+        self.watched = 0
+        """Directories with a watch."""
+        self.overflows = 0
+        self.overflow_since = 0
+        """ns: when the last event before the latest overflow was read."""
+        self.blind: dict[bytes, str] = {}
+        """Directories without a watch, and the cause. Guarded by the lock: see `blind_paths`."""
+        self._nodes = {root: self._new(None, root) for root in scope.roots}
+        self._fd = InotifyFD()
+        # watchdog opens it without IN_CLOEXEC: a child must not inherit it.
+        os.set_inheritable(self._fd._inotify_fd, False)
+
+    def start(self) -> None:
+        """Start the reader thread."""
+        self._fd.name = "ronda-files-reader"
+        self._fd.start()
+
+    def stop(self) -> None:
+        """Stop the reader and close everything."""
+        with self._lock:
+            self._closing = True
+        self._fd.stop()
+        self._fd.join(5.0)
+
+    def alive(self) -> bool:
+        """Tell whether the reader runs."""
+        return self._fd.is_alive()
+
+    def blind_paths(self) -> dict[bytes, str]:
+        """Return a copy of `blind`."""
+        with self._lock:
+            return dict(self.blind)
+
+    def add(self, path: bytes, descriptor: int) -> bool:
+        """Watch the directory *path*, open as *descriptor*. False: it stays blind, see `blind`."""
+        with self._lock:
+            if self._closing:
+                return False
+            node = self._find(path, make=True)
+            if node is None:
+                return False
+            if node.wd is not None:
+                return True
+            return self._watch(node, path, descriptor)
+
+    def drop_if_gone(self, path: bytes) -> None:
+        """Drop the watches of a directory that a comparison found missing.
+
+        Needed after an overflow: a directory that was moved away unseen would go on reporting
+        under its old path.
+        """
+        with self._lock:
+            try:
+                os.close(open_directory(path))
+            except OSError:
+                self._drop(path)
+
+    def handle(self, node: Node, mask: int, name: bytes) -> None:
+        """Take one event."""
+        with self._lock:
+            self._overflowing = False
+            self._heard = time.time_ns()
+            if node.wd is None or self._closing:
+                return  # queued before the watch was dropped: the path is no longer true
+            if not name:
+                self._about_itself(node, mask)
+                return
+            directory = node.path()
+            if not self._scope.excluded(directory, name):
+                self._about_name(directory, mask, name)
+
+    def overflowed(self) -> None:
+        """Take note of an overflow; further calls for the same one do nothing."""
+        with self._lock:
+            if not self._overflowing:
+                self._overflowing = True
+                self.overflows += 1
+                self.overflow_since = self._heard
+                self._dirty.everything()
+
+    def _about_itself(self, node: Node, mask: int) -> None:
+        if mask & _C.IN_UNMOUNT:
+            self._dirty.whole(node.path())
+        if node.parent is None:  # others are told by their parent's watch
+            self._dirty.touched(ROOTS, node.name, writing=False)
+            if mask & (_C.IN_MOVE_SELF | _C.IN_DELETE_SELF):
+                self._drop(node.name)
+
+    def _about_name(self, directory: bytes, mask: int, name: bytes) -> None:
+        is_directory = bool(mask & _C.IN_ISDIR)
+        if mask & (_C.IN_DELETE | _C.IN_MOVED_FROM):
+            if is_directory:
+                # At once, before its new place is known: outside the tree it is none of ours.
+                self._drop(join(directory, name))
+            self._dirty.gone(directory, name, is_directory=is_directory)
+        elif mask & (_C.IN_CREATE | _C.IN_MOVED_TO):
+            if mask & _C.IN_CREATE:
+                self._dirty.created(directory, name, is_directory=is_directory)
+            else:
+                self._dirty.moved_in(directory, name)
+            if is_directory:
+                self._add_tree(join(directory, name))
+        else:
+            self._dirty.touched(directory, name, writing=bool(mask & _C.IN_MODIFY))
+
+    def _add_tree(self, top: bytes) -> None:
+        """Watch a directory that has come, and all below it; each is to be compared as a whole."""
+        stack = [top]
+        while stack and not self._closing:
+            path = stack.pop()
+            try:
+                descriptor = open_directory(path)
+            except PermissionError:
+                self.blind[path] = "permission"
+                continue
+            except OSError:
+                continue  # gone again: its own event follows
+            try:
+                self.add(path, descriptor)
+                # After the watch: what comes later has an event.
+                self._dirty.whole(path, fresh=True)
+                stack += [
+                    join(path, name)
+                    for name in subdirectories(descriptor)
+                    if not self._scope.excluded(path, name)
+                ]
+            except OSError:
+                continue
+            finally:
+                os.close(descriptor)
+
+    def _watch(self, node: Node, path: bytes, descriptor: int) -> bool:
+        try:
+            # Through the descriptor: the very directory that was opened, however long its path.
+            wd = self._fd.add_callback(b"/proc/self/fd/%d/." % descriptor, MASK, node, node.ident)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return False
+            self.blind[path] = CAUSES.get(error.errno or 0, "watch_limit")
+            return False
+        if wd == -1:  # watchdog does not raise for EACCES, it records a watch that does not exist
+            self._fd.remove_callbacks([(wd, node.ident)])
+            self.blind[path] = "permission"
+            return False
+        node.wd = wd
+        self.watched += 1
+        self.blind.pop(path, None)
+        return True
+
+    def _new(self, parent: Node | None, name: bytes) -> Node:
+        self._idents += 1
+        return Node(self, parent, name, self._idents)
+
+    def _find(self, path: bytes, *, make: bool = False) -> Node | None:
+        root = self._scope.root_of(path)
+        if root is None:
+            return None
+        node = self._nodes[root]
+        rest = path[len(root) :].strip(b"/")
+        for name in rest.split(b"/") if rest else ():
+            child = node.children.get(name)
+            if child is None:
+                if not make:
+                    return None
+                child = node.children[name] = self._new(node, name)
+            node = child
+        return node
+
+    def _drop(self, path: bytes) -> None:
+        node = self._find(path)
+        if node is None:
+            return
+        if node.parent is not None:
+            del node.parent.children[node.name]
+        gone: list[tuple[Any, CallbackId]] = []
+        for each in list(_subtree(node)):
+            if each.wd is not None:
+                gone.append((each.wd, each.ident))
+                each.wd = None
+        if node.parent is None:
+            node.children.clear()
+        self.watched -= len(gone)
+        self._fd.remove_callbacks(gone)
+        for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
+            del self.blind[where]
+
+
+def _subtree(node: Node) -> Iterator[Node]:
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        stack.extend(each.children.values())
+        yield each

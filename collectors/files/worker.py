@@ -1,0 +1,241 @@
+"""The loop of the files sensor, for one run."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from collectors.api import SensorContext, Stopped
+from collectors.files.baseline import Baseline, Gap
+from collectors.files.dirty import DirtySet
+from collectors.files.examine import Examiner
+from collectors.files.journal import NAME, Journal
+from collectors.files.reconcile import Reconciler
+from collectors.files.scope import Scope
+from collectors.files.settings import FileSettings
+from collectors.files.status import Status
+from collectors.files.visibility import Visibility
+from collectors.files.watch import Watcher
+from collectors.outbox import Outbox
+
+_BEAT = 10.0
+"""Seconds between two signs of life; also the precision of the downtime that is told."""
+_STEP = 0.2
+"""Seconds of walking before events get their turn."""
+_IDLE = 1.0
+"""Seconds after which an idle worker looks whether it is to stop."""
+_GRACE = 1.0
+"""Seconds for the last look when the agent stops (the contract allows two in all)."""
+_SHORT_GAP = 1_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One run: from opening to stopping."""
+
+    def __init__(
+        self,
+        settings: FileSettings,
+        scope: Scope,
+        baseline: Baseline,
+        context: SensorContext,
+        status: Status,
+    ) -> None:
+        self._coalesce = settings.coalesce_seconds()
+        self._interval = settings.reconcile_seconds()
+        self._scope = scope
+        self._baseline = baseline
+        self._context = context
+        self._status = status
+        self._dirty = DirtySet()
+        self._watcher = Watcher(scope, self._dirty)
+        self._outbox = Outbox(baseline.connection, NAME)
+        self._journal = Journal(baseline, self._outbox, context)
+        self._visibility = Visibility(context, self._journal)
+        self._examiner = Examiner(
+            context,
+            scope=scope,
+            baseline=baseline,
+            journal=self._journal,
+            watcher=self._watcher,
+            dirty=self._dirty,
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+        )
+        self._reconciler = Reconciler(self._examiner, context.now)
+        self._beaten = 0.0
+        self._looked = 0.0
+        self._due = 0.0
+        self._walking = False
+        self._overflows = 0
+        self._blind = 0
+        self._overflow_told = False
+        self._orphans_checked = False
+        self._deadline: float | None = None
+
+    def run(self) -> None:
+        """Watch until the agent stops."""
+        self._watcher.start()
+        try:
+            self._watch()
+            self._close()
+        finally:
+            self._watcher.stop()
+            self._status.update(state="stopped", watched_directories=0)
+
+    def _watch(self) -> None:
+        try:
+            self._open()
+            while not self._context.stopping.is_set():
+                self._turn()
+        except Stopped:
+            return  # in the middle of something; the next start takes it up
+
+    def _open(self) -> None:
+        self._outbox.create_table()
+        self._outbox.begin(self._context)
+        self._outbox.flush(self._context)
+        last = self._baseline.get("beat")
+        now = self._context.now()
+        if last is not None:
+            clean = self._baseline.get("clean") == 1
+            if not clean or now - last > _SHORT_GAP:
+                gap = Gap("stopped" if clean else "crashed", min(last, now), now)
+                self._baseline.add_gap(gap)
+        self._baseline.put("clean", 0)
+        self._baseline.put("beat", now)
+        self._request()
+        state = "first baseline" if self._examiner.first else "comparing"
+        self._status.update(state=state, overflows=0)
+
+    def _turn(self) -> None:
+        self._pulse()
+        if not self._watcher.alive():
+            raise RuntimeError("the inotify reader has died")
+        self._check_overflow()
+        now = time.monotonic()
+        if len(self._dirty) and now - self._looked >= self._coalesce:
+            self._look()
+        if self._reconciler.running:
+            self._walk()
+        elif now >= self._due:
+            self._request()
+        elif len(self._dirty):
+            # Gather: one look for many changes of a file.
+            self._context.stopping.wait(self._coalesce)
+        else:
+            self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
+            self._looked = time.monotonic()
+        self._report()
+
+    def _walk(self) -> None:
+        self._walking = True
+        try:
+            finished = self._reconciler.step(_STEP)
+        finally:
+            self._walking = False
+        if finished:
+            self._reconciled()
+        elif self._journal.due():
+            self._journal.commit()
+
+    def _look(self, *, everything: bool = False) -> None:
+        for path, work in self._dirty.take(everything=everything).items():
+            self._examiner.examine(path, work, "watch")
+        folded = self._dirty.take_folded()
+        if folded:
+            self._visibility.folded(folded)
+        self._journal.commit()
+        self._looked = time.monotonic()
+
+    def _check_overflow(self) -> None:
+        if not self._dirty.take_overflow():
+            return
+        now = self._context.now()
+        begin = now
+        if self._watcher.overflows != self._overflows:  # else our own bounds were reached
+            self._overflows = self._watcher.overflows
+            begin = min(self._watcher.overflow_since, now)
+        self._journal.wrote()
+        self._baseline.add_gap(Gap("queue_overflow", begin, now))
+        if not self._overflow_told:
+            self._overflow_told = True
+            self._visibility.overflow(begin)
+        self._journal.commit()
+        _log.warning("files: events were lost; comparing the whole tree")
+        self._request()
+
+    def _request(self) -> None:
+        self._due = time.monotonic() + self._interval
+        self._reconciler.request()
+
+    def _reconciled(self) -> None:
+        """The walk has come to its end: what was missed before it began is repaired."""
+        if not self._orphans_checked:
+            self._remove_orphans()
+        self._journal.wrote()
+        if self._examiner.first:
+            _log.info("files: first baseline complete")
+        guard = self._context.guard
+        self._baseline.set_complete_roots([guard.guard(root) for root in self._scope.roots])
+        self._examiner.first.clear()
+        self._visibility.repaired(self._baseline.take_gaps(self._reconciler.began))
+        self._overflow_told = False
+        self._journal.commit()
+        self._status.update(
+            state="watching",
+            entries=self._baseline.count(),
+            total_directories=max(0, self._reconciler.directories - 1),
+        )
+        self._status.reconciled()
+        self._due = time.monotonic() + self._interval
+
+    def _remove_orphans(self) -> None:
+        guard = self._context.guard
+        roots = frozenset(guard.guard(root) for root in self._scope.roots)
+        for path in self._baseline.orphans(roots):
+            self._examiner.remove_tree(path, "reconcile")
+        self._orphans_checked = True
+
+    def _report(self) -> None:
+        blind = len(self._watcher.blind) + len(self._examiner.blind)
+        # While the tree is walked the number only grows: one record at the end says it all.
+        if blind != self._blind and not self._reconciler.running:
+            self._blind = blind
+            self._visibility.blind({**self._watcher.blind_paths(), **self._examiner.blind})
+            self._journal.commit()
+        self._status.update(
+            watched_directories=self._watcher.watched,
+            blind_directories=blind,
+            overflows=self._watcher.overflows,
+            backlog=len(self._dirty),
+        )
+
+    def _close(self) -> None:
+        """Look once more, so that a short-lived file is not forgotten; then sign off."""
+        self._deadline = self._deadline or time.monotonic() + _GRACE
+        try:
+            self._look(everything=True)
+        except Stopped:
+            self._journal.abandon()
+        self._baseline.begin()
+        self._baseline.put("clean", 1)
+        self._baseline.put("beat", self._context.now())
+        self._baseline.commit()
+
+    def _pulse(self) -> None:
+        """Beat, and give up when the agent stops. Called at least for each MiB that is read.
+
+        Raises:
+            Stopped: the agent stops, and the time for a last look is over.
+        """
+        now = time.monotonic()
+        if self._context.stopping.is_set():
+            self._deadline = self._deadline or now + _GRACE
+            if self._walking or now >= self._deadline:
+                raise Stopped
+        if now - self._beaten >= _BEAT:
+            self._beaten = now
+            self._context.beat()
+            self._journal.beat()
