@@ -86,9 +86,8 @@ def load_texts(texts: Mapping[str, str]) -> RuleSet:
 
 def _rule(document: Document) -> Rule:
     parsed = _parse(document)
-    if parsed.id is None or parsed.level is None:
-        missing = "id" if parsed.id is None else "level"
-        raise _Refused(document.line, f"the rule has no {missing}")
+    if parsed.level is None:
+        raise _Refused(document.line, "the rule has no level")
     kinds = _kinds(document, parsed)
     ours = _ours(document)
     compiled = _compile(document, parsed, kinds)
@@ -124,6 +123,8 @@ def _parse(document: Document) -> SigmaRule:
     for key in _NOT_RULES:
         if key in document.data:
             raise _Refused(document.at(key), f"{key} documents are not supported here")
+    if not isinstance(document.data.get("id"), str):
+        raise _Refused(document.at("id"), "id must be a UUID")
     try:
         return SigmaRule.from_dict(dict(document.data))
     except SigmaError as error:
