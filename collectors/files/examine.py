@@ -178,9 +178,7 @@ class Examiner:
         """Settle one name; return what stands there now."""
         now = self._state(place, name, row)
         came = marks.first in (CREATED, MOVED)
-        told = row is not None and not (
-            row.silent and (came or place.fresh) and self._scope.root_of(place.path) in self._untold
-        )
+        told = row is not None and not self._recorded_untold(place, row, now, marks)
         if self._silent(place, name) and row is None and marks.arrivals == 0 and not came:
             if now is not None:
                 self._journal.wrote()
@@ -203,6 +201,14 @@ class Examiner:
         self._record(place, key, row, now)
         self._commit_if_due()
         return now
+
+    def _recorded_untold(self, place: Place, row: Row, now: Row | None, marks: Marks) -> bool:
+        """Tell whether the first baseline recorded silently what then turns out to be new."""
+        if not row.silent or self._scope.root_of(place.path) not in self._untold:
+            return False
+        if marks.first == MOVED:  # with another inode it has replaced what was recorded
+            return now is not None and now.inode == row.inode
+        return marks.first == CREATED or place.fresh
 
     def _state(self, place: Place, name: bytes, row: Row | None) -> Row | None:
         state = tree.look(place.descriptor, place.path, name)
