@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+
+from server.alerts import render
+from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
+from server.notify import message
+from signatures.sigma_facts import placeholders
+from signatures.sigma_load import EVENT_RULES, load_files
+
+
+def _po(language: str) -> dict[str, str]:
+    path = LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    catalog = read_po(io.BytesIO(path.read_bytes()), locale=language)
+    assert not [entry.id for entry in catalog if entry.id and entry.fuzzy]
+    return {str(entry.id): str(entry.string) for entry in catalog if entry.id}
+
+
+def _used() -> set[str]:
+    words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
+    used = {text for table in words for text in table.values()} | {render.AT_LEAST}
+    used |= {getattr(message, name) for name in dir(message) if name.isupper()
+             and isinstance(getattr(message, name), str)}  # fmt: skip
+    return used | {text for rule in load_files([EVENT_RULES]).rules for text in rule.messages}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_missing_left_over_or_empty(language: str) -> None:
+    po = _po(language)
+    assert _used() - set(po) == set()
+    assert set(po) - _used() == set()
+    assert [msgid for msgid, text in po.items() if not text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_compiled_catalogue_is_up_to_date(language: str) -> None:
+    path = LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.mo"
+    compiled = read_mo(io.BytesIO(path.read_bytes()))
+    assert {str(e.id): str(e.string) for e in compiled if e.id} == _po(language), (
+        "run: pybabel compile -d server/locale -D ronda"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations_keep_the_facts(language: str) -> None:
+    wrong = [
+        msgid for msgid, text in _po(language).items() if placeholders(msgid) != placeholders(text)
+    ]
+    assert wrong == []
+
+
+def test_an_unknown_language_or_message_shows_the_message_id() -> None:
+    assert translate("created", "xx") == "created"
+    assert translate(N_("not in any catalogue"), "id") == "not in any catalogue"
+    assert translate("", "id") == ""
