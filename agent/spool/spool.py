@@ -57,6 +57,7 @@ class Spool:
         """
         self._directory = directory
         self._clock = clock or SystemClock()
+        self._wakes = 0
         self._writer = Writer(directory, agent, max_bytes, self._clock, on_problem)
         if self._writer.reports:
             self.append([self._writer.own(record) for record in self._writer.reports])
@@ -165,11 +166,16 @@ class Spool:
     def wait(self, after: int, timeout: float) -> bool:
         """Wait until a sequence above *after* is durable, at most *timeout* seconds."""
         with self._writer.durable:
-            return self._writer.durable.wait_for(lambda: self.last > after, timeout)
+            wakes = self._wakes
+            self._writer.durable.wait_for(
+                lambda: self._wakes != wakes or self.last > after, timeout
+            )
+        return self.last > after
 
     def wake(self) -> None:
         """End every `wait` early."""
         with self._writer.durable:
+            self._wakes += 1
             self._writer.durable.notify_all()
 
     def acknowledge(self, epoch: int, sequence: int) -> None:

@@ -17,8 +17,8 @@ from collectors.kinds import Severity
 from collectors.wire import decode_event
 from tests.agent.spool_helpers import open_spool, settled, sighting
 
-_EXAMPLES = int(os.environ.get("RONDA_TEST_EXAMPLES", "12"))
-"""More for a deep run."""
+_EXAMPLES = 400 if os.environ.get("RONDA_HYPOTHESIS") == "deep" else 15
+"""Each opens files and commits for real."""
 
 
 class SpoolMachine(RuleBasedStateMachine):
