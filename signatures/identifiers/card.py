@@ -11,10 +11,10 @@ PREFIXES = (
     *(str(prefix) for prefix in range(3528, 3590)),
     "62",
 )
-_AMEX = ("34", "37")
+AMEX = ("34", "37")
 
 # Numbers that payment providers print in their documentation.
-_SAMPLES = frozenset(
+SAMPLES = frozenset(
     {
         "4111111111111111",
         "4242424242424242",
@@ -35,9 +35,9 @@ _SAMPLES = frozenset(
 
 def validate(value: str) -> bool:
     """Check issuer range, length and Luhn digit; samples are not cards."""
-    if value in _SAMPLES or len(set(value)) < 4:
+    if value in SAMPLES or len(set(value)) < 4:
         return False
-    known = value.startswith(_AMEX) if len(value) == 15 else value.startswith(PREFIXES)
+    known = value.startswith(AMEX) if len(value) == 15 else value.startswith(PREFIXES)
     return len(value) in (15, 16) and known and luhn(value)
 
 

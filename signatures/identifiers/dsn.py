@@ -15,7 +15,23 @@ _CREDENTIALS = re.compile(
 )
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
 _TEMPLATE = re.compile(r"[$%{}<>*]|\A(?:x+|\.+|-+)\Z")
-_WORDS = frozenset({"password", "passwd", "pass", "pwd", "secret", "user", "pw", "your_password"})
+_WORDS = frozenset(
+    {
+        "password",
+        "passwd",
+        "pass",
+        "pwd",
+        "secret",
+        "user",
+        "pw",
+        "your_password",
+        "pword",
+        "passwort",
+    }
+)
+_SAMPLE_HOST = re.compile(
+    r"\A(?:[a-z0-9.-]*\bexample(?:\.[a-z]{2,4})?|host(?:name)?|server|domain|proxy|some[a-z-]*)\b"
+)
 
 
 def normalise(text: str) -> str:
@@ -27,8 +43,13 @@ def validate(value: str) -> bool:
     """Tell whether the password is one, not a template or the word for it."""
     _, _, rest = value.partition("://")
     _, _, rest = rest.partition(":")
-    password, at, _ = rest.rpartition("@")
-    return bool(at) and password.lower() not in _WORDS and not _TEMPLATE.search(password)
+    password, at, host = rest.rpartition("@")
+    return (
+        bool(at)
+        and password.lower() not in _WORDS
+        and not _TEMPLATE.search(password)
+        and not _SAMPLE_HOST.match(host.lower())
+    )
 
 
 def find_dsns(data: bytes) -> Iterator[tuple[int, int]]:

@@ -18,6 +18,8 @@ def validate(value: str) -> bool:
     """Check region, date of birth (women: day + 40) and serial of 16 digits."""
     if len(value) != 16 or not is_regency(value[:4]) or value[12:] == "0000":
         return False
+    if len(set(value)) == 1:  # 1111111111111111 would be a man of Bireuen
+        return False
     day = int(value[6:8])
     return is_date(day - 40 if day > 40 else day, int(value[8:10]), int(value[10:12]))
 

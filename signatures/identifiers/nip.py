@@ -5,7 +5,7 @@ from __future__ import annotations
 from signatures.identifiers.base import Identifier, digits_only, is_date
 
 # Fixed years, not the clock: a validator gives the same answer every day. Both leave room.
-_BORN = range(1935, 2011)
+BORN = range(1935, 2011)
 _LAST_APPOINTMENT = 2035
 _AGE = range(16, 47)
 
@@ -16,7 +16,7 @@ def validate(value: str) -> bool:
         return False
     born, appointed, month = int(value[:4]), int(value[8:12]), int(value[12:14])
     return (
-        born in _BORN
+        born in BORN
         and appointed <= _LAST_APPOINTMENT
         and appointed - born in _AGE
         and (1 <= month <= 12 or month == 21)

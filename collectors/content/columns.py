@@ -1,0 +1,51 @@
+"""What was counted in one column, for one type."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from collectors.content.digits import Bools, Bytes
+from collectors.content.sketch import Sketch
+from collectors.content.validate import Numbers, in_district, number
+from collectors.redact import Redactor
+
+_SAMPLES = 3
+
+
+class Column:
+    """Counts of one type in one group and one written form."""
+
+    def __init__(self, type_: str, name: str, redactor: Redactor, *, separated: bool) -> None:
+        self.type = type_
+        self.name = name
+        """Folded name of the column or key."""
+        self.separated = separated
+        self.candidates = 0
+        self.valid = 0
+        self.men = 0
+        """Valid ones whose day is at most 31: a family card has no other."""
+        self.in_district = 0
+        self.near = False
+        """A keyword stands within 300 bytes of a candidate."""
+        self.samples: list[int] = []
+        self.width = 0
+        self.sketch = Sketch(type_, redactor)
+
+    def add(self, digits: Bytes, valid: Bools) -> None:
+        """Count the candidates in *digits*; *valid* says which are."""
+        self.candidates += len(valid)
+        good = digits[valid]
+        if not len(good):
+            return
+        self.valid += len(good)
+        if self.type == "npwp" and good.shape[1] == 16:
+            good = good[:, 1:]  # the form that is validated and tokenised
+        self.width = good.shape[1]
+        values: Numbers = number(good)
+        if self.type == "nik":
+            self.men += int((good[:, 6] <= 3).sum())
+            self.in_district += int(in_district(good).sum())
+        for value in np.unique(values[:64]).tolist():
+            if len(self.samples) < _SAMPLES and value not in self.samples:
+                self.samples.append(value)
+        self.sketch.add(values)

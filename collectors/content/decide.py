@@ -1,0 +1,119 @@
+"""From counts to a type and a confidence. Pure.
+
+The levels come from a labelled corpus: validators alone reach F1 .70, validators with the name of
+the key or column and the validity of the whole column .946 at a precision of .999.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from signatures.identifiers import BY_NAME, IDENTIFIERS
+from signatures.identifiers.keys import announces
+
+LOWEST = 0.5
+"""Below this confidence a column is not reported."""
+
+# Names that say "a number, but another one".
+_OTHER = (
+    *("order", "trx", "transaksi", "ref", "referensi", "ts", "timestamp", "epoch", "va", "nop"),
+    *(
+        "log",
+        "imei",
+        "billing",
+        "barcode",
+        "desa",
+        "invoice",
+        "resi",
+        "session",
+        "trace",
+        "request",
+    ),
+    *("uuid", "hash", "serial", "isbn", "ean", "kode_bayar", "ntpn", "rekening", "norek"),
+)
+_NUMBERS = tuple(identifier for identifier in IDENTIFIERS if identifier.shapes)
+
+
+class Counts(NamedTuple):
+    """What is known of one column and one type."""
+
+    type: str
+    name: str
+    candidates: int
+    valid: int
+    men: int
+    in_district: int
+    separated: bool
+    near: bool
+
+
+class Verdict(NamedTuple):
+    """A type that is reported, and how sure it is (0 to 1)."""
+
+    type: str
+    confidence: float
+
+
+@functools.lru_cache(maxsize=1024)
+def announced(name: str) -> frozenset[str]:
+    """Return the types that a folded column name announces."""
+    return frozenset(kind.name for kind in _NUMBERS if announces(name, kind.keys))
+
+
+@functools.lru_cache(maxsize=1024)
+def is_other(name: str) -> bool:
+    """Tell whether a folded name announces a number that is no identifier."""
+    return announces(name, _OTHER)
+
+
+def judge(counts: Counts) -> Verdict | None:
+    """Return what the column holds, or None when chance explains it."""
+    if not counts.valid:
+        return None
+    names = announced(counts.name)
+    type_ = counts.type
+    if type_ == "nik" and "kk" in names and "nik" not in names:
+        type_ = "kk"
+    if type_ in names:
+        return _named(type_, counts)
+    if names or is_other(counts.name):
+        return None
+    return _unnamed(counts)
+
+
+def _named(type_: str, counts: Counts) -> Verdict | None:
+    share = counts.valid / counts.candidates
+    chance = BY_NAME[type_].chance
+    if counts.candidates >= 50 and share < 5 * chance:
+        return None  # hashed, masked or another number under this name
+    if type_ == "kk" and counts.valid >= 20 and counts.men < 0.8 * counts.valid:
+        type_ = "nik"  # days of birth of women: the column is not what it says
+    return Verdict(type_, round(min(0.99, 0.7 + 0.3 * share), 2))
+
+
+def _unnamed(counts: Counts) -> Verdict | None:
+    share = counts.valid / counts.candidates
+    if counts.candidates >= 8 and share < 0.5:
+        return None
+    if counts.type in ("npwp", "card"):
+        return _weak(counts, share)
+    if counts.type == "nik":
+        # By chance 14 % of valid ones fall into a district of today; of real ones nearly all.
+        if counts.valid >= 3 and counts.in_district < 0.25 * counts.valid:
+            return None
+        if counts.candidates < 3 and not counts.near:
+            return None
+        certain = 0.95 if counts.valid >= 8 else 0.8 if counts.near else 0.6
+        return Verdict("nik", certain)
+    return Verdict(counts.type, 0.95 if counts.valid >= 3 else 0.8)
+
+
+def _weak(counts: Counts, share: float) -> Verdict | None:
+    if counts.type == "npwp" and counts.separated:
+        return Verdict("npwp", 0.95 if counts.valid >= 3 else 0.8)
+    if counts.candidates >= 20 and share > 0.9:
+        return Verdict(counts.type, 0.9)
+    if counts.near and counts.type == "card":
+        return Verdict("card", 0.7)
+    return None

@@ -1,0 +1,86 @@
+"""Digit runs of a block, and the groups of runs that an identifier may be written as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+SHAPES: tuple[tuple[int, ...], ...] = (
+    (16,),
+    (18,),
+    (15,),
+    (6, 6, 4),
+    (4, 4, 4, 4),
+    (2, 2, 2, 6, 4),
+    (6, 2, 2, 2, 4),
+    (8, 6, 1, 3),
+    (2, 3, 3, 1, 3, 3),
+    (4, 6, 5),
+)
+"""Lengths of digit groups, one separator between two: the forms of signatures.identifiers."""
+
+_SEPARATORS = np.zeros(256, bool)
+_SEPARATORS[list(b" ._-")] = True
+
+
+class Candidates(NamedTuple):
+    """All groups of runs of one shape in a block."""
+
+    shape: tuple[int, ...]
+    starts: Ints
+    digits: Bytes
+    """One row for each candidate, one column for each digit, values 0 to 9."""
+
+
+def candidates(block: Bytes) -> Iterator[Candidates]:
+    """Yield the candidates of each shape that occurs in *block*."""
+    starts, lengths = _runs(block)
+    if not len(starts):
+        return
+    joined = _joined(block, starts, lengths)
+    for shape in SHAPES:
+        first = _of_shape(shape, lengths, joined)
+        if len(first):
+            yield Candidates(shape, starts[first], _digits(block, starts, first, shape))
+
+
+def _runs(block: Bytes) -> tuple[Ints, Ints]:
+    is_digit = (block - np.uint8(48)) < 10  # wraps below "0", so one comparison is enough
+    edges = np.flatnonzero(is_digit[1:] != is_digit[:-1]) + 1
+    if len(block) and is_digit[0]:
+        edges = np.concatenate(([0], edges))
+    if len(block) and is_digit[-1]:
+        edges = np.concatenate((edges, [len(block)]))
+    return edges[0::2], edges[1::2] - edges[0::2]
+
+
+def _joined(block: Bytes, starts: Ints, lengths: Ints) -> Bools:
+    ends = starts[:-1] + lengths[:-1]
+    joined: Bools = (starts[1:] - ends == 1) & _SEPARATORS[block[ends]]
+    return joined
+
+
+def _of_shape(shape: tuple[int, ...], lengths: Ints, joined: Bools) -> Ints:
+    count = len(lengths) - len(shape) + 1
+    if count <= 0:
+        return np.empty(0, np.int64)
+    fits: Bools = lengths[:count] == shape[0]
+    for offset, length in enumerate(shape[1:], 1):
+        fits &= (lengths[offset : offset + count] == length) & joined[offset - 1 :][:count]
+    return np.flatnonzero(fits)
+
+
+def _digits(block: Bytes, starts: Ints, first: Ints, shape: tuple[int, ...]) -> Bytes:
+    columns = [
+        block[starts[first + offset][:, None] + np.arange(length)]
+        for offset, length in enumerate(shape)
+    ]
+    joined: Bytes = columns[0] if len(columns) == 1 else np.hstack(columns)
+    return joined - np.uint8(48)

@@ -1,0 +1,142 @@
+"""Counts the numbered identifiers of a file, block after block."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from collectors.content.columns import Column
+from collectors.content.decide import LOWEST, Counts, announced, judge
+from collectors.content.digits import Bytes, Candidates, Ints, candidates
+from collectors.content.groups import Layout
+from collectors.content.validate import BY_LENGTH
+from collectors.kinds import Scrubbed, Tally
+from collectors.redact import SKETCH_SIZE, Redactor
+
+_NEAR = 300
+_ROWS = 1 << 16
+"""Candidates that are validated at once: bounds memory."""
+
+_KEYWORDS = {
+    "nik": re.compile(rb"(?i)\bn\.?i\.?k\b|\bno?[_ .]?kk\b|ktp|kependudukan|kartu keluarga"),
+    "card": re.compile(rb"(?i)kartu kredit|credit card|visa|mastercard"),
+}
+_COLUMN_NAME = re.compile(r"\A[a-z][a-z_]{0,31}\Z")
+
+
+class Numbers:
+    """Feed blocks, then ask for tallies."""
+
+    def __init__(self, layout: Layout, redactor: Redactor) -> None:
+        self._layout = layout
+        self._redactor = redactor
+        self._columns: dict[tuple[str, int, bool], Column] = {}
+
+    def feed(self, data: bytes) -> None:
+        """Count the identifiers in *data*, which begins and ends between values."""
+        block: Bytes = np.frombuffer(data, np.uint8)
+        for found in candidates(block):
+            for start in range(0, len(found.starts), _ROWS):
+                part = slice(start, start + _ROWS)
+                self._count(data, block, found.shape, found.starts[part], found.digits[part])
+
+    def _count(
+        self, data: bytes, block: Bytes, shape: tuple[int, ...], starts: Ints, digits: Bytes
+    ) -> None:
+        verdicts = [(name, check(digits)) for name, check in BY_LENGTH[digits.shape[1]]]
+        verdicts = [(name, valid) for name, valid in verdicts if valid.any()]
+        if not verdicts and not self._columns:
+            return
+        found = Candidates(shape, starts, digits)
+        groups = self._layout.assign(data, block, starts)
+        for group in np.unique(groups).tolist():
+            inside = groups == group
+            for name, check in BY_LENGTH[digits.shape[1]]:
+                valid = check(digits[inside])
+                column = self._column(name, group, len(shape) > 1, create=bool(valid.any()))
+                if column is not None:
+                    self._look_near(column, data, found.starts[inside])
+                    column.add(digits[inside], valid)
+
+    def _column(self, name: str, group: int, separated: bool, *, create: bool) -> Column | None:
+        key = (name, group, separated)
+        column = self._columns.get(key)
+        if column is None and create:
+            title = self._layout.groups.names[group]
+            column = self._columns[key] = Column(name, title, self._redactor, separated=separated)
+        return column
+
+    def _look_near(self, column: Column, data: bytes, starts: Ints) -> None:
+        keywords = _KEYWORDS.get(column.type)
+        if keywords is None or column.near or column.candidates >= 8:
+            return
+        for start in starts[:8].tolist():
+            around = data[max(0, start - _NEAR) : start + _NEAR]
+            column.near = column.near or keywords.search(around) is not None
+
+    def tallies(self, *, exact: bool) -> list[Tally]:
+        """Return one tally for each type whose columns are convincing."""
+        by_type: dict[str, list[tuple[float, Column]]] = {}
+        taken: set[tuple[str, bool]] = set()
+        for (_, group, separated), column in sorted(self._columns.items(), key=_precedence):
+            verdict = judge(_counts(column))
+            place = (f"{group}/{column.width}", separated)
+            if verdict is None or verdict.confidence < LOWEST or place in taken:
+                continue
+            taken.add(place)  # a card number that is a NIK too is one of them
+            by_type.setdefault(verdict.type, []).append((verdict.confidence, column))
+        return [self._tally(type_, parts, exact=exact) for type_, parts in by_type.items()]
+
+    def _tally(self, type_: str, parts: list[tuple[float, Column]], *, exact: bool) -> Tally:
+        parts.sort(key=lambda part: part[1].valid, reverse=True)
+        first = parts[0][1]
+        for _, other in parts[1:]:
+            first.sketch.merge(other.sketch)
+        count = sum(column.valid for _, column in parts)
+        return Tally(
+            type=type_,
+            count=count,
+            distinct=min(count, first.sketch.distinct()),
+            exact=exact,
+            confidence=max(confidence for confidence, _ in parts),
+            column=_shown(first.name),
+            samples=tuple(
+                self._redactor.mask(f"{value:0{first.width}d}") for value in first.samples
+            ),
+            tokens=tuple(
+                sorted(
+                    self._redactor.token(type_, f"{value:0{first.width}d}")
+                    for value in first.sketch.smallest(SKETCH_SIZE).tolist()
+                )
+            ),
+        )
+
+
+def _precedence(item: tuple[tuple[str, int, bool], Column]) -> tuple[int, int]:
+    (name, group, _), column = item
+    # The type that the column's name announces comes first, then the order of validators.
+    return (0 if name in announced(column.name) else 1, group * 4 + _ORDER.index(name))
+
+
+_ORDER = ("nik", "nip", "npwp", "card")
+
+
+def _counts(column: Column) -> Counts:
+    return Counts(
+        type=column.type,
+        name=column.name,
+        candidates=column.candidates,
+        valid=column.valid,
+        men=column.men,
+        in_district=column.in_district,
+        separated=column.separated,
+        near=column.near,
+    )
+
+
+def _shown(name: str) -> Scrubbed | None:
+    # Only a name that announces an identifier, without digits: a "name" may be data.
+    if announced(name) and _COLUMN_NAME.match(name):
+        return Scrubbed(name)
+    return None

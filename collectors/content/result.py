@@ -1,0 +1,53 @@
+"""What goes into the content child and what comes out of it (msgpack)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from collectors.kinds import Tally
+
+TARGET = "collectors.content.worker:start"
+
+CLEAN = "clean"
+FOUND = "found"
+SAMPLED = "sampled"
+UNREADABLE = "unreadable"
+DAMAGED = "damaged"
+ENCRYPTED = "encrypted"
+UNSUPPORTED = "unsupported"
+
+
+class Init(msgspec.Struct, frozen=True, kw_only=True):
+    """Given once, when the child starts."""
+
+    key: bytes
+    """Fleet key."""
+    epoch: int
+    """Epoch of the fleet key."""
+    whole: int = 32 << 20
+    """Bytes of a file that are looked at without gaps; what follows is sampled."""
+    sample_every: int = 16
+    """Of the rest, one block in so many is looked at."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One file; its descriptor rides beside the request."""
+
+    name: str = ""
+    """Displayed path, for the extension only."""
+    size: int = 0
+    """Bytes by fstat."""
+
+
+class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. Nothing in it is raw."""
+
+    outcome: str
+    """``clean``, ``found``, ``sampled`` (found or not, but not looked at whole), ``unreadable``,
+    ``damaged``, ``encrypted`` or ``unsupported``."""
+    format: str = "text"
+    tallies: tuple[Tally, ...] = ()
+    sha256: str | None = None
+    """Of the file as it lies there, when it was read whole."""
+    scanned: int = 0
+    """Bytes looked at, after decompression."""
