@@ -35,7 +35,7 @@ class Receiver(BaseHTTPRequestHandler):
     directory = Path()
     count = 0
 
-    def do_POST(self) -> None: 
+    def do_POST(self) -> None:
         """Keep the body, answer, print."""
         size = int(self.headers.get("content-length", "0"))
         if not 0 <= size <= _LARGEST:

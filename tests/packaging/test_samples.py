@@ -43,13 +43,19 @@ def test_the_channels_of_the_server_sample_load(tmp_path: Path) -> None:
 
 def test_the_agent_sample_shows_the_defaults(tmp_path: Path) -> None:
     from agent.config import load
+    from collectors.registry import settings_types
 
+    types = settings_types()
     text = (PACKAGING / "agent.toml").read_text()
     path = tmp_path / "agent.toml"
     path.write_text(text)
-    plain = load(path)
+    plain = load(path, types)
     path.write_text(uncommented(text))
-    assert load(path) == plain
+    assert load(path, types) == plain
+    for name, settings in types.items():
+        table = text.partition(f"[sensors.{name}]")[2].partition("\n[")[0]
+        missing = [key for key in settings.__struct_fields__ if f"# {key} = " not in table]
+        assert missing == [], f"not in the sample under [sensors.{name}]"
 
 
 @pytest.mark.parametrize(("sample", "wrong"), [("agent.toml", "pahts"), ("server.toml", "lisen")])
@@ -57,12 +63,12 @@ def test_a_misspelt_key_is_refused_with_its_line(sample: str, wrong: str, tmp_pa
     path = tmp_path / sample
     path.write_text((PACKAGING / sample).read_text() + f"\n{wrong} = 1\n")
     command = {
-        "agent.toml": ["ronda-agent", "--config", path, "check"],
-        "server.toml": ["ronda", "--config", path, "server", "check"],
+        "agent.toml": ["ronda-agent", "--config", str(path), "check"],
+        "server.toml": ["ronda", "--config", str(path), "server", "check"],
     }[sample]
     program, *arguments = command
     done = subprocess.run(
-        [Path(sys.executable).parent / str(program), *arguments],
+        [Path(sys.executable).parent / program, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -70,5 +76,5 @@ def test_a_misspelt_key_is_refused_with_its_line(sample: str, wrong: str, tmp_pa
     )
     assert done.returncode != 0
     line = path.read_text().splitlines().index(f"{wrong} = 1") + 1
-    assert f"{path}:{line}: " in done.stderr + done.stdout
+    assert f"{path.name}:{line}: " in done.stderr + done.stdout
     assert wrong in done.stderr + done.stdout
