@@ -134,14 +134,14 @@ def renew(state: StateStore, authority: Authority, agent: str, csr: str, now: in
     return Enrolled(agent, rows[0]["opd"], issued)
 
 
-def check(state: StateStore, peer: Peer) -> Standing:
-    """Return the standing of a certificate that TLS has verified, as of now.
+def check(state: StateStore, peer: Peer, now: int) -> Standing:
+    """Return the standing of a certificate that TLS verified when the connection was made.
 
     Raises:
-        Refused: it is unknown or revoked, or its agent is.
+        Refused: it is unknown, revoked, or has run out meanwhile; or its agent is revoked.
     """
     rows = state.query(
-        "SELECT a.opd, a.id, coalesce(c.revoked, a.revoked) AS revoked"
+        "SELECT a.opd, a.id, c.not_after, coalesce(c.revoked, a.revoked) AS revoked"
         " FROM certificate c JOIN agent a ON a.id = c.agent WHERE c.serial = ?",
         (peer.serial,),
     )
@@ -149,6 +149,8 @@ def check(state: StateStore, peer: Peer) -> Standing:
         raise Refused("the collector does not know this certificate; re-enrol this agent")
     if rows[0]["revoked"] is not None:
         raise Refused("this agent's certificate is revoked; re-enrol it if that was a mistake")
+    if rows[0]["not_after"] <= now:
+        raise Refused("this agent's certificate has expired; re-enrol this agent")
     return Standing(peer.agent, rows[0]["opd"])
 
 
@@ -254,7 +256,9 @@ def _add_certificate(state: StateStore, agent: str, opd: str, issued: Issued) ->
     )
 
 
-def _audit(state: StateStore, now: int, actor: str, action: str, subject: str, detail: str) -> None:
+def _audit(
+    state: StateStore, now: int, *, actor: str, action: str, subject: str, detail: str
+) -> None:
     state.execute(
         "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
         (now, actor, action, subject, detail),

@@ -1,1 +1,1 @@
-"""Where the collector keeps things: state (`state`), events (`events`), and how to ask (`query`)."""
+"""Where the collector keeps things: `state`, `events`, and how to ask: `query`."""

@@ -21,7 +21,7 @@ Place: TypeAlias = tuple[str, int, str, int]
 """(agent, epoch, cause, severity): what a set of ranges is about."""
 
 _FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.db")
-_BUSY_MS = 10_000
+BUSY_MS = 10_000
 
 SCHEMA = """
 CREATE TABLE event (
@@ -85,7 +85,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL may lose the last commits at power loss, after they were acknowledged.
         connection.execute("PRAGMA synchronous = FULL")
@@ -108,7 +108,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri() + "?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA query_only = 1")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             raise sqlite3.OperationalError("day file is not complete yet")

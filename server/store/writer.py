@@ -15,7 +15,7 @@ from server.store import days
 
 log = logging.getLogger(__name__)
 _LONG_WAL = 64 << 20
-"""Bytes of write-ahead log from which an idle moment is used to empty it."""
+"""Bytes of write-ahead log from which it is emptied."""
 
 
 class StoreFull(Exception):  # noqa: N818 - a condition of the disk, not a mistake
@@ -171,14 +171,16 @@ class EventWriter:
             self._connection = None
 
     def tidy(self) -> None:
-        """Empty a write-ahead log that a long reader has let grow; call when idle."""
+        """Empty a write-ahead log that a long reader has let grow; call now and then."""
         path = days.path_of(self._directory, self._day)
         try:
             long = os.stat(f"{path}-wal").st_size > _LONG_WAL
         except FileNotFoundError:
             return
         if long and self._connection is not None:
+            self._connection.execute("PRAGMA busy_timeout = 0")  # readers are not waited for
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute(f"PRAGMA busy_timeout = {days.BUSY_MS}")
 
     def drop_before(self, day: str, now: int) -> list[str]:
         """Remove the day files older than *day* and return their days.

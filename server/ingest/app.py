@@ -1,0 +1,175 @@
+"""The HTTP application behind mutual TLS: batches, heartbeats, renewal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from collectors.wire import (
+    MAX_COMPRESSED,
+    OLDEST,
+    WIRE_VERSION,
+    Acknowledgement,
+    Batch,
+    Heartbeat,
+)
+from server.fleet import agents
+from server.fleet.agents import Health, Refused, Sign, Standing
+from server.fleet.ca import BadRequest, peer_of
+from server.ingest.batch import Refusal, open_batch
+from server.ingest.bodies import MAX_SMALL, Bodies, address_of, answer, busy, reject
+from server.ingest.uplink import Uplink, certificate
+from server.ingest.writer import Overloaded
+from server.store.writer import StoreFull
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Request, Standing], Awaitable[Response]]
+
+
+class _RenewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    csr: str
+
+
+class AgentApi:
+    """Endpoints behind mutual TLS."""
+
+    def __init__(self, uplink: Uplink) -> None:
+        self._up = uplink
+        self._bodies = Bodies()
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        return Starlette(
+            routes=[
+                Route("/v1/batch", self._guarded(self.batch), methods=["POST"]),
+                Route("/v1/heartbeat", self._guarded(self.heartbeat), methods=["POST"]),
+                Route("/v1/renew", self._guarded(self.renew), methods=["POST"]),
+            ]
+        )
+
+    def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Let only agents in good standing reach *handler* and turn refusals into answers."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                standing = self._standing(request)
+                try:
+                    return await handler(request, standing)
+                except Refusal as refusal:
+                    # A header that lies is worth a report too, so this is after the standing.
+                    self._up.presence.refused(standing.agent, standing.opd, refusal.reason)
+                    return reject(refusal.status, refusal.reason, refusal.sequences)
+            except Refused as error:
+                return reject(403, str(error))
+            except Overloaded as error:
+                return busy(error.reason, error.retry_after)
+            except StoreFull:
+                return busy("the collector's disk is full; events stay with the agents", 60)
+            except (sqlite3.Error, OSError) as error:
+                log.warning("request cannot be served: %s", error)
+                return busy("the collector cannot store events at the moment", 15)
+            except ClientDisconnect:
+                return Response(status_code=499)
+
+        return guarded
+
+    def _standing(self, request: Request) -> Standing:
+        der = request.scope["extensions"]["tls"]["peer"]
+        try:
+            peer = peer_of(der or b"")
+        except ValueError as error:
+            raise Refused("the certificate names no agent; re-enrol this agent") from error
+        return agents.check(self._up.state, peer, time.time_ns())
+
+    async def batch(self, request: Request, standing: Standing) -> Response:
+        """Store a batch and acknowledge it after the commit."""
+        up = self._up
+        up.writer.check()
+        async with self._bodies.read(request, MAX_COMPRESSED) as body:
+            received = time.time_ns()
+            opened = await asyncio.get_running_loop().run_in_executor(
+                up.pool, open_batch, body, standing, up.collector_key, received
+            )
+        written = await asyncio.wrap_future(up.writer.submit(opened.new, opened.size))
+        header = opened.header
+        up.presence.heard(_sign(header, header.last, request, received), standing.opd)
+        return self._acknowledge(header.epoch, written.acknowledged)
+
+    async def heartbeat(self, request: Request, standing: Standing) -> Response:
+        """Take a sign of life; works while the disk is full."""
+        async with self._bodies.read(request, MAX_SMALL) as body:
+            beat = _open_heartbeat(body, standing)
+        sign = _sign(beat, beat.last, request, time.time_ns())
+        health = Health(
+            pending=beat.pending,
+            healthy=beat.healthy,
+            problems=beat.problems,
+            coverage=beat.coverage,
+        )
+        self._up.presence.heard(msgspec.structs.replace(sign, health=health), standing.opd)
+        return self._acknowledge(
+            beat.epoch, self._up.writer.acknowledged(standing.agent, beat.epoch)
+        )
+
+    async def renew(self, request: Request, standing: Standing) -> Response:
+        """Give a new certificate to an agent that has a good one."""
+        try:
+            async with self._bodies.read(request, MAX_SMALL) as body:
+                asked = msgspec.json.decode(body, type=_RenewRequest)
+            enrolled = await asyncio.get_running_loop().run_in_executor(
+                self._up.pool,
+                agents.renew,
+                self._up.presence.state,
+                self._up.authority,
+                standing.agent,
+                asked.csr,
+                time.time_ns(),
+            )
+        except (msgspec.MsgspecError, BadRequest) as error:
+            raise Refusal(400, str(error)) from error
+        return certificate(self._up, enrolled, with_key=False)
+
+    @staticmethod
+    def _acknowledge(epoch: int, acknowledged: int) -> Response:
+        now = time.time_ns()
+        return answer(200, Acknowledgement(epoch=epoch, acknowledged=acknowledged, now=now))
+
+
+def _open_heartbeat(body: bytes, standing: Standing) -> Heartbeat:
+    try:
+        beat = msgspec.msgpack.decode(body, type=Heartbeat)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Refusal(400, f"not a heartbeat: {error}") from error
+    if not OLDEST <= beat.version <= WIRE_VERSION:
+        raise Refusal(426, f"wire version {beat.version} is not {OLDEST} to {WIRE_VERSION}")
+    if beat.agent != standing.agent:
+        raise Refusal(403, "the heartbeat names another agent than its certificate: re-enrol")
+    if not (0 <= beat.epoch < 2**63 and 0 <= beat.last < 2**63 and 0 <= beat.pending < 2**63):
+        raise Refusal(400, "a number is out of range")
+    return beat
+
+
+def _sign(source: Heartbeat | Batch, last: int, request: Request, now: int) -> Sign:
+    return Sign(
+        agent=source.agent,
+        at=now,
+        sent=source.sent,
+        address=address_of(request),
+        host=source.host,
+        host_id=source.host_id[:128],
+        boot_id=source.boot_id[:128],
+        version=source.agent_version[:64],
+        epoch=source.epoch,
+        last=last,
+    )
