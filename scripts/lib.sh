@@ -14,6 +14,16 @@ die() {
     exit 1
 }
 
+# quietly COMMAND ...: shows what the command printed only if it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ $status = 0 ] || tail -n 25 "$log" >&2
+    rm -f "$log"
+    return $status
+}
+
 # ensure_packages COMMAND=PACKAGE ...: installs the Debian packages whose command is missing.
 ensure_packages() {
     local pair missing=()
@@ -21,19 +31,16 @@ ensure_packages() {
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
     done
     # Debian splits ensurepip from python3, so the command alone does not tell.
-    if ! python3 -c 'import ensurepip' 2>/dev/null; then missing+=(python3-venv); fi
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         die "missing: ${missing[*]}. Install them as root: apt-get install ${missing[*]}"
     fi
     say "installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } \
-        >"${TMPDIR:-/tmp}/ronda-apt.$$" 2>&1 || {
-        tail -20 "${TMPDIR:-/tmp}/ronda-apt.$$" >&2
-        die "apt-get could not install ${missing[*]}"
-    }
-    rm -f "${TMPDIR:-/tmp}/ronda-apt.$$"
+    quietly apt-get update -q || say "apt-get update failed; trying with the lists that are there"
+    quietly apt-get install -q -y --no-install-recommends "${missing[@]}" \
+        || die "apt-get could not install ${missing[*]}"
 }
 
 # A Python that the collector can run on (3.11, for tomllib and the typing of the server).
@@ -60,8 +67,9 @@ ensure_venv() {
     say "installing the locked packages into $VENV"
     [ -x "$PYTHON" ] || "$python" -m venv "$VENV" || die "cannot make $VENV"
     rm -f "$VENV/ronda.stamp"
-    "$PYTHON" -m pip install -q --require-hashes -r "$LOCK" || die "pip could not install the lock"
-    "$PYTHON" -m pip install -q --no-deps --no-build-isolation -e "$ROOT" \
+    quietly "$PYTHON" -m pip install -q --require-hashes -r "$LOCK" \
+        || die "pip could not install the lock"
+    quietly "$PYTHON" -m pip install -q --no-deps --no-build-isolation -e "$ROOT" \
         || die "pip could not install ronda itself"
     printf '%s\n' "$stamp" >"$VENV/ronda.stamp"
 }
