@@ -37,6 +37,7 @@ class NotifyWorker:
     ) -> None:
         chosen = policy or Policy()
         self._state = state
+        self._names = {channel.name for channel in config.notify.channels}
         self._lines = [
             _Line(channel, channel.language or config.language, state, chosen)
             for channel in config.notify.channels
@@ -44,7 +45,7 @@ class NotifyWorker:
 
     def start(self) -> None:
         """Begin to send."""
-        gone = abandon(self._state, {line.name for line in self._lines})
+        gone = abandon(self._state, self._names)
         if gone:
             _log.warning("%d notifications given up: their channel is not configured", gone)
         for line in self._lines:
