@@ -11,7 +11,9 @@ from starlette.responses import Response
 from server.alerts.catalog import translate
 from server.api.alerts import language
 from server.api.services import Services
-from server.api.web import JSON, ApiError, NoSuchThing, body, in_thread, iso, text
+from server.api.web import JSON, ApiError, Conflict, NoSuchThing, body, in_thread, iso, text
+from server.fleet import tokens
+from server.notify import send_test
 
 MAX_TTL = 30 * 86400
 """Seconds: an enrolment string that is good for longer is a password lying about."""
@@ -29,6 +31,33 @@ async def make_token(request: Request) -> Response:
     return JSON(await in_thread(_make_token, services, opd, host, ttl, request.state.actor))
 
 
+def _make_token(
+    services: Services, opd: str, host: str | None, ttl: int, actor: str
+) -> dict[str, Any]:
+    # cryptography is loaded by the first token, not by every start.
+    from server.fleet.ca import Authority
+
+    try:
+        authority = Authority.load(services.config.ca_dir)
+    except (OSError, ValueError) as error:
+        raise Conflict(f"the certificate authority cannot be used: {error}") from error
+    now = time.time_ns()
+    try:
+        token = tokens.create(
+            services.state,
+            url=services.config.enroll_url,
+            fingerprint=authority.fingerprint,
+            opd=opd,
+            host=host,
+            ttl=ttl,
+            by=actor,
+            now=now,
+        )
+    except ValueError as error:
+        raise ApiError(str(error)) from error
+    return {"token": token, "opd": opd, "host": host, "expires": iso(now + ttl * 10**9)}
+
+
 async def list_tokens(request: Request) -> Response:
     """GET /v1/enroll/tokens"""
     services: Services = request.app.state.services
@@ -41,17 +70,14 @@ async def list_tokens(request: Request) -> Response:
 
 def token_view(row: dict[str, Any], now: int) -> dict[str, Any]:
     """Return the public form of a token's row: never its hash. Pure."""
-    if row["used"] is not None:
-        state = "used"
-    else:
-        state = "open" if row["expires"] > now else "expired"
+    unused = "open" if row["expires"] > now else "expired"
     return {
         "created": iso(row["created"]),
         "created_by": row["created_by"],
         "opd": row["opd"],
         "host": row["host"],
         "expires": iso(row["expires"]),
-        "state": state,
+        "state": unused if row["used"] is None else "used",
         "used": iso(row["used"]),
         "used_by": row["used_by"],
     }
@@ -103,8 +129,6 @@ async def notify_test(request: Request) -> Response:
 
 
 def _notify_test(services: Services, channel: str | None) -> list[dict[str, Any]]:
-    from server.notify import send_test
-
     return [
         {"channel": name, "ok": ok, "error": error}
         for name, ok, error in send_test(services.config, channel)

@@ -16,7 +16,7 @@ from server.api import peer as peers
 from server.api.services import Services
 from server.api.web import JSON, ApiError
 
-log = logging.getLogger("ronda.api")
+log = logging.getLogger(__name__)
 
 
 class Door:

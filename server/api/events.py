@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collectors.event import InvalidEvent
 from server.api.services import Services
 from server.api.web import (
     JSON,
@@ -20,7 +21,6 @@ from server.api.web import (
     lines,
     moment,
 )
-from collectors.event import InvalidEvent
 from server.store.events import EventStore, SearchTimeout, StoredEvent
 from server.store.query import EventQuery, QueryError, parse_query
 

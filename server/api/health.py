@@ -44,8 +44,8 @@ def problems(facts: Facts) -> list[str]:
         )
     elif facts.disk_percent >= facts.disk_warn:
         found.append(
-            f"the disk is {facts.disk_percent:.0f} % full; at {facts.disk_stop:.0f} % the collector "
-            "stops storing"
+            f"the disk is {facts.disk_percent:.0f} % full; "
+            f"at {facts.disk_stop:.0f} % the collector stops storing"
         )
     if facts.detection_lag > MAX_LAG:
         found.append(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from server.api.delivery import epoch_view
 from server.api.services import Services
 from server.api.web import JSON, Ambiguous, NoSuchThing, body, in_thread, integer, iso, text
+from server.fleet import agents
 from server.ledger import Ledger
 
 
@@ -121,6 +122,12 @@ async def revoke_host(request: Request) -> Response:
     return JSON(await in_thread(_revoke, services, name, request.state.actor, reason))
 
 
+def _revoke(services: Services, name: str, actor: str, reason: str) -> dict[str, Any]:
+    agent = find(services, name)["id"]
+    agents.revoke(services.state, agent, by=actor, reason=reason, now=time.time_ns())
+    return view(find(services, agent))
+
+
 async def delivery(request: Request) -> Response:
     """GET /v1/delivery"""
     services: Services = request.app.state.services
@@ -130,12 +137,11 @@ async def delivery(request: Request) -> Response:
 def _delivery(services: Services, host: str | None) -> dict[str, Any]:
     only = find(services, host)["id"] if host else None
     rows = services.state.query("SELECT * FROM agent")
-    agents = {row["id"]: row for row in rows}
-    epochs = services.state.query("SELECT agent, epoch, last_assigned FROM agent_epoch")
-    assigned = {(row["agent"], row["epoch"]): row["last_assigned"] for row in epochs}
+    known = {row["id"]: row for row in rows}
+    assigned = agents.assigned(services.state)
     ledger = Ledger.load(services.ranges())
     reports = [
-        epoch_view(report, agents.get(report.agent))
+        epoch_view(report, known.get(report.agent))
         for report in ledger.report(assigned)
         if only is None or report.agent == only
     ]

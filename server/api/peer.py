@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import socket
+import stat
 import struct
 from typing import Any, NamedTuple
 
@@ -110,17 +111,18 @@ def bind(path: str) -> socket.socket:
 
 
 def _clear(path: str) -> None:
-    if not os.path.lexists(path):
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
         os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
         return
+    # connect(2) refuses an ordinary file just as it does a dead socket.
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(f"{path} is in the way: it is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
             return
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise FileExistsError(f"{path} is in the way: {error.strerror}") from error
     raise FileExistsError(f"another collector listens on {path}")

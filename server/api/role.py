@@ -17,9 +17,10 @@ from server.api.app import build
 from server.api.services import Services
 from server.config import ServerConfig
 from server.notify.worker import NotifyWorker
+from server.roles import report_ready
 from server.store.state import StateStore
 
-log = logging.getLogger("ronda.api")
+log = logging.getLogger(__name__)
 
 GRACE = 3
 """Seconds that requests may take to end when the collector stops."""
@@ -32,6 +33,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Do nothing: uvicorn would raise the signal again after its shutdown."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell the parent process."""
+        await super().startup(sockets)
+        report_ready()
 
 
 def run(config: ServerConfig) -> None:

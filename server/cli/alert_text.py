@@ -106,8 +106,8 @@ def _events(ids: list[str]) -> list[str]:
 def _commands(alert: Row) -> list[str]:
     number = alert["id"]
     lines = [safe.display(f"ronda events show {alert['last_event']}")]
-    if alert["host"]:
-        lines.append(safe.display(f"ronda events search --since 1h host={alert['host']}"))
+    if alert["agent"] != "collector":
+        lines.append(safe.display(f"ronda events search --since 1h agent={alert['agent']}"))
         lines.append(safe.display(f"ronda hosts show {alert['agent']}"))
     if alert["status"] == "open":
         lines.append(f'ronda alerts ack {number} --note "..."')

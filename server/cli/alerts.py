@@ -72,7 +72,10 @@ def list_alerts(
 @click.argument("alert_id", metavar="ID", type=int)
 @pass_context
 def show(context: Context, alert_id: int) -> None:
-    """Show everything about one alert: facts, evidence, next steps, history."""
+    """Show everything about one alert.
+
+    Facts, masked evidence, next steps, history, notifications, linked events.
+    """
     alert = context.client().get(f"/v1/alerts/{alert_id}", lang=context.language())
     out = context.out()
     out.record(alert, lambda: alert_page(alert, out))
@@ -132,7 +135,7 @@ _note = click.option("--note", "-n", default="", metavar="TEXT", help="Why; stan
 @_note
 @pass_context
 def ack(context: Context, ids: tuple[int, ...], note: str) -> None:
-    """Say that you look into these alerts: they stop notifying."""
+    """Say that you look into alerts: they stop notifying."""
     _act(context, ids, "ack", note, "acknowledged")
 
 
@@ -141,7 +144,10 @@ def ack(context: Context, ids: tuple[int, ...], note: str) -> None:
 @_note
 @pass_context
 def close(context: Context, ids: tuple[int, ...], note: str) -> None:
-    """Close alerts that are dealt with; a new sighting opens a new alert."""
+    """Close alerts that are dealt with.
+
+    A new sighting opens a new alert.
+    """
     _act(context, ids, "close", note, "closed")
 
 

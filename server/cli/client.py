@@ -13,7 +13,7 @@ from server.cli.errors import BadRequest, CliError, Denied, NotFound, Unreachabl
 
 NOT_RUNNING = "collector is not running; start it with: systemctl start ronda-server"
 TIMEOUT = 60.0
-"""Seconds for an ordinary answer; a notification test waits for the slowest channel."""
+"""Seconds for an answer, and for a sign of life on a stream."""
 _MAX_ANSWER = 256 << 20
 """Bytes: a bound on what one answer may occupy."""
 
@@ -32,8 +32,9 @@ class _UnixConnection(http.client.HTTPConnection):
 class Client:
     """Calls the API on *path*, a socket in the file system; one connection for each call."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timeout: float = TIMEOUT) -> None:
         self.path = path
+        self._timeout = timeout
 
     def get(self, path: str, **query: object) -> Any:
         """Return the JSON answer. Parameters that are None are left out.
@@ -48,14 +49,14 @@ class Client:
         return self._answer("POST", _target(path, query), json.dumps(dict(body or {})).encode())
 
     def stream(self, path: str, **query: object) -> Iterator[Any]:
-        """Yield the values of a newline-delimited JSON stream until the collector ends it.
+        """Yield the values of a newline-delimited JSON stream for as long as the collector runs.
 
         An empty line comes every few seconds, so that silence means that it hangs.
 
         Raises:
-            CliError: one of its subclasses.
+            CliError: one of its subclasses; `Unreachable` at the end.
         """
-        connection = _UnixConnection(self.path, TIMEOUT)
+        connection = _UnixConnection(self.path, self._timeout)
         try:
             response = self._send(connection, "GET", _target(path, query), None)
             while line := self._line(response):
@@ -63,6 +64,7 @@ class Client:
                     yield json.loads(line)
         finally:
             connection.close()
+        raise Unreachable("the collector has stopped")
 
     def _line(self, response: http.client.HTTPResponse) -> bytes:
         try:
@@ -71,7 +73,7 @@ class Client:
             raise Unreachable("the collector stopped while it was answering") from error
 
     def _answer(self, method: str, target: str, body: bytes | None) -> Any:
-        connection = _UnixConnection(self.path, TIMEOUT)
+        connection = _UnixConnection(self.path, self._timeout)
         try:
             data = self._read(self._send(connection, method, target, body))
         finally:
@@ -107,7 +109,7 @@ class Client:
             raise Unreachable(f"{NOT_RUNNING} (no answer on {self.path})") from error
         except TimeoutError as error:
             raise Unreachable(
-                f"no answer within {TIMEOUT:.0f} s; see: journalctl -u ronda-server"
+                f"no answer within {self._timeout:.0f} s; see: journalctl -u ronda-server"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from server.cli.client import Client
+from server.cli.client import TIMEOUT, Client
 from server.cli.errors import CliError
 from server.cli.output import Output
 
@@ -35,9 +35,9 @@ class Context:
         """Return the writer for the chosen format."""
         return Output(self.output, color=self.color)
 
-    def client(self) -> Client:
-        """Return a client for the chosen socket."""
-        return Client(self.socket_path())
+    def client(self, timeout: float = TIMEOUT) -> Client:
+        """Return a client for the chosen socket that waits *timeout* seconds for an answer."""
+        return Client(self.socket_path(), timeout)
 
     def config_path(self) -> str:
         """Return where the collector's settings stand."""

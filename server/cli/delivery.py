@@ -30,9 +30,9 @@ _MAX_RANGES = 8
 @click.argument("host", required=False)
 @pass_context
 def delivery(context: Context, host: str | None) -> int:
-    """Show, per agent and epoch, what was received, what is missing, and why.
+    """Show what was received, what is missing, and why.
 
-    Exit 1 if something is missing that nobody can explain. HOST is a host name or an agent id.
+    One account for each agent and epoch. Exit 1 if something is missing that nobody can explain. HOST is a host name or an agent id.
     """
     answer = context.client().get("/v1/delivery", host=host)
     out = context.out()

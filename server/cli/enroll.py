@@ -38,7 +38,10 @@ def enroll() -> None:
 )
 @pass_context
 def token(context: Context, opd: str, host: str | None, ttl: int) -> None:
-    """Make a string that enrols one host, once. It is printed on stdout and nowhere kept."""
+    """Make a string that enrols one host, once.
+
+    It is printed on stdout and kept nowhere.
+    """
     answer = context.client().post(
         "/v1/enroll/tokens", {"opd": opd, "host": host or "", "ttl": ttl}
     )
@@ -56,6 +59,9 @@ def token(context: Context, opd: str, host: str | None, ttl: int) -> None:
 @enroll.command("list")
 @pass_context
 def list_tokens(context: Context) -> None:
-    """List the tokens that were made: open, used and expired. Their secrets are not stored."""
+    """List the tokens that were made: open, used and expired.
+
+    Their secrets are not stored.
+    """
     answer = context.client().get("/v1/enroll/tokens")
     context.out().rows(answer["tokens"], COLUMNS, empty="no tokens")

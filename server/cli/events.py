@@ -95,7 +95,10 @@ def search(
 @click.argument("query", nargs=-1)
 @pass_context
 def tail(context: Context, query: tuple[str, ...]) -> None:
-    """Print events as they arrive, until Ctrl-C. QUERY as in search."""
+    """Print events as they arrive, until Ctrl-C.
+
+    QUERY is as in search.
+    """
     out = context.out()
     found = context.client().stream("/v1/events/stream", q=" ".join(query))
     rows = found if out.form in {"json", "jsonl"} else map(_with_summary, found)
@@ -115,7 +118,10 @@ def _line(event: Row, out: Output) -> str:
 @click.argument("event_id", metavar="ID")
 @pass_context
 def show(context: Context, event_id: str) -> None:
-    """Show all fields of one event. ID is AGENT.EPOCH.SEQUENCE, as search prints it."""
+    """Show all fields of one event.
+
+    ID is AGENT.EPOCH.SEQUENCE, as search prints it.
+    """
     event = context.client().get(f"/v1/events/{segment(event_id)}")
     context.out().record(event, lambda: event_page(event))
 

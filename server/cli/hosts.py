@@ -61,7 +61,10 @@ def list_hosts(context: Context, opd: str | None, everything: bool) -> None:
 @click.argument("host")
 @pass_context
 def show(context: Context, host: str) -> None:
-    """Show one HOST (a host name or an agent id): state, problems, what its sensors see."""
+    """Show one host: state, problems, what its sensors see.
+
+    HOST is a host name or an agent id.
+    """
     found = context.client().get(f"/v1/hosts/{segment(host)}")
     context.out().record(found, lambda: host_page(found))
 
@@ -87,7 +90,10 @@ def host_page(host: Row) -> str:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
 def revoke(context: Context, host: str, reason: str, yes: bool) -> None:
-    """Lock the agent of HOST out: its certificates are refused from now on."""
+    """Lock the agent of a host out.
+
+    Its certificates are refused from now on. HOST is a host name or an agent id.
+    """
     client = context.client()
     found = client.get(f"/v1/hosts/{segment(host)}")
     name = safe.display(f"{found['host']} of {found['opd']} (agent {found['agent']})")

@@ -22,19 +22,24 @@ STATUS_COLUMNS = (
     Column(key="last_delivered", heading="LAST DELIVERED", show=when),
     Column(key="error", heading="LAST ERROR"),
 )
+_PATIENCE = 600.0
+"""Seconds: each of several channels may take half a minute to fail."""
 
 
 @click.group(cls=Group)
 def notify() -> None:
-    """Notifications: the channels to people, and what waits for them."""
+    """Notifications: the channels to people, and what waits."""
 
 
 @notify.command("test")
 @click.argument("channel", required=False)
 @pass_context
 def test(context: Context, channel: str | None) -> int:
-    """Send a test message to one CHANNEL, or to all; exit 1 if one fails."""
-    answer = context.client().post("/v1/notify/test", {"channel": channel or ""})
+    """Send a test message to one channel, or to all.
+
+    Exit 1 if one fails.
+    """
+    answer = context.client(_PATIENCE).post("/v1/notify/test", {"channel": channel or ""})
     results = answer["results"]
     context.out().rows(results, TEST_COLUMNS)
     if not results:
@@ -45,7 +50,10 @@ def test(context: Context, channel: str | None) -> int:
 @notify.command("status")
 @pass_context
 def status(context: Context) -> int:
-    """Show each channel: waiting, delivered, failed; exit 1 if something failed."""
+    """Show each channel: waiting, delivered, failed.
+
+    Exit 1 if something failed or is being tried again.
+    """
     answer = context.client().get("/v1/notify")
     context.out().rows(answer["channels"], STATUS_COLUMNS, empty="no channel is configured")
     return 1 if any(row["failed"] or row["retrying"] for row in answer["channels"]) else 0

@@ -47,7 +47,10 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     help="Show the version and exit.",
 )
 def ronda() -> None:
-    """Ronda watches over local-government servers: alerts, events, hosts and their delivery."""
+    """Ronda watches over local-government servers.
+
+    Alerts, events, hosts and their delivery, from the central collector.
+    """
 
 
 ronda.params.extend(global_options())

@@ -30,7 +30,7 @@ def known_fields() -> set[str]:
     """Return the ECS names that events of this version have."""
     import msgspec
 
-    structs = (Envelope, *KINDS.values())
+    structs: list[type[msgspec.Struct]] = [Envelope, *KINDS.values()]
     names = {field.encode_name for struct in structs for field in msgspec.structs.fields(struct)}
     return {*names, *COLLECTOR_FIELDS}
 

@@ -50,9 +50,9 @@ def list_rules(context: Context) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Rules without problems too.")
 @pass_context
 def test(context: Context, paths: tuple[str, ...], verbose: bool) -> int:
-    """Check rules and run their cases, here and without the collector; exit 1 on a problem.
+    """Check rules and run their cases.
 
-    PATHS are rule files or folders; without them the rules that come with Ronda.
+    Works here, without the collector. Exit 1 on a problem. PATHS are rule files or folders; without them the rules that come with Ronda.
     """
     from server.cli.rule_tests import examine
 

@@ -30,7 +30,9 @@ def dangerous(text: str, allowed: str = "") -> set[str]:
     return {c for c in text if unicodedata.category(c) in DANGEROUS and c not in allowed}
 
 
-@pytest.mark.parametrize("text", ["", "plain", "-rf", "dump nik 2026.sql", "Dinas Perhubungan é 漢"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "-rf", "dump nik 2026.sql", "Dinas Perhubungan é 漢"]
+)
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert safe.display(text) == text
     assert safe.json_text(json.dumps(text, ensure_ascii=False)) == json.dumps(
@@ -68,7 +70,9 @@ def test_a_formula_never_starts_a_cell(text: str) -> None:
 
 
 @given(st.lists(st.fixed_dictionaries({"a": any_text, "b": any_text}), max_size=4))
-def test_tables_show_nothing_dangerous_and_keep_one_line_per_row(rows: list[dict[str, str]]) -> None:
+def test_tables_show_nothing_dangerous_and_keep_one_line_per_row(
+    rows: list[dict[str, str]],
+) -> None:
     table = plain_table(rows, COLUMNS)
     assert not dangerous(table, allowed="\n")
     assert table.count("\n") == len(rows) + 1

@@ -40,7 +40,8 @@ def test_what_is_no_length_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2D", 172800), ("1w", 604800)]
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2D", 172800), ("1w", 604800)],
 )
 def test_lengths(text: str, seconds: int) -> None:
     assert times.parse_span(text) == seconds
@@ -74,7 +75,14 @@ def test_tables_show_local_time_with_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (-3, "0 s"), (59.6, "1 min"), (7500, "2 h 5 min"), (86400, "1 d"), (90061, "1 d 1 h")],
+    [
+        (0, "0 s"),
+        (-3, "0 s"),
+        (59.6, "1 min"),
+        (7500, "2 h 5 min"),
+        (86400, "1 d"),
+        (90061, "1 d 1 h"),
+    ],
 )
 def test_spans_in_two_units(seconds: float, text: str) -> None:
     assert times.span(seconds) == text
