@@ -15,6 +15,7 @@ from server.detect.engine import Engine
 from server.detect.follower import Follower
 from server.detect.rulebook import RulesRefused, load_rules, rule_paths, write_down
 from server.detect.runner import CHUNK, Runner
+from server.roles import report_ready
 from server.store.events import EventStore
 from server.store.state import StateStore
 
@@ -64,6 +65,7 @@ def run(config: ServerConfig) -> None:
         channels = [Channel(item.name, item.min_level) for item in config.notify.channels]
         quiet = config.alerts.quiet_period_ns
         runner = Runner(state, events, Engine(rules), channels=channels, quiet=quiet)
+        report_ready()
         _follow(config, runner, state, signals)
 
 

@@ -23,6 +23,9 @@ POLL = 0.2
 MAX_HOLD = 60.0
 """A channel that fails is left alone for at most so many seconds."""
 
+IDLE = 600.0
+"""Seconds without a message after which a sending process is let go: it holds some 45 MB."""
+
 GRACE = 3.0
 """Seconds for sends under way when the collector stops."""
 
@@ -78,6 +81,7 @@ class _Line(threading.Thread):
         self.sender = Sender()
         self.cancelled = threading.Event()
         self._failures = 0
+        self._used = time.monotonic()
 
     def run(self) -> None:
         try:
@@ -96,6 +100,8 @@ class _Line(threading.Thread):
         now = time.time_ns()
         rows = self._outbox.due(now)
         if not rows:
+            if time.monotonic() - self._used > IDLE:
+                self.sender.close()
             return POLL
         ids = choose(
             rows,
@@ -127,6 +133,7 @@ class _Line(threading.Thread):
             url = read_url(self._channel)
         except ChannelError as error:
             return Outcome(False, str(error))
+        self._used = time.monotonic()
         return self.sender.send(url, message, self._policy.timeout)
 
     def _settle(self, ids: list[int], outcome: Outcome) -> float:
