@@ -24,7 +24,7 @@ from collectors.paths import SafePath
 FILE = "baseline.db"
 _VERSION = 1
 _STATE = struct.Struct("<QQqqqIII")
-_AGAIN, _SILENT = 1, 2
+_AGAIN, _SILENT, _BORN = 1, 2, 4
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -208,7 +208,7 @@ class Baseline:
     def put_row(self, directory: int, name: bytes, row: Row) -> None:
         """Insert or replace one name; *name* has passed the path guard."""
         state = _STATE.pack(row.inode, row.device, *row[2:8])
-        flags = _AGAIN * row.again | _SILENT * row.silent
+        flags = _AGAIN * row.again | _SILENT * row.silent | _BORN * row.born
         self.connection.execute(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
             (directory, name, state, OUTCOMES.index(row.outcome), row.digest, flags),
@@ -261,6 +261,7 @@ def _row(state: bytes, outcome: int, digest: bytes | None, flags: int) -> Row:
         digest=digest,
         again=bool(flags & _AGAIN),
         silent=bool(flags & _SILENT),
+        born=bool(flags & _BORN),
     )
 
 

@@ -185,22 +185,28 @@ class Examiner:
                 self._baseline.put_row(place.entry.id, key, now._replace(silent=True))
             self._commit_if_due()
             return now
-        created, deleted = account(marks, before=told, after=now is not None)
         if row is not None and row.type == "dir" and (now is None or now.type != "dir"):
             self.remove_tree(join(place.path, name), place.found_by)
+        same = row is not None and row.born and now is not None and now.signature == row.signature
+        created, deleted = account(marks, before=told, after=now is not None, same=same)
         subject = Subject(place, name, key)
         if created or deleted:
             counts = (created, deleted)
             self._teller.alternate(subject, row if told else None, now, counts, marks)
+            now = now and now._replace(born=True)
         elif row is not None and now is not None:
-            action = classify(row, now)
-            if action is not None:
-                self._teller.tell(subject, action, now=now, row=row)
-            else:
-                now = now._replace(silent=row.silent)
+            now = self._changed(subject, row, now)
         self._record(place, key, row, now)
         self._commit_if_due()
         return now
+
+    def _changed(self, subject: Subject, row: Row, now: Row) -> Row:
+        """Settle a file that was there and is there; return it as it is to be recorded."""
+        action = classify(row, now)
+        if action is None:
+            return now._replace(silent=row.silent, born=row.born)
+        self._teller.tell(subject, action, now=now, row=row)
+        return now._replace(born=row.born and row.inode == now.inode)
 
     def _recorded_untold(self, place: Place, row: Row, now: Row | None, marks: Marks) -> bool:
         """Tell whether the first baseline recorded silently what then turns out to be new."""

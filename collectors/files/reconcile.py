@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from collectors.files.dirty import Work
+from collectors.files.dirty import DirtySet, Work
 from collectors.files.examine import Examiner
 from collectors.files.scope import ROOTS
 
@@ -19,8 +19,9 @@ FOUND_BY = "reconcile"
 class Reconciler:
     """Walks the tree; `step` returns often, so that events do not wait for the walk."""
 
-    def __init__(self, examiner: Examiner, clock: Callable[[], int]) -> None:
+    def __init__(self, examiner: Examiner, dirty: DirtySet, clock: Callable[[], int]) -> None:
         self._examiner = examiner
+        self._dirty = dirty
         self._clock = clock
         self._stack: list[tuple[bytes, bool]] = []
         self._again = False
@@ -46,7 +47,8 @@ class Reconciler:
         deadline = time.monotonic() + seconds
         while self._stack:
             path, fresh = self._stack.pop()
-            work = Work({}, whole=True, fresh=fresh)
+            known = self._dirty.take_directory(path)
+            work = Work(known.names, whole=True, fresh=fresh or known.fresh)
             self._stack += self._examiner.examine(path, work, FOUND_BY)
             self.directories += 1
             if time.monotonic() >= deadline:

@@ -24,7 +24,7 @@ _STEP = 0.2
 """Seconds of walking before events get their turn."""
 _IDLE = 1.0
 """Seconds after which an idle worker looks whether it is to stop."""
-_GRACE = 1.0
+_GRACE = 0.6
 """Seconds for the last look when the agent stops (the contract allows two in all)."""
 _SHORT_GAP = 1_000_000_000
 
@@ -63,7 +63,7 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
         )
-        self._reconciler = Reconciler(self._examiner, context.now)
+        self._reconciler = Reconciler(self._examiner, self._dirty, context.now)
         self._beaten = 0.0
         self._looked = 0.0
         self._due = 0.0

@@ -1,0 +1,66 @@
+"""What must not happen: a path watched that was excluded, or lost that was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collectors.files.scope import Scope, agent_directory, below, join, make_scope, split
+from collectors.files.settings import FileSettings
+
+SCOPE = Scope(
+    [b"/srv", b"/srv/www", b"/etc"],
+    ["/srv/cache", "*.swp", "/srv/*/tmp/*", "/srv/www/", ".git"],
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/srv/cached", b"/srv/a.swpx", b"/srv/tmp", b"/srv/a/tmp", b"/srv/x.git", b"/etc/srv/cache"],
+)
+def test_not_excluded(path: bytes) -> None:
+    assert not SCOPE.excluded(*split(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/srv/cache", b"/srv/deep/.a.swp", b"/srv/a/tmp/x", b"/srv/www", b"/etc/.git", b"/proc"],
+)
+def test_excluded(path: bytes) -> None:
+    assert SCOPE.excluded(*split(path))
+
+
+def test_names_that_are_not_utf8_or_have_newlines() -> None:
+    assert SCOPE.excluded(b"/etc", b"\xff\n.swp")
+    assert not SCOPE.excluded(b"/etc", b"\xff\n.swp\n")
+
+
+def test_nested_roots_fold() -> None:
+    assert SCOPE.roots == (b"/etc", b"/srv")
+    assert SCOPE.root_of(b"/srv/www/x") == b"/srv"
+    assert SCOPE.root_of(b"/srvx") is None
+
+
+@pytest.mark.parametrize("path", [b"/", b"/a", b"/a/b"])
+def test_join_and_split(path: bytes) -> None:
+    if path != b"/":
+        assert join(*split(path)) == path
+    assert below(path, b"/")
+    assert not below(b"/ab", b"/a")
+
+
+def test_the_root_of_all() -> None:
+    scope = Scope([b"/"], [])
+    assert scope.root_of(b"/etc/x") == b"/"
+    assert scope.excluded(b"/", b"proc")
+
+
+def test_the_agents_own_directory_is_excluded(tmp_path: Path) -> None:
+    own = tmp_path / "agent"
+    assert agent_directory(own / "sensors" / "files") == own
+    (tmp_path / "link").symlink_to(tmp_path)
+    settings = FileSettings(paths=(str(tmp_path / "link"),), exclude=())
+    scope = make_scope(settings, own / "sensors" / "files")
+    assert scope.roots == (str(tmp_path).encode(),)
+    assert scope.excluded(str(tmp_path).encode(), b"agent")

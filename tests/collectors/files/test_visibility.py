@@ -1,0 +1,188 @@
+"""What must not happen: blindness without a word."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collectors.files.watch import Watcher
+from collectors.files.worker import Worker
+from tests.collectors.files.context import FakeContext, Running, eventually
+
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+_QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    directory = tmp_path / "watched"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def watchers(monkeypatch: pytest.MonkeyPatch) -> list[Watcher]:
+    made: list[Watcher] = []
+    make = Worker.__init__
+
+    def remember(self: Worker, *arguments: object, **named: object) -> None:
+        make(self, *arguments, **named)  # type: ignore[arg-type]
+        made.append(self._watcher)
+
+    monkeypatch.setattr(Worker, "__init__", remember)
+    return made
+
+
+@pytest.fixture
+def small_queue() -> Iterator[None]:
+    before = _QUEUE.read_text()
+    _QUEUE.write_text("500")
+    yield
+    _QUEUE.write_text(before)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("small_queue")
+def test_an_overflow_is_told_and_repaired(
+    root: Path, tmp_path: Path, watchers: list[Watcher]
+) -> None:
+    (root / "old").write_bytes(b"x")
+    with Running(tmp_path / "agent", [root]) as running:
+        watcher = watchers[0]
+        with watcher._lock:  # the reader is frozen
+            (root / "first").write_bytes(b"x")
+            for number in range(2_000):
+                (root / f"f{number}").write_bytes(b"x")
+            (root / "dir").mkdir()
+            (root / "dir" / "inner").write_bytes(b"x")
+            (root / "old").unlink()
+        eventually(lambda: any(record.repaired for record in running.context.lost()))
+        lost = running.context.lost()
+        assert [(r.cause, r.repaired) for r in lost] == [
+            ("queue_overflow", False),
+            ("queue_overflow", True),
+        ]
+        assert lost[0].begin == lost[1].begin
+        assert lost[1].end is not None
+        assert lost[1].begin <= lost[1].end
+        assert running.sensor.coverage()["overflows"] == 1
+        (root / "dir" / "later").write_bytes(b"x")
+        running.wait("created", root / "dir" / "later")
+        counts = Counter((c.action, c.path) for c in running.context.changes())
+    names = ["first", "dir", "dir/inner", "dir/later", *(f"f{n}" for n in range(2_000))]
+    expected = {("created", str(root / name)): 1 for name in names}
+    assert counts == {**expected, ("deleted", str(root / "old")): 1}
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("small_queue")
+def test_a_directory_moved_away_unseen_does_not_haunt(
+    root: Path, tmp_path: Path, watchers: list[Watcher]
+) -> None:
+    (root / "a").mkdir()
+    with Running(tmp_path / "agent", [root]) as running:
+        with watchers[0]._lock:
+            (root / "wake").write_bytes(b"")
+            for number in range(1_000):
+                (root / f"f{number}").write_bytes(b"x")
+            (root / "a").rename(root / "b")
+        eventually(lambda: any(record.repaired for record in running.context.lost()))
+        (root / "b" / "g").write_bytes(b"x")
+        running.wait("created", root / "b" / "g")
+        assert not any("/a/" in path for _, path in running.settle())
+
+
+@pytest.mark.root
+def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Path) -> None:
+    for number in range(60):
+        (root / f"d{number:02}").mkdir()
+    before = _WATCHES.read_text()
+    try:
+        _WATCHES.write_text("20")
+        with Running(tmp_path / "agent", [root], reconcile_interval=1) as running:
+            lost = eventually(running.context.lost)[0]
+            assert (lost.cause, lost.end, lost.repaired) == ("watch_limit", None, False)
+            coverage = running.sensor.coverage()
+            assert int(coverage["watched_directories"]) <= 20
+            assert lost.directories == coverage["blind_directories"]
+            assert lost.directories + int(coverage["watched_directories"]) == 61
+            assert len(lost.sample) == 5
+            assert "max_user_watches" in str(lost.detail)
+            assert coverage["total_directories"] == 61
+            for number in range(60):
+                (root / f"d{number:02}" / "f").write_bytes(b"x")
+            for number in range(60):
+                running.wait("created", root / f"d{number:02}" / "f")
+            _WATCHES.write_text(before)
+            repaired = eventually(lambda: [r for r in running.context.lost() if r.repaired])[0]
+            assert (repaired.cause, repaired.directories) == ("watch_limit", lost.directories)
+            assert running.sensor.coverage()["watched_directories"] == 61
+    finally:
+        _WATCHES.write_text(before)
+
+
+@pytest.mark.root
+def test_an_unmounted_file_system_is_not_a_mass_deletion(root: Path, tmp_path: Path) -> None:
+    mounted = root / "data"
+    mounted.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(mounted)], check=True)
+    try:
+        (mounted / "f").write_bytes(b"x")
+        with Running(tmp_path / "agent", [root], reconcile_interval=1) as running:
+            subprocess.run(["umount", str(mounted)], check=True)
+            lost = eventually(running.context.lost)[0]
+            assert (lost.cause, lost.sample) == ("unmounted", (str(mounted),))
+            # The mount point itself has other rights now: true, and told.
+            assert set(running.settle()) <= {("attributes", str(mounted))}
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(mounted)], check=True)
+            (mounted / "g").write_bytes(b"x")
+            running.wait("created", mounted / "g")
+            running.wait("deleted", mounted / "f")
+    finally:
+        subprocess.run(["umount", "-q", str(mounted)], check=False)
+
+
+def test_downtime_is_told_from_the_last_beat(root: Path, tmp_path: Path) -> None:
+    with Running(tmp_path / "agent", [root]) as running:
+        assert running.context.lost() == []
+    context = FakeContext(tmp_path / "agent")
+    database = context.state_dir / "baseline.db"
+    before = context.now() - 3600 * 10**9
+    subprocess.run(["python3", "-c", _SET_BEAT, str(database), str(before)], check=True)
+    context.close()
+    with Running(tmp_path / "agent", [root]) as running:
+        (lost,) = running.context.lost()
+        assert (lost.cause, lost.begin, lost.repaired) == ("stopped", before, True)
+        assert lost.end is not None
+        assert lost.end > before
+
+
+_SET_BEAT = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+with database:
+    database.execute("UPDATE meta SET value = ? WHERE key = 'beat'", (int(sys.argv[2]),))
+database.close()
+"""
+
+
+def test_a_damaged_baseline_is_moved_aside(root: Path, tmp_path: Path) -> None:
+    (root / "f").write_bytes(b"x")
+    with Running(tmp_path / "agent", [root]) as running:
+        directory = running.context.state_dir
+    (directory / "baseline.db").write_bytes(os.urandom(8192))
+    broken = Running(tmp_path / "agent", [root])
+    with pytest.raises(Exception, match="not a database"):
+        broken.ready()
+    with pytest.raises(Exception, match="not a database"):
+        broken.stop()
+    assert list(directory.glob("baseline.db.damaged-*"))
+    with Running(tmp_path / "agent", [root]) as running:
+        assert running.settle() == []
+    shutil.rmtree(directory)
