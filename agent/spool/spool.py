@@ -249,6 +249,11 @@ class Spool:
             self._queue.put(Work(action=nothing))
 
     @property
+    def full(self) -> bool:
+        """Say whether events are being dropped for want of room."""
+        return self._writer.full
+
+    @property
     def alive(self) -> bool:
         """Say whether the writer thread runs."""
         return self._writer.alive

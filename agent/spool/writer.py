@@ -57,6 +57,8 @@ class Writer:
         self.ack_target = 0
         self.damage: sqlite3.Error | None = None
         """Set by a reader that met a damaged page."""
+        self.full = False
+        """True from the first eviction until a fifth is free again."""
         self._closing = threading.Event()
         self._reserve = Reserve(directory)
         self._stone: tuple[int, SpoolDropped] | None = None
@@ -152,10 +154,12 @@ class Writer:
 
     def _evict(self, now: int) -> tuple[int, SpoolDropped] | None:
         if self.database.bytes <= self.max_bytes:
+            self.full = self.full and self.database.bytes > self.max_bytes * 4 // 5
             return self._stone
         tally = self.database.evict(self.max_bytes - _STONE_ROOM)
         if tally is None:
             return self._stone
+        self.full = True
         # A tombstone that was handed out may be on its way: its counts are final.
         unseen = self._stone if self._stone and self._stone[0] > self.handed_out else None
         record = tally.tombstone(unseen[1] if unseen else None)

@@ -131,7 +131,10 @@ class Courier:
     # Requests.
 
     def _heartbeat(self) -> None:
-        body = self._letterhead.heartbeat(self._spool, self._vitals())
+        spool = self._spool
+        body = self._letterhead.heartbeat(
+            spool.epoch, spool.last, spool.acknowledged, self._vitals()
+        )
         answer = self._post("/v1/heartbeat", body, _HEARTBEAT_TYPE)
         self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
         if answer is not None and answer.status == 200:

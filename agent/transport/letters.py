@@ -9,7 +9,7 @@ import msgspec
 
 from agent.clock import Clock
 from agent.identity import host_facts
-from agent.spool import Pending, Spool
+from agent.spool import Pending
 from collectors.api import Coverage
 from collectors.wire import WIRE_VERSION, Header, Heartbeat, encode_batch
 
@@ -63,17 +63,16 @@ class Letterhead:
         )
         return encode_batch(header, batch.bodies, batch.skipped)
 
-    def heartbeat(self, spool: Spool, vitals: Vitals) -> bytes:
-        """Return the request body of a heartbeat."""
-        last = spool.last
+    def heartbeat(self, epoch: int, last: int, acknowledged: int, vitals: Vitals) -> bytes:
+        """Return the request body of a heartbeat; the numbers are those of the spool."""
         beat = Heartbeat(
             version=WIRE_VERSION,
             agent=self._agent,
-            epoch=spool.epoch,
+            epoch=epoch,
             last=last,
             sent=self._clock.wall(),
             agent_version=self._version,
-            pending=last - spool.acknowledged,
+            pending=last - acknowledged,
             healthy=vitals.healthy,
             problems=list(vitals.problems),
             coverage=dict(vitals.coverage or {}),

@@ -1,0 +1,157 @@
+"""status and spool: reading what the running agent left on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.cli.base import (
+    ERROR,
+    fail,
+    load_config,
+    output_option,
+    print_json,
+    print_table,
+    show_bytes,
+    show_time,
+)
+
+
+@click.command()
+@output_option
+@click.pass_context
+def status(ctx: click.Context, output: str) -> None:
+    """Say how the running agent is. Exit code 0 when healthy, 1 when not or not running."""
+    from agent.clock import SystemClock
+    from agent.health import Status, read_status, verdict
+
+    config = load_config(ctx, sensors=False)
+    try:
+        found = read_status(config.state_dir / "status.json")
+    except FileNotFoundError:
+        found = Status(written=0, pid=0, version="")
+    except (OSError, ValueError) as error:
+        fail(f"status cannot be read: {error}; run as root or as the agent's user")
+    problems = verdict(found, SystemClock())
+    pending = int(found.spool.get("last", 0)) - int(found.spool.get("acknowledged", 0))
+    if output == "json":
+        import msgspec
+
+        fields: dict[str, Any] = msgspec.to_builtins(found)
+        print_json({**fields, "healthy": not problems, "problems": problems, "pending": pending})
+    else:
+        _print_status(found, problems, pending)
+    raise SystemExit(ERROR if problems else 0)
+
+
+def _print_status(found: Any, problems: list[str], pending: int) -> None:
+    from collectors.redact import scrub
+
+    click.echo("healthy" if not problems else f"NOT HEALTHY ({len(problems)})")
+    for problem in problems:
+        click.echo(f"  {scrub(problem)}")
+    if not found.written:
+        return
+    spool, uplink = found.spool, found.uplink
+    click.echo(f"agent      {found.agent} of {found.opd}, version {found.version}")
+    click.echo(f"started    {show_time(found.started)}, written {show_time(found.written)}")
+    reached = "connected" if uplink.get("connected") else "NOT CONNECTED"
+    click.echo(
+        f"collector  {uplink.get('collector', '-')} {reached}, last answer"
+        f" {show_time(uplink.get('last_answer'))}, {uplink.get('sent', 0)} events sent"
+    )
+    until = show_time(uplink.get("certificate_until"))
+    click.echo(f"           certificate until {until}, clock {uplink.get('skew', 0.0):+.1f} s")
+    click.echo(
+        f"spool      {pending} waiting, {show_bytes(spool.get('bytes', 0))}"
+        f" of {show_bytes(spool.get('max_bytes', 0))}, epoch {spool.get('epoch', '-')}"
+    )
+    rows = []
+    for name, sensor in found.sensors.items():
+        seen = ", ".join(f"{key}={value}" for key, value in sensor["coverage"].items())
+        rows.append((name, sensor["state"], sensor["restarts"], scrub(seen)))
+    if rows:
+        print_table(("SENSOR", "STATE", "RESTARTS", "COVERAGE"), rows)
+
+
+@click.group()
+def spool() -> None:
+    """Look into the queue of undelivered events."""
+
+
+@spool.command()
+@click.option("--quarantine", is_flag=True, help="Show the events that the collector refused.")
+@output_option
+@click.pass_context
+def show(ctx: click.Context, quarantine: bool, output: str) -> None:
+    """Show counts by class, bytes and the oldest event; reads beside a running agent."""
+    import sqlite3
+
+    from agent.spool.inspect import inspect
+
+    config = load_config(ctx, sensors=False)
+    path = config.state_dir / "spool.db"
+    if not path.exists():
+        fail(f"there is no spool in {config.state_dir}: the agent has not run yet", 3)
+    try:
+        found, held = inspect(path)
+    except (sqlite3.Error, OSError) as error:
+        fail(f"spool cannot be read: {error}; run as root or as the agent's user")
+    if quarantine:
+        _print_quarantine(held, output)
+        return
+    if output == "json":
+        import dataclasses
+
+        print_json({**dataclasses.asdict(found), "max_bytes": config.spool_max_bytes})
+        return
+    click.echo(f"epoch         {found.epoch}")
+    click.echo(f"assigned      {found.last}")
+    click.echo(f"acknowledged  {found.acknowledged}")
+    limit = show_bytes(config.spool_max_bytes)
+    click.echo(f"waiting       {found.events} events, {show_bytes(found.bytes)} of {limit}")
+    click.echo(f"oldest        {show_time(found.oldest)}")
+    click.echo(f"quarantined   {found.quarantined}")
+    if found.by_class:
+        rows = [(name, one.events, show_bytes(one.bytes)) for name, one in found.by_class.items()]
+        print_table(("CLASS", "EVENTS", "BYTES"), rows)
+
+
+def _print_quarantine(held: list[Any], output: str) -> None:
+    from collectors.redact import scrub
+    from collectors.wire import Malformed, decode_event
+
+    rows = []
+    for item in held:
+        try:
+            fields = decode_event(item.body)
+        except Malformed:
+            fields = {}
+        rows.append((item, fields))
+    if output == "json":
+        print_json(
+            [
+                {
+                    "epoch": item.epoch,
+                    "sequence": item.sequence,
+                    "at": item.at,
+                    "reason": item.reason,
+                    "event": fields,
+                }
+                for item, fields in rows
+            ]
+        )
+        return
+    print_table(
+        ("SEQUENCE", "REFUSED", "KIND", "REASON"),
+        [
+            (
+                item.sequence,
+                show_time(item.at),
+                scrub(str(fields.get("ronda.kind", "damaged"))),
+                scrub(item.reason),
+            )
+            for item, fields in rows
+        ],
+    )

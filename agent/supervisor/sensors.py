@@ -1,0 +1,99 @@
+"""All sensors together: apply a configuration, pass changed files on, watch for silence."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent.supervisor.runner import Parts, SensorRunner, describe
+from collectors.api import Coverage, SensorFactory, Settings, Unsupported
+from collectors.paths import SafePath
+
+log = logging.getLogger(__name__)
+
+
+class Sensors:
+    """The runners by name."""
+
+    def __init__(self, factories: Mapping[str, SensorFactory], parts: Parts) -> None:
+        """Nothing runs yet."""
+        self._factories = factories
+        self._parts = parts
+        self._runners: dict[str, SensorRunner] = {}
+
+    def refusal(self, settings: Mapping[str, Settings]) -> str | None:
+        """Try what *settings* would start anew; a sentence when one of them cannot run."""
+        for name, wanted in settings.items():
+            running = self._runners.get(name)
+            if not wanted.enabled or (running is not None and running.settings == wanted):
+                continue
+            try:
+                self._make(name, wanted).check()
+            except Unsupported as error:
+                return f"sensor {name} cannot run with it: {error}"
+            except Exception as error:  # noqa: BLE001 - a plug-in must not stop the reload
+                return f"sensor {name}: {describe(error)}"
+        return None
+
+    def apply(self, settings: Mapping[str, Settings]) -> None:
+        """Stop what is off or changed, then start what is on."""
+        changed = [
+            runner
+            for name, runner in self._runners.items()
+            if settings.get(name) != runner.settings or not runner.settings.enabled
+        ]
+        self._end(changed, 5.0)
+        for runner in changed:
+            del self._runners[runner.name]
+            self._parts.on_problem(f"sensor {runner.name}", None)
+        fresh = []
+        for name, wanted in settings.items():
+            if wanted.enabled and name not in self._runners:
+                try:
+                    fresh.append(self._make(name, wanted))
+                except Exception as error:  # noqa: BLE001 - a plug-in must not stop the agent
+                    reason = describe(error)
+                    log.error("sensor %s cannot be made: %s", name, reason)  # noqa: TRY400
+                    self._parts.on_problem(f"sensor {name}", f"cannot be made: {reason}")
+        # All are known before the first one publishes.
+        self._runners.update({runner.name: runner for runner in fresh})
+        for runner in fresh:
+            runner.start()
+
+    def _make(self, name: str, settings: Settings) -> SensorRunner:
+        return SensorRunner(name, self._factories[name], settings, self._parts, self._publish)
+
+    def _publish(self, source: str, paths: Sequence[SafePath]) -> None:
+        for name, runner in list(self._runners.items()):
+            if name != source:
+                runner.offer(paths)
+
+    def watch(self, tell: Callable[[str, str | None], None]) -> bool:
+        """Tell about silent sensors; True when there are any."""
+        silent = False
+        for runner in self._runners.values():
+            words = runner.silent()
+            tell(f"silence of {runner.name}", words)
+            silent = silent or words is not None
+        return silent
+
+    def coverage(self) -> dict[str, Coverage]:
+        """Return the coverage of all sensors."""
+        return {name: runner.coverage() for name, runner in list(self._runners.items())}
+
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """Return the state of all sensors."""
+        return {name: runner.snapshot() for name, runner in list(self._runners.items())}
+
+    def stop(self, timeout: float) -> list[str]:
+        """Stop all; the names of those that did not end within *timeout* seconds."""
+        return self._end(list(self._runners.values()), timeout)
+
+    @staticmethod
+    def _end(runners: Sequence[SensorRunner], timeout: float) -> list[str]:
+        for runner in runners:
+            runner.ask_to_stop()
+        deadline = time.monotonic() + timeout
+        return [r.name for r in runners if not r.join(deadline - time.monotonic())]
