@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from collectors.event import InvalidEvent, open_envelope, open_record
-from collectors.kinds import Record, tag_of
+from collectors.kinds import KINDS, Record, tag_of
 from collectors.wire import (
     MAX_EVENTS,
     Batch,
@@ -39,6 +39,18 @@ _RESERVED = frozenset(
         "ronda.epoch",
     }
 )
+
+
+def _defaults(kind: type[Record]) -> dict[str, Any]:
+    return {
+        field.encode_name: field.default
+        for field in msgspec.structs.fields(kind)
+        if isinstance(field.default, str | int | float)
+    }
+
+
+DEFAULTS = {tag: _defaults(kind) for tag, kind in KINDS.items()}
+"""What an agent leaves out because it is the default: rules and searches must find it."""
 
 
 class Refusal(Exception):  # noqa: N818 - the sender's fault
@@ -135,6 +147,7 @@ def _open_event(record: dict[str, Any], batch: Batch, key: bytes) -> NewEvent:
     if not 0 <= envelope.observed <= _LARGEST:
         raise InvalidEvent("@timestamp is out of range")
     open_record(record)
+    record = DEFAULTS.get(envelope.kind, {}) | record
     for name in _RESERVED & record.keys():
         del record[name]
     if _TALLIES in record:
@@ -174,7 +187,7 @@ def _hmac(token: object, key: bytes) -> str:
 def own_event(record: Record, sequence: int, now: int) -> NewEvent:
     """Return an event that the collector makes itself."""
     kind = tag_of(type(record))
-    fields = msgspec.to_builtins(record)
+    fields = DEFAULTS[kind] | msgspec.to_builtins(record)
     fields |= {
         "event.sequence": sequence,
         "event.severity": int(record.default_severity),

@@ -48,7 +48,7 @@ def run(config: ServerConfig, *, disk: Callable[[], float] | None = None) -> Non
         ValueError: a key or certificate is damaged.
         RoleFailed: a part of the role has died.
     """
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its own starts and stops say nothing
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a line for each scanner says nothing
     measure = disk or functools.partial(disk_percent, config.events_dir)
     with contextlib.ExitStack() as stack:
         # Ports first: a second collector must not touch the day files of the first.

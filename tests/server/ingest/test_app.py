@@ -170,6 +170,14 @@ def test_keeps_what_it_does_not_know(agent: Agent, store: EventStore) -> None:
     assert two.fields["file.colour"] == "blue"
 
 
+def test_what_an_agent_leaves_out_as_default_is_found(agent: Agent, store: EventStore) -> None:
+    assert "file.type" not in make_event(1)
+    agent.send(1)
+    (event,) = store.search(parse_query(f"agent={agent.id} file.type=file"))
+    assert event.fields["ronda.file.found_by"] == "watch"
+    assert "file.size" not in event.fields
+
+
 def test_identity_comes_from_the_certificate(agent: Agent, store: EventStore) -> None:
     forged = {"agent.id": "x", "organization.name": "kominfo", "host.name": "dc1"}
     agent.post("/v1/batch", agent.batch([1], event=forged, header={"host": "web\x1b[31m1"}))
