@@ -1,0 +1,1 @@
+"""Where sensitive content lies on this host, and who could reach it."""

@@ -1,0 +1,219 @@
+"""Looks at one file: opens it, has the child scan it, judges the answer."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+import msgspec
+
+from collectors.api import Keys
+from collectors.child import BoundedChild, ChildDied, ChildError, ChildTimeout, Limits
+from collectors.content.result import (
+    DAMAGED,
+    ENCRYPTED,
+    TARGET,
+    UNREADABLE,
+    Init,
+    Request,
+    ScanResult,
+)
+from collectors.exposure import reach, score, select
+from collectors.exposure.settings import ExposureSettings
+from collectors.kinds import ChildCrashed, Kind, ScanIncomplete, Scrubbed, SensitiveData
+from collectors.paths import PathGuard, SafePath
+
+CLEAN = "clean"
+FOUND = "found"
+GONE = "gone"
+SKIPPED = "skipped"
+INCOMPLETE = "incomplete"
+CHANGED = "changed"
+
+_SMALLEST = 12
+"""Bytes: no identifier or credential is shorter."""
+_ANSWER = msgspec.msgpack.Decoder(ScanResult)
+
+
+class Signature(NamedTuple):
+    """What changes when the file does."""
+
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Signature:
+        """Take it from a stat."""
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
+
+
+class Look(NamedTuple):
+    """What one look at a file gave."""
+
+    outcome: str
+    """``clean``, ``found``, ``gone``, ``skipped``, ``incomplete`` or ``changed``."""
+    signature: Signature | None = None
+    record: Kind | None = None
+    """`SensitiveData` or `ScanIncomplete`."""
+    severity: int | None = None
+    digest: str = ""
+    """Equal for findings that say the same."""
+    crash: ChildCrashed | None = None
+    settled: Look | None = None
+    """For ``changed``: what the look gave all the same."""
+
+
+class Examiner:
+    """Owns the bounded child. Not for several threads, but for `interrupt`."""
+
+    def __init__(
+        self, settings: ExposureSettings, guard: PathGuard, keys: Keys, own: bytes
+    ) -> None:
+        """*own* is the agent's state directory."""
+        self.scope = select.Scope(settings, own=own)
+        self._settings = settings
+        self._guard = guard
+        init = msgspec.msgpack.encode(Init(key=keys.fleet, epoch=keys.fleet_epoch))
+        seconds = int(settings.timeout) + 1
+        self.child = BoundedChild(TARGET, limits=Limits(cpu=seconds), init=init)
+
+    def close(self) -> None:
+        """End the child."""
+        self.child.close()
+
+    def look(self, real: bytes, safe: SafePath, known: Signature | None = None) -> Look:
+        """Look into the file at *real*; *known* is the signature of the last look, if any."""
+        if select.by_name(real) != select.LOOK:
+            return Look(SKIPPED if os.path.lexists(real) else GONE)
+        try:
+            descriptor = _open(real)
+        except FileNotFoundError:
+            return Look(GONE)
+        except NotADirectoryError:
+            return Look(GONE)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                return Look(SKIPPED)  # a link or a socket
+            return self._incomplete(safe, None, UNREADABLE, os.strerror(error.errno or 0))
+        try:
+            return self._look(descriptor, real, safe, known)
+        finally:
+            os.close(descriptor)
+
+    def _look(self, descriptor: int, real: bytes, safe: SafePath, known: Signature | None) -> Look:
+        before = os.fstat(descriptor)
+        signature = Signature.of(before)
+        if not stat.S_ISREG(before.st_mode):
+            return Look(SKIPPED)
+        if signature == known:
+            return Look(SKIPPED, signature)
+        if before.st_size < _SMALLEST:
+            return Look(CLEAN, signature)
+        if before.st_size > self._settings.max_bytes:
+            limit = f"{before.st_size} bytes, over max_bytes"
+            return self._incomplete(safe, signature, "too_large", limit)
+        try:
+            if select.by_magic(os.pread(descriptor, 16, 0)) != select.LOOK:
+                return Look(SKIPPED, signature)
+            answer = self._ask(descriptor, before.st_size, safe)
+        except OSError as error:
+            return self._incomplete(safe, signature, UNREADABLE, os.strerror(error.errno or 0))
+        except ChildError as error:
+            return self._crashed(safe, signature, error)
+        if Signature.of(os.fstat(descriptor)) != signature:
+            return Look(CHANGED, signature, settled=self._judge(answer, before, real, safe))
+        return self._judge(answer, before, real, safe)
+
+    def _ask(self, descriptor: int, size: int, safe: SafePath) -> ScanResult:
+        request = Request(name=self._guard.display(safe), size=size)
+        answer = self.child.call(
+            msgspec.msgpack.encode(request), [descriptor], self._settings.timeout
+        )
+        return _ANSWER.decode(answer)
+
+    def _judge(
+        self, answer: ScanResult, status: os.stat_result, real: bytes, safe: SafePath
+    ) -> Look:
+        signature = Signature.of(status)
+        if answer.outcome in (UNREADABLE, DAMAGED, ENCRYPTED):
+            return self._incomplete(safe, signature, answer.outcome, "the scanner says so")
+        if not answer.tallies:
+            return Look(CLEAN, signature)
+        root = self.scope.web_root(real)
+        reachable = reach.reachability(
+            real, status.st_mode, in_web_root=root is not None, mode_of=reach.directory_mode
+        )
+        shown = self._guard.display(safe)
+        judged = score.judge(answer.tallies, reachable, shown)
+        record = SensitiveData(
+            path=shown,
+            tallies=answer.tallies,
+            types=tuple(tally.type for tally in answer.tallies),
+            count=sum(tally.count for tally in answer.tallies),
+            score=judged.score,
+            reasons=judged.reasons,
+            reachable=reachable,
+            format=answer.format,
+            outcome="sampled" if answer.outcome == "sampled" else "found",
+            scanned=answer.scanned,
+            size=status.st_size,
+            sha256=answer.sha256,
+            inode=str(status.st_ino),
+            mode=f"{stat.S_IMODE(status.st_mode):04o}",
+            uid=str(status.st_uid),
+            mtime=status.st_mtime_ns,
+            url_path=self._url_path(real, root),
+            path_token=self._guard.token(safe),
+        )
+        return Look(FOUND, signature, record, int(judged.severity), _digest(record))
+
+    def _url_path(self, real: bytes, root: bytes | None) -> Scrubbed | None:
+        if root is None:
+            return None
+        return self._guard.display(self._guard.guard(real[len(root.rstrip(b"/")) :]))
+
+    def _incomplete(
+        self, safe: SafePath, signature: Signature | None, outcome: str, detail: str
+    ) -> Look:
+        record = ScanIncomplete(
+            path=self._guard.display(safe),
+            outcome=outcome,
+            detail=Scrubbed(detail),
+            path_token=self._guard.token(safe),
+        )
+        return Look(INCOMPLETE, signature, record, None, outcome)
+
+    def _crashed(self, safe: SafePath, signature: Signature, error: ChildError) -> Look:
+        outcome = "timed_out" if isinstance(error, ChildTimeout) else "crashed"
+        detail = str(error) if isinstance(error, (ChildTimeout, ChildDied)) else ""
+        look = self._incomplete(safe, signature, outcome, detail)
+        crash = ChildCrashed(
+            target="exposure content scan",
+            cause=error.cause,
+            detail=Scrubbed(error.detail) if error.detail else None,
+        )
+        return look._replace(crash=crash)
+
+
+def _open(path: bytes) -> int:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:
+        return os.open(path, flags)  # O_NOATIME is for the owner and for CAP_FOWNER
+
+
+def _digest(record: SensitiveData) -> str:
+    """Hash what makes a finding another one: not the exact count of a log that grows."""
+    said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
+    return hashlib.sha256(
+        msgspec.msgpack.encode([said, record.reachable, record.reasons])
+    ).hexdigest()

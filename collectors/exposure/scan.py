@@ -1,0 +1,104 @@
+"""``ronda-agent scan PATH``: look into files now, without a running agent."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from collectors.api import Keys
+from collectors.exposure import examine
+from collectors.exposure.select import Scope
+from collectors.exposure.settings import ExposureSettings
+from collectors.kinds import Kind, ScanIncomplete, Scrubbed
+from collectors.paths import PathGuard
+
+
+class FileResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look at one file gave. Nothing in it is raw."""
+
+    path: Scrubbed
+    outcome: str
+    """``clean``, ``found``, ``skipped``, ``incomplete``, ``gone`` or ``changed``."""
+    record: Kind | None = None
+    """`collectors.kinds.SensitiveData` or `collectors.kinds.ScanIncomplete`."""
+    severity: int | None = None
+
+
+def scan_paths(
+    paths: Iterable[bytes],
+    settings: ExposureSettings,
+    guard: PathGuard,
+    keys: Keys,
+    on_result: Callable[[FileResult], None],
+) -> Counter[str]:
+    """Look into *paths*, directories with everything below; return how many had which outcome.
+
+    The scope of the settings does not matter here but for ``exclude`` below a directory, and for
+    the web roots, which decide how far a file is open.
+    """
+    outcomes: Counter[str] = Counter()
+    examiner = examine.Examiner(settings, guard, keys, own=b"")
+    try:
+        for path in paths:
+            blind: list[bytes] = []
+            for real in _files(os.path.abspath(path), examiner.scope, blind):
+                look = examiner.look(real, guard.guard(real))
+                outcomes[look.outcome] += 1
+                on_result(
+                    FileResult(
+                        path=guard.display(guard.guard(real)),
+                        outcome=look.outcome,
+                        record=look.record,
+                        severity=look.severity,
+                    )
+                )
+            for folder in blind:
+                outcomes[examine.INCOMPLETE] += 1
+                on_result(_blind(guard, folder))
+    finally:
+        examiner.close()
+    return outcomes
+
+
+def _blind(guard: PathGuard, folder: bytes) -> FileResult:
+    safe = guard.guard(folder)
+    record = ScanIncomplete(
+        path=guard.display(safe),
+        outcome="unreadable",
+        detail=Scrubbed("directory cannot be listed"),
+        path_token=guard.token(safe),
+    )
+    return FileResult(path=record.path, outcome=examine.INCOMPLETE, record=record)
+
+
+def _files(path: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    yield from walk(path, scope, blind)
+
+
+def walk(root: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
+    """Yield the files below *root* that are not excluded, without following links.
+
+    Directories that cannot be listed are added to *blind*.
+    """
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            blind.append(folder)
+            continue
+        for entry in found:
+            if scope.excludes_entry(entry.path, entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                yield entry.path

@@ -1,0 +1,88 @@
+"""How bad a finding is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from collectors.exposure.reach import PRIVATE, WEB_ROOT, WORLD_READABLE
+from collectors.kinds import Severity, Tally
+from signatures.identifiers import BY_NAME
+from signatures.identifiers.assignment import APP_KEY, PASSWORD
+
+BULK = 100
+"""Citizens from which on a file is a breach of many."""
+_CONFIDENT = 0.7
+_WEIGHTS = {
+    **{name: identifier.weight for name, identifier in BY_NAME.items()},
+    PASSWORD.name: PASSWORD.weight,
+    APP_KEY.name: APP_KEY.weight,
+}
+_CITIZENS = frozenset({"nik", "kk", "card"})
+_CREDENTIALS = frozenset({"private_key", "dsn", "password", "app_key"})
+_EXECUTED = (".php", ".phtml", ".py", ".rb", ".jsp", ".asp", ".aspx", ".cgi", ".pl")
+
+
+class Score(NamedTuple):
+    """The judgement of one file."""
+
+    score: int
+    """0 to 100."""
+    severity: Severity
+    reasons: tuple[str, ...]
+
+
+def judge(tallies: Sequence[Tally], reachable: str, name: str) -> Score:
+    """Return sensitivity x volume x combination x reachability for a file called *name*."""
+    confidence = max(tally.confidence for tally in tallies)
+    executed = reachable == WEB_ROOT and name.lower().endswith(_EXECUTED)
+    reasons = _reasons(tallies, reachable, confidence, executed=executed)
+    sensitivity = max(_WEIGHTS.get(tally.type, 30) * tally.confidence for tally in tallies)
+    volume = 5 * math.log10(max(1, sum(tally.count for tally in tallies)))
+    combination = 5 * (len(tallies) - 1)
+    open_to = {WEB_ROOT: 1.2, WORLD_READABLE: 0.9, PRIVATE: 0.6}.get(reachable, 0.8)
+    if executed:
+        open_to = 0.7
+    score = min(100, round((sensitivity + volume + combination) * open_to))
+    return Score(score, _severity(tallies, reachable, executed=executed), reasons)
+
+
+def _severity(tallies: Sequence[Tally], reachable: str, *, executed: bool) -> Severity:
+    sure = [tally for tally in tallies if tally.confidence >= _CONFIDENT]
+    if not sure:
+        return Severity.LOW
+    citizens = sum(tally.count for tally in sure if tally.type in _CITIZENS)
+    secrets = any(tally.type in _CREDENTIALS for tally in sure)
+    many = citizens >= BULK
+    if reachable == WEB_ROOT and not executed:
+        bulk = many or any(tally.type == "private_key" for tally in sure)
+        return Severity.CRITICAL if bulk else _at_least_medium(citizens, secrets=secrets)
+    if reachable == PRIVATE:
+        return Severity.MEDIUM if many else Severity.LOW
+    if many:
+        return Severity.HIGH
+    if executed and not citizens:
+        return Severity.LOW  # a configuration that is run, not handed out
+    return Severity.MEDIUM if citizens or secrets else Severity.LOW
+
+
+def _at_least_medium(citizens: int, *, secrets: bool) -> Severity:
+    return Severity.HIGH if citizens or secrets else Severity.MEDIUM
+
+
+def _reasons(
+    tallies: Sequence[Tally], reachable: str, confidence: float, *, executed: bool
+) -> tuple[str, ...]:
+    facts = {
+        "in_web_root": reachable == WEB_ROOT,
+        "world_readable": reachable == WORLD_READABLE,
+        "executed_not_served": executed,
+        "bulk": sum(tally.count for tally in tallies if tally.type in _CITIZENS) >= BULK,
+        "combination": len(tallies) > 1,
+        "credentials": any(tally.type in _CREDENTIALS for tally in tallies),
+        "named_column": any(tally.column for tally in tallies),
+        "low_confidence": confidence < _CONFIDENT,
+        "sampled": not all(tally.exact for tally in tallies),
+    }
+    return tuple(name for name, holds in facts.items() if holds)

@@ -1,0 +1,50 @@
+"""Settings of the exposure sensor: the table ``[sensors.exposure]`` of agent.toml."""
+
+from __future__ import annotations
+
+from collectors.api import Settings
+
+DEFAULT_PATHS = (
+    "/home",
+    "/opt",
+    "/srv",
+    "/tmp",  # noqa: S108 - watched, not written
+    "/var/backups",
+    "/var/tmp",  # noqa: S108 - watched, not written
+    "/var/www",
+)
+DEFAULT_WEB_ROOTS = ("/var/www",)
+DEFAULT_EXCLUDE = (".git", "node_modules", "__pycache__", "vendor", "*.min.js", "*.map")
+
+
+class ExposureSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where to look, and how much. Checked when it is made (msgspec turns ValueError around)."""
+
+    paths: tuple[str, ...] = DEFAULT_PATHS
+    """Changed files below these absolute paths are looked into; web roots always are."""
+    web_roots: tuple[str, ...] = DEFAULT_WEB_ROOTS
+    """What web servers hand out; swept once after the first start."""
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    """Absolute path: it and everything below. Else: a pattern for one name."""
+    max_bytes: int = 4 << 30
+    """Larger files are not opened; an event says so. Over 32 MiB a file is sampled."""
+    timeout: float = 30.0
+    """Seconds for one file."""
+    child_idle: float = 30.0
+    """Seconds after which the scanning child ends when nothing is left to do."""
+
+    def __post_init__(self) -> None:
+        """Check all values.
+
+        Raises:
+            ValueError: a value is out of range; the setting is named.
+        """
+        for name in ("paths", "web_roots"):
+            for path in getattr(self, name):
+                if not path.startswith("/"):
+                    raise ValueError(f"{name}: {path!r} is not absolute")
+        for name, low, high in (("timeout", 1, 600), ("child_idle", 0, 86400)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}: out of range ({low} to {high} seconds)")
+        if self.max_bytes < 1:
+            raise ValueError("max_bytes: must be 1 or more")

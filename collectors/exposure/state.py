@@ -1,0 +1,179 @@
+"""What the exposure sensor remembers: files that wait, files that were looked into, findings.
+
+Holds guarded paths only. `Queue` may be used from any thread; the rest belongs to the sensor's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from collectors.exposure.examine import Signature
+from collectors.paths import SafePath
+
+FILE = "exposure.db"
+_UNSIGNED = 1 << 64
+"""Inode and device numbers are unsigned 64 bit, SQLite's integers are signed."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS pending (
+    path BLOB PRIMARY KEY, queued INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pending_queued ON pending (queued);
+CREATE TABLE IF NOT EXISTS known (
+    path BLOB PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER,
+    ctime INTEGER, digest TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Pending(NamedTuple):
+    """A file that waits to be looked into."""
+
+    path: SafePath
+    queued: int
+    tries: int
+
+
+class Known(NamedTuple):
+    """The last look at a file."""
+
+    signature: Signature
+    digest: str
+    """Empty for a clean file."""
+
+
+def connect(directory: Path) -> sqlite3.Connection:
+    """Open, or make, the database.
+
+    Raises:
+        sqlite3.Error: it is damaged or the disk is full.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = sqlite3.connect(directory / FILE, timeout=10.0, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_size_limit = 4194304")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Queue:
+    """Puts files in line, durably."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def put(self, paths: Sequence[SafePath]) -> None:
+        """Add *paths*; those in line already move to the front. On disk on return."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = connect(self._directory)
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(
+                    "INSERT INTO pending (path, queued)"
+                    " VALUES (?, (SELECT coalesce(max(queued), 0) + 1 FROM pending))"
+                    " ON CONFLICT (path) DO UPDATE SET queued = excluded.queued, tries = 0",
+                    ((path,) for path in paths),
+                )
+
+    def close(self) -> None:
+        """Let go of the database; a later `put` opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+class State:
+    """The sensor's own side. The caller opens transactions with ``with state.connection``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.connection = connect(directory)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def newest(self) -> Pending | None:
+        """Return the file that was put in line last; one that changes all the time comes last."""
+        row = self.connection.execute(
+            "SELECT path, queued, tries FROM pending ORDER BY tries, queued DESC LIMIT 1"
+        ).fetchone()
+        return Pending(SafePath(bytes(row[0])), row[1], row[2]) if row else None
+
+    def waiting(self) -> int:
+        """Return how many files wait."""
+        return int(self.connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+
+    def findings(self) -> int:
+        """Return how many files hold findings now."""
+        query = "SELECT count(*) FROM known WHERE length(digest) >= 64"
+        return int(self.connection.execute(query).fetchone()[0])
+
+    def put_last(self, paths: Sequence[SafePath]) -> None:
+        """Add *paths* behind all others; those in line already keep their place."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO pending (path, queued) VALUES (?, 0)",
+            ((path,) for path in paths),
+        )
+
+    def done(self, pending: Pending) -> None:
+        """Take *pending* out of line, unless it was put in again meanwhile."""
+        self.connection.execute(
+            "DELETE FROM pending WHERE path = ? AND queued = ?", (pending.path, pending.queued)
+        )
+
+    def again(self, pending: Pending) -> None:
+        """Leave *pending* in line, behind the others."""
+        self.connection.execute(
+            "UPDATE pending SET tries = tries + 1 WHERE path = ? AND queued = ?",
+            (pending.path, pending.queued),
+        )
+
+    def known(self, path: SafePath) -> Known | None:
+        """Return what the last look at *path* gave."""
+        row = self.connection.execute(
+            "SELECT device, inode, size, mtime, ctime, digest FROM known WHERE path = ?", (path,)
+        ).fetchone()
+        return (
+            Known(Signature(row[0] % _UNSIGNED, row[1] % _UNSIGNED, *row[2:5]), row[5])
+            if row
+            else None
+        )
+
+    def remember(self, path: SafePath, signature: Signature, digest: str) -> None:
+        """Note what a look at *path* gave."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (path, _signed(signature.device), _signed(signature.inode), *signature[2:], digest),
+        )
+
+    def forget(self, path: SafePath) -> None:
+        """Note that *path* is gone."""
+        self.connection.execute("DELETE FROM known WHERE path = ?", (path,))
+
+    def flag(self, name: str) -> str | None:
+        """Return a remembered value."""
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def set_flag(self, name: str, value: str) -> None:
+        """Remember a value, in its own transaction."""
+        with self.connection:
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def _signed(number: int) -> int:
+    return number - _UNSIGNED if number >= _UNSIGNED // 2 else number

@@ -1,0 +1,203 @@
+"""The loop of the exposure sensor, for one run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from collectors.api import Coverage, SensorContext, Stopped
+from collectors.exposure.examine import CHANGED, GONE, Examiner, Look, Signature
+from collectors.exposure.scan import walk
+from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.settle import MOST_TRIES, settle
+from collectors.exposure.state import Pending, State
+from collectors.outbox import Outbox
+from collectors.paths import SafePath
+from collectors.sighting import Sighting
+
+NAME = "exposure"
+_BEAT = 5.0
+_IDLE = 1.0
+_SWEEP_STEP = 64
+"""Files that the first sweep puts in line at once; only when nothing else waits."""
+_SWEPT = "swept"
+_RETRY = 0.2
+_GENTLE = 3.0
+"""Seconds of rest for each second of sweeping."""
+_NO_SIGNATURE = Signature(0, 0, 0, 0, 0)
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One run: from opening to stopping."""
+
+    def __init__(
+        self,
+        settings: ExposureSettings,
+        context: SensorContext,
+        wake: threading.Event,
+        coverage: Coverage,
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._wake = wake
+        self._coverage = coverage
+        self._state = State(context.state_dir)
+        self._outbox = Outbox(self._state.connection, NAME)
+        # <state>/sensors/exposure: the agent's own files are two levels up.
+        own = os.fsencode(context.state_dir.parent.parent)
+        self._examiner = Examiner(settings, context.guard, context.keys, own)
+        self._sweep: Iterator[bytes] | None = None
+        self._used = self._alive = time.monotonic()
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Work until ``context.stopping`` is set."""
+        watcher = threading.Thread(target=self._watch, name="exposure-watch")
+        try:
+            self._outbox.create_table()
+            self._outbox.begin(self._context)
+            watcher.start()
+            self._outbox.flush(self._context)
+            while not self._context.stopping.is_set():
+                self._turn()
+        except Stopped:
+            _log.debug("exposure: stopped while handing over; the rest follows at the next start")
+        finally:
+            self._over.set()
+            if watcher.ident is not None:
+                watcher.join()
+            self._examiner.close()
+            self._state.close()
+
+    def _watch(self) -> None:
+        # A scan may take as long as its timeout; the agent must not wait that long to stop, nor
+        # think that the sensor is dead.
+        while not self._over.is_set():
+            if self._context.stopping.wait(_BEAT):
+                self._wake.set()
+                while not self._over.wait(0.05):
+                    pid = self._examiner.child.pid
+                    if pid is not None:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                return
+            if time.monotonic() - self._alive < self._settings.timeout + 30:
+                self._context.beat()
+
+    def _turn(self) -> None:
+        self._wake.clear()
+        self._alive = time.monotonic()
+        pending = self._state.newest()
+        if pending is None:
+            self._rest()
+        elif 0 < pending.tries < MOST_TRIES and self._wake.wait(_RETRY):
+            return  # something newer came while this file is still being written
+        else:
+            self._take(pending)
+
+    def _rest(self) -> None:
+        if self._sweep_step():
+            return
+        self._coverage["waiting"] = 0
+        if time.monotonic() - self._used >= self._settings.child_idle:
+            self._examiner.close()
+        self._wake.wait(_IDLE)
+
+    def _take(self, pending: Pending) -> None:
+        look = self._look(pending)
+        if look is None or self._context.stopping.is_set():
+            # Killed on purpose, or nothing that concerns us.
+            if look is None:
+                with self._state.connection:
+                    self._state.done(pending)
+            return
+        self._settle(pending, look)
+        self._outbox.flush(self._context)
+        if pending.queued == 0:  # of the sweep: nobody waits for it
+            self._wake.wait(min(1.0, _GENTLE * (time.monotonic() - self._alive)))
+
+    def _look(self, pending: Pending) -> Look | None:
+        guard = self._context.guard
+        real = guard.resolve(pending.path)
+        known = self._state.known(pending.path)
+        if real is None:
+            return Look(GONE)
+        if real not in self._examiner.scope and known is None:
+            return None
+        self._used = time.monotonic()
+        look = self._examiner.look(real, pending.path, known.signature if known else None)
+        if look.outcome == CHANGED and pending.tries >= MOST_TRIES and look.settled is not None:
+            look = look.settled
+        self._count(look.outcome)
+        return look
+
+    def _count(self, outcome: str) -> None:
+        number = self._coverage.get(outcome, 0)
+        self._coverage[outcome] = int(number) + 1
+
+    def _settle(self, pending: Pending, look: Look) -> None:
+        path = pending.path
+        known = self._state.known(path)
+        guard = self._context.guard
+        step = settle(look, known.digest if known else "", guard.display(path), guard.token(path))
+        with self._transaction():
+            if step.again:
+                self._state.again(pending)
+                return
+            self._state.done(pending)
+            if step.forget:
+                self._state.forget(path)
+            elif step.remember is not None:
+                self._state.remember(path, look.signature or _NO_SIGNATURE, step.remember)
+            now = self._context.now()
+            self._outbox.add(
+                Sighting(record=record, observed=now, module=NAME, severity=severity)
+                for record, severity in step.records
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._state.connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _sweep_step(self) -> bool:
+        """Put some files of the web roots in line; False when the sweep is over."""
+        if self._sweep is None:
+            if self._state.flag(_SWEPT) == self._sweep_name():
+                return False
+            self._sweep = self._all_files()
+        found: list[SafePath] = []
+        for real in self._sweep:
+            found.append(self._context.guard.guard(real))
+            if len(found) >= _SWEEP_STEP or self._context.stopping.is_set():
+                break
+        if not found:
+            self._state.set_flag(_SWEPT, self._sweep_name())
+            self._sweep = None
+            return False
+        with self._transaction():
+            self._state.put_last(found)
+        return True
+
+    def _all_files(self) -> Iterator[bytes]:
+        # Resumed after a restart by walking again: what is known and unchanged costs one stat.
+        for root in self._examiner.scope.web_roots:
+            blind: list[bytes] = []
+            yield from walk(root, self._examiner.scope, blind)
+            for folder in blind:
+                if os.path.lexists(folder):
+                    _log.warning(
+                        "exposure: cannot list %s",
+                        self._context.guard.display(self._context.guard.guard(folder)),
+                    )
+
+    def _sweep_name(self) -> str:
+        return "\n".join(sorted(self._settings.web_roots))
