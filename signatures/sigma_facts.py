@@ -49,6 +49,8 @@ PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 MAX_SAMPLES = 3
 MAX_LIST = 8
+MAX_TEXT = 4096
+"""Characters of a fact: the longest path that Linux has."""
 
 
 def facts_of(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,8 +78,10 @@ def known_facts() -> set[str]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [str(item) for item in value[:MAX_LIST]]
-    return value if isinstance(value, (str, int, float)) else None
+        return [str(item)[:MAX_TEXT] for item in value[:MAX_LIST]]
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    return value if isinstance(value, (int, float)) else None
 
 
 def _tallies(value: Any) -> list[Mapping[str, Any]]:
@@ -89,7 +93,11 @@ def _tallies(value: Any) -> list[Mapping[str, Any]]:
 def _counts(value: Any) -> list[list[Any]] | None:
     """One ``[type, count, exact]`` for each type."""
     counts = [
-        [str(tally.get("type", "")), _whole(tally.get("count")), tally.get("exact") is not False]
+        [
+            str(tally.get("type", ""))[:MAX_TEXT],
+            _whole(tally.get("count")),
+            tally.get("exact") is not False,
+        ]
         for tally in _tallies(value)
     ]
     return counts or None
@@ -101,7 +109,7 @@ def _samples(value: Any) -> list[str] | None:
     for tally in _tallies(value):
         found = tally.get("samples")
         if isinstance(found, (list, tuple)):
-            samples += [str(sample) for sample in found]
+            samples += [str(sample)[:MAX_TEXT] for sample in found[:MAX_SAMPLES]]
     return samples[:MAX_SAMPLES] or None
 
 

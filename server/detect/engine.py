@@ -15,6 +15,9 @@ from signatures.sigma_text import view_of
 COST_SAMPLE = 64
 """The cost of rules is measured on one event in so many: reading the clock costs as much."""
 
+MAX_TIME = 2**63 - 1
+"""ns; a database holds no larger number."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +77,8 @@ class Engine:
         counters = self._counters_of(rule)
         counters.hits += 1
         observed = event.get("@timestamp")
-        counters.last_hit = max(counters.last_hit, observed if isinstance(observed, int) else 0)
+        if isinstance(observed, int) and observed <= MAX_TIME:
+            counters.last_hit = max(counters.last_hit, observed)
         value = event.get(rule.entity)
         if value is None or isinstance(value, (list, tuple, Mapping)):
             # The thing itself is not named: the alert is about the host.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from server.alerts.model import Channel, NewAlert
 from server.alerts.raising import raise_alert
+from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
@@ -79,11 +80,15 @@ class Runner:
         if not events:
             return 0
         found = [(event, hit) for event in events for hit in self.engine.detect(event.fields)]
+        over = [(event, kept) for event in events if (kept := ends(event.kind, event.fields))]
         last = Cursor(events[-1].day, events[-1].row)
         try:
             with self._state.transaction():
                 for event, hit in found:
                     self._raise(event, hit)
+                for event, end in over:
+                    place = self._place(event)
+                    note_end(self._state, self.engine.rules.rules, place.agent, end, self._clock())
                 self._count()
                 self._state.execute(_MOVE, (CURSOR, last.day, last.row))
         finally:

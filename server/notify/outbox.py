@@ -56,7 +56,8 @@ class Outbox:
         """Return rows to be sent, the oldest first."""
         return self._state.query(
             "SELECT id, alert, reason, created, attempts FROM outbox"
-            " WHERE status = 'pending' AND due <= ? AND channel = ? ORDER BY due, id LIMIT ?",
+            " WHERE status = 'pending' AND due <= ? AND channel = ? AND alert IS NOT NULL"
+            " ORDER BY due, id LIMIT ?",
             (now, self._channel, limit),
         )
 

@@ -112,12 +112,23 @@ class _Line(threading.Thread):
         )
         if not ids:
             return POLL
-        message = self._message([row for row in rows if row["id"] in set(ids)])
         self._outbox.claim(ids, now)
-        outcome = self._send(message)
+        outcome = self._attempt([row for row in rows if row["id"] in set(ids)])
         if self.cancelled.is_set() and not outcome.ok:
             return 0.0  # cut off: the lease brings it back
         return self._settle(ids, outcome)
+
+    def _attempt(self, rows: list[dict[str, Any]]) -> Outcome:
+        """Make the message and send it. One that cannot be made must not stop the others."""
+        try:
+            return self._send(self._message(rows))
+        except ChannelError as error:
+            return Outcome(False, str(error))
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - the thread must live: nobody else sends
+            _log.exception("channel %s: a message cannot be made", self._channel.name)
+            return Outcome(False, f"the message cannot be made ({type(error).__name__})")
 
     def _message(self, rows: list[dict[str, Any]]) -> Message:
         alerts = [
@@ -129,12 +140,8 @@ class _Line(threading.Thread):
         return alert_message(alerts[0], str(rows[0]["reason"]), self._language)
 
     def _send(self, message: Message) -> Outcome:
-        try:
-            url = read_url(self._channel)
-        except ChannelError as error:
-            return Outcome(False, str(error))
         self._used = time.monotonic()
-        return self.sender.send(url, message, self._policy.timeout)
+        return self.sender.send(read_url(self._channel), message, self._policy.timeout)
 
     def _settle(self, ids: list[int], outcome: Outcome) -> float:
         now = time.time_ns()

@@ -5,13 +5,20 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.sigma_facts import FIELDS, MAX_LIST, MAX_SAMPLES, facts_of, placeholders
+from signatures.sigma_facts import FIELDS, MAX_LIST, MAX_SAMPLES, MAX_TEXT, facts_of, placeholders
 
 
 def test_absent_and_odd_fields_give_no_fact() -> None:
     assert facts_of({}) == {}
     odd = {"ronda.data.tallies": "x", "ronda.spool.dropped": [1], "file.path": {"a": 1}}
     assert facts_of(odd) == {}
+
+
+def test_facts_are_bounded() -> None:
+    long = "x" * 100_000
+    tallies = [{"type": long, "count": 1, "samples": [long] * 9}] * 99
+    event = {"file.path": long, "source.ip": [long] * 99, "ronda.data.tallies": tallies}
+    assert len(str(facts_of(event))) < 30 * MAX_TEXT
 
 
 def test_facts_of_a_finding() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -8,15 +9,19 @@ from hypothesis import strategies as st
 
 from server.notify.outbox import SECOND, Outbox, Policy, abandon, choose
 from server.store.state import StateStore
+from tests.server.alerts.alert_samples import put
 
 POLICY = Policy(attempts=3)
+_entities = itertools.count()
 
 
 def add(state: StateStore, *dues: int, channel: str = "chat") -> None:
     for due in dues:
+        alert = put(state, entity=str(next(_entities)), channels=()).alert
         state.execute(
-            "INSERT INTO outbox (channel, reason, created, due) VALUES (?, 'opened', ?, ?)",
-            (channel, due, due),
+            "INSERT INTO outbox (alert, channel, reason, created, due)"
+            " VALUES (?, ?, 'opened', ?, ?)",
+            (alert, channel, due, due),
         )
 
 

@@ -113,6 +113,19 @@ def test_a_flood_becomes_single_messages_and_a_digest(
     assert statuses(state) == ["delivered"] * 4 + ["merged"] * 36
 
 
+def test_a_message_that_cannot_be_made_stops_no_other(
+    receiver: Receiver, state: StateStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(state, entity="1")
+    state.execute("UPDATE alert SET fields = 'broken'")
+    put(state, entity="2")
+    with caplog.at_level(logging.ERROR), working(settings(tmp_path, chat=receiver.url()), state):
+        until(lambda: statuses(state) == ["pending", "delivered"])
+    error = state.query("SELECT error FROM outbox WHERE status = 'pending'")[0]["error"]
+    assert error == "the message cannot be made (JSONDecodeError)"
+    assert "a message cannot be made" in caplog.text
+
+
 def test_messages_of_a_channel_that_is_gone_are_given_up(
     state: StateStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
