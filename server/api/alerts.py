@@ -184,12 +184,10 @@ class Watch:
         self._conditions, self._params = where(filters, "all")
         top = services.state.query("SELECT coalesce(max(id), 0) AS id FROM alert")[0]["id"]
         self._last = top
+        self._backlog: list[dict[str, Any]] = []
         if since is not None:
-            first = services.state.query(
-                "SELECT coalesce(min(id), ? + 1) AS id FROM alert WHERE last_seen >= ?",
-                (top, since),
-            )
-            self._last = first[0]["id"] - 1
+            recent = self._select("last_seen >= ?", since, "id")
+            self._backlog = [row for row in recent if row["id"] <= top]
         self._from = time.time_ns()
         self._seen: dict[int, int] = {}
         """Alert id to ``updated``, as already told."""
@@ -197,9 +195,10 @@ class Watch:
     def poll(self) -> list[dict[str, Any]]:
         """Return new alerts, and changed ones when asked for, oldest first."""
         # Ids are given inside the only writer's transactions: their order is that of commits.
-        found = self._select("id > ?", self._last, "id")
-        if found:
+        found = self._backlog or self._select("id > ?", self._last, "id")
+        if found and not self._backlog:
             self._last = found[-1]["id"]
+        self._backlog = []
         answer = [{"change": "new", **view(row, self._lang)} for row in found]
         self._seen.update((row["id"], row["updated"]) for row in found)
         if self._updates:
@@ -217,7 +216,7 @@ class Watch:
     def _select(self, condition: str, value: int, order: str) -> list[dict[str, Any]]:
         both = " AND ".join([*self._conditions, condition])
         return self._services.state.query(
-            f"SELECT * FROM alert WHERE {both} ORDER BY {order}, id LIMIT 1000",  # noqa: S608
+            f"SELECT * FROM alert WHERE {both} ORDER BY {order}, id LIMIT {MAX_ROWS}",  # noqa: S608
             [*self._params, value],
         )
 

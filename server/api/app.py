@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -45,16 +47,14 @@ class Door:
 
 
 def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)  # noqa: S101 - registered for this type only
-    return JSON({"error": str(error)}, status_code=error.status)
+    return JSON({"error": str(error)}, status_code=cast("ApiError", error).status)
 
 
 def _http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    sentence = {404: "no such address in this API", 405: "not with this method"}
-    return JSON(
-        {"error": sentence.get(error.status_code, error.detail)}, status_code=error.status_code
-    )
+    known = {404: "no such address in this API", 405: "not with this method"}
+    found = cast("HTTPException", error)
+    sentence = known.get(found.status_code, found.detail)
+    return JSON({"error": sentence}, status_code=found.status_code)
 
 
 def _broken(_request: Request, _error: Exception) -> Response:
@@ -63,6 +63,11 @@ def _broken(_request: Request, _error: Exception) -> Response:
         {"error": "the collector failed on this request; see: journalctl -u ronda-server"},
         status_code=500,
     )
+
+
+def _store_trouble(_request: Request, error: Exception) -> Response:
+    log.error("the store cannot be used: %s", error)
+    return JSON({"error": f"the collector's database cannot be used now: {error}"}, status_code=500)
 
 
 def build(services: Services, stopping: asyncio.Event) -> Starlette:
@@ -77,6 +82,7 @@ def build(services: Services, stopping: asyncio.Event) -> Starlette:
         exception_handlers={
             ApiError: _refused,
             HTTPException: _http_error,
+            sqlite3.Error: _store_trouble,
             Exception: _broken,
         },
     )

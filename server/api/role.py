@@ -47,6 +47,7 @@ def run(config: ServerConfig) -> None:
         OSError: the socket cannot be made; ``str()`` says why.
         sqlite3.Error: the state database cannot be opened.
     """
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     state = StateStore.open(config.state_db)
     try:
         listener = peer.bind(str(config.socket))
@@ -80,6 +81,8 @@ async def serve(services: Services, listener: socket.socket) -> None:
         loop="asyncio",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing stands in between
+        limit_concurrency=256,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )

@@ -36,10 +36,6 @@ class Services:
         with self.events() as store:
             return store.ranges()
 
-    def roles(self) -> dict[str, str]:
-        """Return each role's state, ``up`` when all is well."""
-        return {"api": "up"}
-
     def audit(self, actor: str, action: str, subject: str, detail: str = "") -> None:
         """Add to the append-only log."""
         self.state.execute(

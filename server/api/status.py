@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from server.api import health
 from server.api.hosts import state_of
+from server.api.roles import running
 from server.api.services import Services
 from server.api.web import JSON, in_thread, iso
 from server.store.events import Cursor
@@ -30,7 +31,7 @@ def measure(services: Services) -> dict[str, Any]:
     """Return the state of the collector with all reasons why it is not healthy."""
     now = time.time_ns()
     agents = services.state.query("SELECT * FROM agent ORDER BY opd, host")
-    roles = services.roles()
+    roles = running(services.config.path)
     detection = _detection(services, now)
     outbox = _outbox(services, now)
     disk = _disk(services)
@@ -127,6 +128,7 @@ def _outbox(services: Services, now: int) -> dict[str, Any]:
 
 def failing(services: Services) -> list[str]:
     """Return the channels that have had no success since their last failure, with the error."""
+    configured = {channel.name for channel in services.config.notify.channels}
     rows = services.state.query(
         "SELECT channel, max(id) AS id, error FROM outbox AS o"
         " WHERE error <> '' AND status IN ('pending', 'failed') AND NOT EXISTS"
@@ -134,7 +136,7 @@ def failing(services: Services) -> list[str]:
         "  AND later.status = 'delivered' AND later.id > o.id)"
         " GROUP BY channel ORDER BY channel"
     )
-    return [f"{row['channel']}: {row['error']}" for row in rows]
+    return [f"{row['channel']}: {row['error']}" for row in rows if row["channel"] in configured]
 
 
 def _disk(services: Services) -> dict[str, Any]:

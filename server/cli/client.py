@@ -92,6 +92,9 @@ class Client:
             raise Unreachable("the collector stopped while it was answering") from error
         if len(data) > _MAX_ANSWER:
             raise CliError("the answer is too large; ask for less with --limit or --since")
+        # read(n) does not notice an answer that is cut short; what is left to come does.
+        if response.length:
+            raise Unreachable("the collector stopped while it was answering")
         return data
 
     def _send(

@@ -63,6 +63,8 @@ class Context:
         try:
             with open(path, "rb") as file:
                 return tomllib.load(file)
+        except PermissionError:
+            return {}
         except (OSError, ValueError) as error:
             if path == DEFAULT_CONFIG:
                 return {}

@@ -32,7 +32,8 @@ _MAX_RANGES = 8
 def delivery(context: Context, host: str | None) -> int:
     """Show what was received, what is missing, and why.
 
-    One account for each agent and epoch. Exit 1 if something is missing that nobody can explain. HOST is a host name or an agent id.
+    One account for each agent and epoch. Exit 1 if something is missing that nobody can explain.
+    HOST is a host name or an agent id.
     """
     answer = context.client().get("/v1/delivery", host=host)
     out = context.out()
@@ -51,9 +52,8 @@ def delivery(context: Context, host: str | None) -> int:
 
 def epoch_page(epoch: Row, out: Output) -> str:
     """Return the account of one epoch for a terminal."""
-    name = f"{epoch['host'] or 'unknown host'} ({epoch['opd'] or 'unknown OPD'})"
     state = "ended" if epoch["ended"] else "running"
-    head = f"{name}, agent {epoch['agent']}, epoch {epoch['epoch']} ({state})"
+    head = f"{_name(epoch)}, epoch {epoch['epoch']} ({state})"
     rows = (
         ("Held", _ranges(epoch)),
         ("Acknowledged", f"up to {epoch['acknowledged']} of {epoch['assigned']}"),
@@ -69,11 +69,27 @@ def epoch_page(epoch: Row, out: Output) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _name(epoch: Row) -> str:
+    if epoch["agent"] == "collector":
+        return "the collector itself"
+    place = f"{epoch['host']} ({epoch['opd']})" if epoch["host"] else "unknown host"
+    return f"{place}, agent {epoch['agent']}"
+
+
+def _place(part: Row) -> str:
+    first, last = part["first"], part["last"]
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _events(number: int) -> str:
+    return "1 event" if number == 1 else f"{number} events"
+
+
 def _ranges(epoch: Row) -> str:
-    shown = [f"{part['first']}-{part['last']}" for part in epoch["held"][:_MAX_RANGES]]
+    shown = [_place(part) for part in epoch["held"][:_MAX_RANGES]]
     more = len(epoch["held"]) - len(shown)
     text = ", ".join(shown) + (f" and {more} more ranges" if more else "")
-    return f"{epoch['received']} events: {text}" if shown else "no events"
+    return f"{_events(epoch['received'])}: {text}" if shown else "no events"
 
 
 def _dropped(epoch: Row) -> str:
@@ -85,10 +101,9 @@ def _dropped(epoch: Row) -> str:
 
 
 def _gaps(epoch: Row) -> list[str]:
-    lines = []
-    for gap in epoch["gaps"][:_MAX_RANGES]:
-        place = f"{gap['first']}-{gap['last']}" if gap["count"] > 1 else str(gap["first"])
-        events = "event" if gap["count"] == 1 else "events"
-        lines.append(f"{place} ({gap['count']} {events}): {gap['explanation']}")
+    lines = [
+        f"{_place(gap)} ({_events(gap['count'])}): {gap['explanation']}"
+        for gap in epoch["gaps"][:_MAX_RANGES]
+    ]
     more = len(epoch["gaps"]) - len(lines)
     return [*lines, f"... and {more} more (-o json has all)"] if more else lines

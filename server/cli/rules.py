@@ -52,7 +52,8 @@ def list_rules(context: Context) -> None:
 def test(context: Context, paths: tuple[str, ...], verbose: bool) -> int:
     """Check rules and run their cases.
 
-    Works here, without the collector. Exit 1 on a problem. PATHS are rule files or folders; without them the rules that come with Ronda.
+    Works here, without the collector. Exit 1 on a problem. PATHS are rule files or folders;
+    without them the rules that come with Ronda.
     """
     from server.cli.rule_tests import examine
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,6 @@ from server.cli.base import Group, pass_context
 from server.cli.context import Context
 from server.cli.errors import CliError
 from server.cli.output import Column, remark
-
-if TYPE_CHECKING:
-    from server.config import ServerConfig
 
 ROLES = ("ingest", "detect", "api")
 CHECK_COLUMNS = (
@@ -121,15 +117,19 @@ def check(context: Context) -> int:
 @server.command("run")
 @click.option("--role", type=click.Choice(ROLES), help="Only this part, in the foreground.")
 @pass_context
-def run(context: Context, role: str | None) -> int:
+def run(context: Context, role: str | None) -> None:
     """Run the collector until SIGTERM or Ctrl-C.
 
     It is one process for each role.
     """
-    return _run(context.load_config(), role)
+    config = context.load_config()
+    import logging
 
-
-def _run(config: ServerConfig, role: str | None) -> int:
     from server.app import run_server
 
-    return run_server(config, role)
+    # systemd's journal adds the time.
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        run_server(config, role)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        raise CliError(str(error)) from error

@@ -274,7 +274,7 @@ def test_delivery_explains_every_gap(collector: Collector) -> None:
     collector.state.execute("INSERT INTO agent_epoch VALUES (?, 1, 8, ?, ?)", (AGENT, T0, T0))
     done = collector.call("delivery", "web1")
     assert done.returncode == 0, done
-    assert "3 events: 1-2, 6-6" in done.stdout
+    assert "3 events: 1-2, 6" in done.stdout
     assert "up to 6 of 8" in done.stdout
     assert "3 (low 3)" in done.stdout
     assert "3-5 (3 events): dropped by the agent because its spool was full" in done.stdout
