@@ -178,7 +178,7 @@ class Authority:
         return (
             builder.add_extension(x509.BasicConstraints(False, None), critical=True)
             .add_extension(_usage(certificate_signing=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(_subject_id(key), critical=False)
             .add_extension(issuer, critical=False)
             .sign(self._key, hashes.SHA256())
