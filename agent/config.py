@@ -23,7 +23,7 @@ else:
 DEFAULT_PATH = Path("/etc/ronda/agent.toml")
 _LEVELS = ("debug", "info", "warning", "error")
 _LANGUAGES = ("en", "id")
-_SIZE = re.compile(r"\s*(\d+)\s*([kmgt]i?b|b)?\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+)\s*([kmgt](?:i?b)?|b)?\s*", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNITS = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}

@@ -22,6 +22,8 @@ class Sensors:
         self._factories = factories
         self._parts = parts
         self._runners: dict[str, SensorRunner] = {}
+        self.stuck: list[str] = []
+        """Sensors that did not end when they should: only a new process helps."""
 
     def refusal(self, settings: Mapping[str, Settings]) -> str | None:
         """Try what *settings* would start anew; a sentence when one of them cannot run."""
@@ -38,29 +40,28 @@ class Sensors:
         return None
 
     def apply(self, settings: Mapping[str, Settings]) -> None:
-        """Stop what is off or changed, then start what is on."""
-        changed = [
-            runner
-            for name, runner in self._runners.items()
-            if settings.get(name) != runner.settings or not runner.settings.enabled
-        ]
-        self._end(changed, 5.0)
-        for runner in changed:
-            del self._runners[runner.name]
-            self._parts.on_problem(f"sensor {runner.name}", None)
-        fresh = []
+        """Stop what is off or changed, start what is on."""
+        fresh = {}
         for name, wanted in settings.items():
-            if wanted.enabled and name not in self._runners:
+            old = self._runners.get(name)
+            if wanted.enabled and (old is None or old.settings != wanted):
                 try:
-                    fresh.append(self._make(name, wanted))
+                    fresh[name] = self._make(name, wanted)
                 except Exception as error:  # noqa: BLE001 - a plug-in must not stop the agent
                     reason = describe(error)
                     log.error("sensor %s cannot be made: %s", name, reason)  # noqa: TRY400
                     self._parts.on_problem(f"sensor {name}", f"cannot be made: {reason}")
-        # All are known before the first one publishes.
-        self._runners.update({runner.name: runner for runner in fresh})
-        for runner in fresh:
-            runner.start()
+        on = {name for name, wanted in settings.items() if wanted.enabled}
+        replaced = [r for name, r in self._runners.items() if name in fresh or name not in on]
+        # From here on the new ones take the offers; they keep them until they run.
+        self._runners = {n: r for n, r in self._runners.items() if n in on} | fresh
+        self.stuck += self._end(replaced, 5.0)
+        for runner in replaced:
+            self._parts.on_problem(f"sensor {runner.name}", None)
+            self._parts.on_problem(f"silence of {runner.name}", None)
+        for name, runner in fresh.items():
+            if name not in self.stuck:
+                runner.start()
 
     def _make(self, name: str, settings: Settings) -> SensorRunner:
         return SensorRunner(name, self._factories[name], settings, self._parts, self._publish)

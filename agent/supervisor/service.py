@@ -128,7 +128,7 @@ class Supervisor:
                 self._tell_gap(gap)
             broken = [part for part, alive in self._vital_parts() if not alive]
             if broken:
-                log.critical("%s has ended by mistake; the agent restarts", broken[0])
+                log.critical("%s hangs or has died; the agent ends to be started again", broken[0])
                 return 1
             if not self._sensors.watch(self._health.set):
                 self._notifier.watchdog()
@@ -139,7 +139,8 @@ class Supervisor:
                 self._notifier.status(self._summary())
 
     def _vital_parts(self) -> Sequence[tuple[str, bool]]:
-        return ("spool", self._spool.alive), ("transport", self._courier.alive)
+        stuck = [(f"sensor {name}", False) for name in self._sensors.stuck]
+        return [("spool", self._spool.alive), ("transport", self._courier.alive), *stuck]
 
     def _tell(self, record: Kind) -> None:
         sighting = Sighting(record=record, observed=self._clock.wall(), module="agent")

@@ -1,0 +1,153 @@
+"""A mistake in agent.toml is refused with its line; nothing is guessed."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config import DEFAULT_PATH, AgentConfig, ConfigError, load, parse, parse_size
+from collectors.api import Settings
+
+
+class Files(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Like a sensor's settings."""
+
+    paths: tuple[str, ...] = ("/etc",)
+    limit: int = 7
+    pause: float = 1.5
+
+    def __post_init__(self) -> None:
+        """Refuse relative paths."""
+        for path in self.paths:
+            if not path.startswith("/"):
+                raise ValueError(f"paths: {path!r} is not absolute")
+
+
+TYPES: dict[str, type[Settings]] = {"files": Files}
+
+
+def _parse(text: str) -> AgentConfig:
+    return parse(text, Path("/etc/ronda/agent.toml"), TYPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('state = "x"', 'agent.toml:1: unknown key "state"; did you mean "state_dir"?'),
+        (
+            "\n[sensors.files]\nenabled = true\npahts = []\n",
+            'agent.toml:4: unknown key "pahts" in [sensors.files]; did you mean "paths"?',
+        ),
+        (
+            "[sensors.fils]\n",
+            'agent.toml:1: unknown key "fils" in [sensors]; did you mean "files"?',
+        ),
+        (
+            "sensors.files.pahts = []",
+            'agent.toml:1: unknown key "pahts" in [sensors.files]; did you mean "paths"?',
+        ),
+        ("[spool]\nsize = 1", 'agent.toml:2: unknown key "size" in [spool]; known are max_bytes'),
+        ("spool = 3", "agent.toml:1: 'spool' must be a table: write [spool]"),
+        ('[spool]\nmax_bytes = "1GX"', "agent.toml:2: max_bytes: '1GX' is not a size such as"),
+        ("[spool]\nmax_bytes = 10", "agent.toml:2: max_bytes must be at least 64KiB"),
+        ("[spool]\nmax_bytes = true", "agent.toml:2: max_bytes: True is not a size such as"),
+        ('[log]\nlevel = "loud"', "agent.toml:2: level must be one of debug, info"),
+        ('language = "de"', "agent.toml:1: language must be one of en, id"),
+        ('state_dir = "here"', "agent.toml:1: state_dir must be an absolute path"),
+        ("a = = 1", "agent.toml:1: not TOML"),
+        ("[sensors.files]\npaths = [3]", "agent.toml:2: [sensors.files] paths: Expected `str`"),
+        (
+            '# one\n[sensors.files]\n# two\npaths = ["etc"]',
+            "agent.toml:4: [sensors.files] paths: 'etc' is not absolute",
+        ),
+        ('[sensors.files]\npause = "soon"', "agent.toml:2: pause: 'soon' is not a duration"),
+    ],
+)
+def test_mistakes_have_a_line_and_a_hint(text: str, line: str) -> None:
+    """File, line, and the nearest right word."""
+    with pytest.raises(ConfigError) as caught:
+        _parse(text)
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(line)
+
+
+def test_all_mistakes_come_at_once() -> None:
+    """One run of ``check`` is enough."""
+    with pytest.raises(ConfigError) as caught:
+        _parse('language = "x"\nfoo = 1\n[sensors.files]\nbar = 2\nlimit = "y"\n')
+    lines = [mistake.split(":")[1] for mistake in caught.value.mistakes]
+    assert sorted(lines) == ["1", "2", "4", "5"]
+
+
+def test_a_good_file() -> None:
+    """Sizes and durations in words."""
+    config = _parse(
+        'state_dir = "/s"\n[spool]\nmax_bytes = "2MiB"\n[log]\nlevel = "debug"\n'
+        '[sensors.files]\nenabled = false\npaths = ["/a"]\nlimit = "3KiB"\npause = "5m"\n'
+    )
+    assert (config.state_dir, config.spool_max_bytes) == (Path("/s"), 2 << 20)
+    assert config.sensors["files"] == Files(enabled=False, paths=("/a",), limit=3072, pause=300.0)
+
+
+def test_nothing_said_means_defaults() -> None:
+    """Sensors are on."""
+    assert _parse("").sensors == {"files": Files()}
+    assert _parse("").spool_max_bytes == 1 << 30
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """Only the default one may be missing."""
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "agent.toml", TYPES)
+    if not DEFAULT_PATH.exists():
+        assert load(DEFAULT_PATH, TYPES).sensors == {"files": Files()}
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path, TYPES)
+
+
+def test_sensor_tables_can_be_left_alone() -> None:
+    """For commands that only need the state directory."""
+    assert parse("[sensors.x]\ny = 1", Path("a"), None).sensors == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1GiB", 1 << 30), ("64 kib", 65536), ("7", 7), (12, 12), ("3M", 3 << 20), ("9 B", 9)],
+)
+def test_sizes(text: object, size: int) -> None:
+    """Units are powers of 1024."""
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "-1", "1.5GiB", -1, None, "1 PiB"])
+def test_wrong_sizes(wrong: object) -> None:
+    """Never guessed."""
+    with pytest.raises(ValueError, match="not a size"):
+        parse_size(wrong)
+
+
+@given(st.text(alphabet="[]{}=\"\n'. #ab1,", max_size=80))
+def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
+    """Nothing else comes out."""
+    with contextlib.suppress(ConfigError):
+        _parse(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["paths", "limit", "pause", "enabled"]),
+        st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text())),
+    )
+)
+def test_any_value_is_settings_or_a_config_error(table: dict[str, Any]) -> None:
+    """Values of a wrong type do not get through."""
+    from agent.config import _Reader
+
+    with contextlib.suppress(ConfigError):
+        config = _Reader("", Path("a"), TYPES).read({"sensors": {"files": table}})
+        assert isinstance(config.sensors["files"], Files)
