@@ -72,6 +72,8 @@ TYPES: Mapping[str, str] = {
     "card": N_("payment card numbers"),
     "private_key": N_("private keys"),
     "dsn": N_("service addresses with passwords"),
+    "password": N_("passwords"),
+    "app_key": N_("application keys"),
 }
 LEVEL_WORDS: Mapping[str, str] = {
     "informational": N_("informational"),
