@@ -10,7 +10,7 @@ from collectors.kinds import Tally
 from collectors.redact import SKETCH_SIZE, Redactor
 from signatures.identifiers.assignment import APP_KEY, PASSWORD, find_app_keys, find_passwords
 from signatures.identifiers.base import Identifier
-from signatures.identifiers.dsn import DSN, find_dsns
+from signatures.identifiers.dsn import DSN, find_dsns, is_telling
 from signatures.identifiers.private_key import PRIVATE_KEY, find_keys
 
 _MOST = 10_000
@@ -43,7 +43,7 @@ def matches(data: bytes, rules: set[str]) -> Iterator[Match]:
         for start, end in finder.find(data):
             text = data[start:end].decode("utf-8", "surrogateescape")
             value = finder.identifier.normalise(text)
-            if finder.identifier.validate(value):
+            if finder.identifier.validate(value) and (name != DSN.name or is_telling(value)):
                 yield Match(name, value)
 
 

@@ -102,7 +102,7 @@ def _unnamed(counts: Counts) -> Verdict | None:
         # By chance 14 % of valid ones fall into a district of today; of real ones nearly all.
         if counts.valid >= 3 and counts.in_district < 0.25 * counts.valid:
             return None
-        if counts.candidates < 3 and not counts.near:
+        if counts.valid < 3 and not counts.near:
             return None
         certain = 0.95 if counts.valid >= 8 else 0.8 if counts.near else 0.6
         return Verdict("nik", certain)

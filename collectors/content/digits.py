@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,19 +12,9 @@ Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-SHAPES: tuple[tuple[int, ...], ...] = (
-    (16,),
-    (18,),
-    (15,),
-    (6, 6, 4),
-    (4, 4, 4, 4),
-    (2, 2, 2, 6, 4),
-    (6, 2, 2, 2, 4),
-    (8, 6, 1, 3),
-    (2, 3, 3, 1, 3, 3),
-    (4, 6, 5),
-)
-"""Lengths of digit groups, one separator between two: the forms of signatures.identifiers."""
+NPWP = (2, 3, 3, 1, 3, 3)
+"""99.999.999.9-999.999: the separators tell, so they have to be these."""
+
 
 _SEPARATORS = np.zeros(256, bool)
 _SEPARATORS[list(b" ._-")] = True
@@ -39,14 +29,19 @@ class Candidates(NamedTuple):
     """One row for each candidate, one column for each digit, values 0 to 9."""
 
 
-def candidates(block: Bytes) -> Iterator[Candidates]:
-    """Yield the candidates of each shape that occurs in *block*."""
+def candidates(block: Bytes, shapes: Iterable[tuple[int, ...]]) -> Iterator[Candidates]:
+    """Yield the candidates of each of *shapes* that occurs in *block*.
+
+    A shape is the lengths of digit groups; one separator stands between two.
+    """
     starts, lengths = _runs(block)
     if not len(starts):
         return
     joined = _joined(block, starts, lengths)
-    for shape in SHAPES:
+    for shape in shapes:
         first = _of_shape(shape, lengths, joined)
+        if shape == NPWP and len(first):
+            first = first[_is_dotted(block, starts[first])]
         if len(first):
             yield Candidates(shape, starts[first], _digits(block, starts, first, shape))
 
@@ -75,6 +70,14 @@ def _of_shape(shape: tuple[int, ...], lengths: Ints, joined: Bools) -> Ints:
     for offset, length in enumerate(shape[1:], 1):
         fits &= (lengths[offset : offset + count] == length) & joined[offset - 1 :][:count]
     return np.flatnonzero(fits)
+
+
+def _is_dotted(block: Bytes, starts: Ints) -> Bools:
+    last = block[starts + 12]
+    dotted: Bools = (last == 45) | (last == 46)  # both are printed
+    for offset in (2, 6, 10, 16):
+        dotted &= block[starts + offset] == 46
+    return dotted
 
 
 def _digits(block: Bytes, starts: Ints, first: Ints, shape: tuple[int, ...]) -> Bytes:

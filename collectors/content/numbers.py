@@ -10,7 +10,7 @@ from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
 from collectors.content.digits import Bytes, Candidates, Ints, candidates
 from collectors.content.groups import Layout
-from collectors.content.validate import BY_LENGTH
+from collectors.content.validate import BY_SHAPE
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
 
@@ -36,7 +36,7 @@ class Numbers:
     def feed(self, data: bytes) -> None:
         """Count the identifiers in *data*, which begins and ends between values."""
         block: Bytes = np.frombuffer(data, np.uint8)
-        for found in candidates(block):
+        for found in candidates(block, BY_SHAPE):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)
                 self._count(data, block, found.shape, found.starts[part], found.digits[part])
@@ -44,7 +44,7 @@ class Numbers:
     def _count(
         self, data: bytes, block: Bytes, shape: tuple[int, ...], starts: Ints, digits: Bytes
     ) -> None:
-        verdicts = [(name, check(digits)) for name, check in BY_LENGTH[digits.shape[1]]]
+        verdicts = [(name, check(digits)) for name, check in BY_SHAPE[shape]]
         verdicts = [(name, valid) for name, valid in verdicts if valid.any()]
         if not verdicts and not self._columns:
             return
@@ -52,7 +52,7 @@ class Numbers:
         groups = self._layout.assign(data, block, starts)
         for group in np.unique(groups).tolist():
             inside = groups == group
-            for name, check in BY_LENGTH[digits.shape[1]]:
+            for name, check in BY_SHAPE[shape]:
                 valid = check(digits[inside])
                 column = self._column(name, group, len(shape) > 1, create=bool(valid.any()))
                 if column is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from collectors.content.digits import Bools, Bytes
+from collectors.content.digits import NPWP, Bools, Bytes
 from signatures.identifiers import card
 from signatures.identifiers.regions import districts
 
@@ -147,9 +147,19 @@ def _npwp_16(digits: Bytes) -> Bools:
 
 Validator = Callable[[Bytes], Bools]
 
-BY_LENGTH: dict[int, tuple[tuple[str, Validator], ...]] = {
-    16: (("nik", nik), ("card", card_16), ("npwp", _npwp_16)),
-    18: (("nip", nip),),
-    15: (("npwp", npwp), ("card", card_15)),
+_NIK = ("nik", nik)
+_CARD = ("card", card_16)
+
+BY_SHAPE: dict[tuple[int, ...], tuple[tuple[str, Validator], ...]] = {
+    (16,): (_NIK, _CARD, ("npwp", _npwp_16)),
+    (18,): (("nip", nip),),
+    (15,): (("npwp", npwp), ("card", card_15)),
+    (6, 6, 4): (_NIK,),
+    (4, 4, 4, 4): (_NIK, _CARD),
+    (2, 2, 2, 6, 4): (_NIK,),
+    (6, 2, 2, 2, 4): (_NIK,),
+    (8, 6, 1, 3): (("nip", nip),),
+    NPWP: (("npwp", npwp),),
+    (4, 6, 5): (("card", card_15),),
 }
-"""Digits in a candidate to the types that it may be. A KK is a NIK until its key is known."""
+"""Written form to the types that it may be. A KK is a NIK until its key is known."""

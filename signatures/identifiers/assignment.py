@@ -17,7 +17,9 @@ _PASSWORD = re.compile(
     rb"(?:\"([^\"\r\n]{1,128})\"|'([^'\r\n]{1,128})'|([^\s'\"#;]{1,128}))"
 )
 _APP_KEY = re.compile(rb"\bAPP_KEY[ \t]{0,4}=[ \t]{0,4}['\"]?base64:([A-Za-z0-9+/]{43}=)")
-_CALL = re.compile(r"[$%{}<>*()\[\]]")
+_CALL = re.compile(
+    r"\A[$<%\[({]|\$\{|\{\{|%\(|\(\)|\A[A-Za-z_.:>-]{1,40}\(|\A(?:\*+|x+)\Z", re.IGNORECASE
+)
 _PLACEHOLDERS = """
 password passwd pass secret null none false true changeme change_me changethis required example
 your_password yourpassword password_here yourpasswordhere test xxxx string root

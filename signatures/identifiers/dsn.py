@@ -14,24 +14,22 @@ _CREDENTIALS = re.compile(
     rb"://[^\s/:@'\"<>?]{0,64}:([^\s/'\"<>?]{1,128})@[A-Za-z0-9\[][^\s'\"<>,;)\\]{0,253}"
 )
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
-_TEMPLATE = re.compile(r"[$%{}<>*]|\A(?:x+|\.+|-+)\Z")
-_WORDS = frozenset(
-    {
-        "password",
-        "passwd",
-        "pass",
-        "pwd",
-        "secret",
-        "user",
-        "pw",
-        "your_password",
-        "pword",
-        "passwort",
-    }
+_TEMPLATE = re.compile(
+    r"\$[{(A-Z_]|\{\{|%[(s]|<|>|\A\{[A-Za-z_.]*\}\Z|\A(?:x+|\.+|-+|\*+)\Z", re.IGNORECASE
+)
+_PLACEHOLDERS = frozenset(
+    {"password", "passwd", "pass", "pwd", "secret", "user", "pw", "pword", "your_password"}
 )
 _SAMPLE_HOST = re.compile(
-    r"\A(?:[a-z0-9.-]*\bexample(?:\.[a-z]{2,4})?|host(?:name)?|server|domain|proxy|some[a-z-]*)\b"
+    r"(?:[a-z0-9-]{1,60}\.){0,4}(?:example(?:\.[a-z]{2,4})?|host(?:name)?|server|domain|proxy)\b"
 )
+_NAMES = """
+amqp amqps cassandra clickhouse elasticsearch ftp ftps git http https imap imaps jdbc kafka ldap
+ldaps mariadb memcached mongodb mqtt mqtts mssql mysql mysqli nats oracle pgsql postgres postgresql
+redis rediss sftp smtp smtps sqlserver ssh svn
+"""
+_SERVICES = frozenset(_NAMES.split())
+_WEB = frozenset({"http", "https", "ftp", "git", "svn"})
 
 
 def normalise(text: str) -> str:
@@ -39,15 +37,31 @@ def normalise(text: str) -> str:
     return text
 
 
+def _parts(value: str) -> tuple[str, str, str]:
+    scheme, _, rest = value.partition("://")
+    _, _, rest = rest.partition(":")
+    password, _, host = rest.rpartition("@")
+    return scheme, password, host
+
+
 def validate(value: str) -> bool:
     """Tell whether the password is one, not a template or the word for it."""
-    _, _, rest = value.partition("://")
-    _, _, rest = rest.partition(":")
-    password, at, host = rest.rpartition("@")
+    _, password, _ = _parts(value)
     return (
-        bool(at)
-        and password.lower() not in _WORDS
-        and not _TEMPLATE.search(password)
+        bool(password) and password.lower() not in _PLACEHOLDERS and not _TEMPLATE.search(password)
+    )
+
+
+def is_telling(value: str) -> bool:
+    """Tell whether a valid one gives access to a service, rather than explaining URLs.
+
+    Stricter than `validate`, which decides what is masked in text.
+    """
+    scheme, password, host = _parts(value)
+    kind = scheme.lower().partition("+")[0]
+    return (
+        kind in _SERVICES
+        and len(password) >= (6 if kind in _WEB else 3)
         and not _SAMPLE_HOST.match(host.lower())
     )
 

@@ -1,0 +1,240 @@
+"""The sensor with its real child and database: what is told, once, and what is not."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from collectors.exposure.sensor import ExposureSensor
+from collectors.exposure.settings import ExposureSettings
+from collectors.kinds import ExposureCleared, ScanIncomplete, SensitiveData, Severity
+from tests.collectors.content.citizens import leaks, make_niks
+from tests.collectors.exposure.context import FakeContext
+
+NIKS = make_niks(300)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Path:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    return folder
+
+
+def dump(niks: list[str]) -> str:
+    rows = ",".join(f"({number},'{nik}','Warga')" for number, nik in enumerate(niks))
+    return (
+        "CREATE TABLE `penduduk` (\n  `id` int,\n  `nik` varchar(16),\n  `nama` text\n);\n"
+        f"INSERT INTO `penduduk` VALUES {rows};\n"
+    )
+
+
+@contextmanager
+def running(
+    tmp_path: Path, context: FakeContext, **changes: float
+) -> Iterator[Callable[[Path], None]]:
+    root = str(tmp_path / "web")
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), **changes)  # type: ignore[arg-type]
+    sensor = ExposureSensor(settings, context.state_dir)
+    thread = threading.Thread(target=sensor.run, args=(context,))
+    thread.start()
+    try:
+        yield lambda path: sensor.offer([context.guard.guard(os.fsencode(path))])
+    finally:
+        context.stopping.set()
+        thread.join(2.0)
+        assert not thread.is_alive()
+        context.stopping.clear()
+
+
+def settled(context: FakeContext, count: int) -> None:
+    """Assert that nothing comes after *count* records, by a file that comes last."""
+    assert len(context.records()) == count
+
+
+def test_clean_files_media_and_links_are_not_told(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    (web / "clean.txt").write_text("tidak ada apa-apa di sini 1234567890123456\n")
+    (web / "photo.jpg").write_text(dump(NIKS))
+    (web / "secret.sql").write_text(dump(NIKS))
+    (web / "link.sql").symlink_to(web / "secret.sql")
+    os.mkfifo(web / "pipe.sql")
+    with running(tmp_path, context) as offer:
+        for name in ("clean.txt", "photo.jpg", "link.sql", "pipe.sql"):
+            offer(web / name)
+        offer(web / "secret.sql")
+        records = context.wait(1)
+        # Swept and offered, but one finding.
+        marker = web / "marker.csv"
+        marker.write_text("nik\n" + "\n".join(NIKS[:50]))
+        offer(marker)
+        records = context.wait(2)
+    assert len(records) == 2
+    assert {
+        Path(str(record.path)).name for record in records if isinstance(record, SensitiveData)
+    } == {
+        "secret.sql",
+        "marker.csv",
+    }
+
+
+def test_a_dump_in_a_web_root_is_critical(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+    with running(tmp_path, context) as offer:
+        offer(path)
+        (record,) = context.wait(1)
+    assert isinstance(record, SensitiveData)
+    assert record.types == ("nik",)
+    assert record.count == 300
+    assert record.tallies[0].column == "nik"
+    assert record.reachable == "web_root"
+    assert record.url_path == "/backup.sql"
+    assert record.format == "sql"
+    assert context.sightings[0].severity == Severity.CRITICAL
+    assert record.sha256 is not None
+
+
+def test_an_unchanged_file_is_told_once_also_after_a_restart(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+    for _ in range(3):
+        with running(tmp_path, context) as offer:
+            offer(path)
+            context.wait(1)
+            other = web / f"other{time.monotonic_ns()}.csv"
+            other.write_text("nik\n" + "\n".join(NIKS[:20]))
+            before = len(context.records())
+            offer(other)
+            context.wait(before + 1)
+    told = [
+        record for record in context.records() if str(getattr(record, "path", "")).endswith(".sql")
+    ]
+    assert len(told) == 1
+
+
+def test_touching_a_file_tells_nothing_new(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+    with running(tmp_path, context) as offer:
+        offer(path)
+        context.wait(1)
+        os.utime(path)
+        offer(path)
+        other = web / "other.csv"
+        other.write_text("nik\n" + "\n".join(NIKS[:20]))
+        offer(other)
+        assert len(context.wait(2)) == 2
+        path.unlink()
+        offer(path)
+        assert [type(record) for record in context.wait(3)] == [
+            SensitiveData,
+            SensitiveData,
+            ExposureCleared,
+        ]
+
+
+@pytest.mark.parametrize(("after", "reason"), [(None, "deleted"), ("kosong, bersih\n", "clean")])
+def test_a_finding_that_ends_is_cleared(
+    tmp_path: Path, web: Path, after: str | None, reason: str
+) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+    with running(tmp_path, context) as offer:
+        offer(path)
+        context.wait(1)
+        if after is None:
+            path.unlink()
+        else:
+            path.write_text(after)
+        offer(path)
+        records = context.wait(2)
+    assert isinstance(records[1], ExposureCleared)
+    assert records[1].reason == reason
+
+
+def test_offered_before_run_is_looked_into(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+    root = str(web)
+    early = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    early.offer([context.guard.guard(os.fsencode(path))])
+    early._queue.close()
+    sensor = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    thread = threading.Thread(target=sensor.run, args=(context,))
+    thread.start()
+    try:
+        assert len(context.wait(1)) == 1
+    finally:
+        context.stopping.set()
+        thread.join()
+
+
+def test_the_first_start_sweeps_web_roots(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    folder = web / "deep" / "deeper"
+    folder.mkdir(parents=True)
+    (folder / "old.sql").write_text(dump(NIKS))
+    (web / "node_modules").mkdir()
+    (web / "node_modules" / "x.sql").write_text(dump(NIKS))
+    with running(tmp_path, context):
+        records = context.wait(1)
+    assert len(records) == 1
+
+
+def test_what_cannot_be_looked_into_is_not_clean(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "big.sql"
+    path.write_text(dump(NIKS))
+    broken = web / "broken.sql.gz"
+    broken.write_bytes(b"\x1f\x8b\x08" + b"x" * 100)
+    with running(tmp_path, context, max_bytes=1000) as offer:
+        offer(path)
+        offer(broken)
+        records = context.wait(2)
+    outcomes = {record.outcome for record in records if isinstance(record, ScanIncomplete)}
+    assert outcomes == {"too_large", "damaged"}
+
+
+def test_the_child_ends_when_idle(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / "backup.sql"
+    path.write_text(dump(NIKS))
+
+    def children() -> int:
+        me = f"/proc/{os.getpid()}/task"
+        return sum(len(Path(me, task, "children").read_text().split()) for task in os.listdir(me))
+
+    with running(tmp_path, context, child_idle=0.0) as offer:
+        offer(path)
+        context.wait(1)
+        deadline = time.monotonic() + 10
+        while children() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert children() == 0
+
+
+def test_state_and_sightings_hold_no_number(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    path = web / f"ktp_{NIKS[0]}.csv"
+    path.write_text("nik,nama\n" + "\n".join(f"{nik},x" for nik in NIKS[:50]))
+    with running(tmp_path, context) as offer:
+        offer(path)
+        (record,) = context.wait(1)
+        everything = b"".join(file.read_bytes() for file in context.state_dir.iterdir())
+    everything += repr(context.sightings).encode()
+    assert isinstance(record, SensitiveData)
+    assert record.path_token is not None
+    for nik in NIKS[:50]:
+        assert not leaks(nik, everything)
