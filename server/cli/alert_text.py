@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from server.cli import safe
 from server.cli.output import LEVEL_STYLES, Output, Row, plain, when
@@ -103,11 +104,20 @@ def _events(ids: list[str]) -> list[str]:
     return [*shown, f"... and {more} more (-o json has all)"] if more else shown
 
 
+def _near(iso: str, minutes: int) -> str:
+    """Return the local minute so many *minutes* from *iso*, as --since and --until take it."""
+    moment = datetime.fromisoformat(iso) + timedelta(minutes=minutes)
+    return moment.astimezone().strftime("%Y-%m-%dT%H:%M")
+
+
 def _commands(alert: Row) -> list[str]:
     number = alert["id"]
     lines = [safe.display(f"ronda events show {alert['last_event']}")]
     if alert["agent"] != "collector":
-        lines.append(safe.display(f"ronda events search --since 1h agent={alert['agent']}"))
+        around = (
+            f"--since {_near(alert['first_seen'], -10)} --until {_near(alert['last_seen'], 10)}"
+        )
+        lines.append(safe.display(f"ronda events search {around} agent={alert['agent']}"))
         lines.append(safe.display(f"ronda hosts show {alert['agent']}"))
     if alert["status"] == "open":
         lines.append(f'ronda alerts ack {number} --note "..."')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -37,7 +38,12 @@ _FIELDS = (
     ("Certificate until", "certificate_until"),
     ("Active alerts", "alerts"),
 )
-_TIMES = {"enrolled", "last_seen", "certificate_until"}
+_SHOW: dict[str, Callable[[Any], str]] = {
+    "enrolled": when,
+    "last_seen": when,
+    "certificate_until": when,
+    "skew": lambda seconds: f"{seconds:.3f}",
+}
 
 
 @click.group(cls=Group)
@@ -73,7 +79,7 @@ def host_page(host: Row) -> str:
     """Return all about *host* for a terminal."""
     lines = []
     for label, key in _FIELDS:
-        show = when if key in _TIMES else plain
+        show = _SHOW.get(key, plain)
         lines.append(f"{label:<20}  {safe.display(show(host.get(key)))}")
     lines += [f"{'Problem':<20}  {safe.display(plain(text))}" for text in host["problems"]]
     coverage: dict[str, Any] = host["coverage"]
