@@ -18,6 +18,9 @@ FILE = "exposure.db"
 _UNSIGNED = 1 << 64
 """Inode and device numbers are unsigned 64 bit, SQLite's integers are signed."""
 
+# SQLite does not wait when two connections turn a new file to WAL at once: it fails.
+_connecting = threading.Lock()
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pending (
     path BLOB PRIMARY KEY, queued INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0
@@ -56,10 +59,11 @@ def connect(directory: Path) -> sqlite3.Connection:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = sqlite3.connect(directory / FILE, timeout=10.0, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA journal_size_limit = 4194304")
-        connection.executescript(_SCHEMA)
+        with _connecting:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_size_limit = 4194304")
+            connection.executescript(_SCHEMA)
     except BaseException:
         connection.close()
         raise

@@ -1,0 +1,39 @@
+"""Scans bytes as the child does, in this process."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from collectors.content.result import Init, Request, ScanResult
+from collectors.content.worker import start
+
+KEY = b"f" * 32
+
+
+@functools.cache
+def handler() -> Callable[[bytes, list[int]], bytes]:
+    """Return the child's handler."""
+    return start(msgspec.msgpack.encode(Init(key=KEY, epoch=1)))
+
+
+def answer(data: bytes, name: str = "") -> bytes:
+    """Return the raw answer for a file that holds *data*."""
+    descriptor = os.memfd_create("scanned")
+    with open(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    request = msgspec.msgpack.encode(Request(name=name, size=len(data)))
+    return handler()(request, [descriptor])
+
+
+def scan(data: bytes, name: str = "") -> ScanResult:
+    """Return the decoded answer."""
+    return msgspec.msgpack.decode(answer(data, name), type=ScanResult)
+
+
+def found(data: bytes, name: str = "") -> dict[str, int]:
+    """Return type to count."""
+    return {tally.type: tally.count for tally in scan(data, name).tallies}
