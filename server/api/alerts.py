@@ -152,6 +152,8 @@ def _known(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str
         return function(*arguments)
     except UnknownAlert as error:
         raise NoSuchThing(str(error)) from None
+    except OverflowError:
+        raise NoSuchThing("there is no alert with so high a number") from None
     except AlertConflict as error:
         raise Conflict(str(error)) from None
 
