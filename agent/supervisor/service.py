@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from agent.supervisor.runner import Parts
 from agent.supervisor.sensors import Sensors
 from agent.transport.courier import Courier
 from agent.transport.letters import Vitals
-from collectors.api import Keys, SensorFactory
+from collectors.api import Keys, SensorFactory, Stopped
 from collectors.kinds import AgentState, ClockSkew, Kind, Scrubbed, VisibilityLost
 from collectors.paths import PathGuard
 from collectors.redact import scrub
@@ -143,9 +144,11 @@ class Supervisor:
         return [("spool", self._spool.alive), ("transport", self._courier.alive), *stuck]
 
     def _tell(self, record: Kind) -> None:
-        sighting = Sighting(record=record, observed=self._clock.wall(), module="agent")
         with contextlib.suppress(SpoolClosed):
-            self._spool.append([sighting])
+            self._spool.append([self._own(record)])
+
+    def _own(self, record: Kind) -> Sighting:
+        return Sighting(record=record, observed=self._clock.wall(), module="agent")
 
     def _tell_gap(self, gap: Gap) -> None:
         if gap.cause == "jump":
@@ -233,7 +236,7 @@ class Supervisor:
         log.info("stopping")
         for name in self._sensors.stop(2.2):
             log.warning("sensor %s did not stop in time", name)
-        self._tell(AgentState(action="stopping", version=self._version))
+        self._say_goodbye()
         deadline = time.monotonic() + 0.7
         while self._spool.acknowledged < self._spool.last and time.monotonic() < deadline:
             time.sleep(0.02)  # a last chance to say goodbye to the collector
@@ -241,6 +244,14 @@ class Supervisor:
         self._courier.stop(1.0)
         self._spool.close(1.0)
         self._lock.release()
+
+    def _say_goodbye(self) -> None:
+        """Make the last event durable, unless the disk is sick."""
+        record = AgentState(action="stopping", version=self._version)
+        hurry = threading.Event()
+        hurry.set()
+        with contextlib.suppress(SpoolClosed, Stopped):
+            self._spool.handover("agent", 0, [self._own(record)], hurry)
 
 
 def _boot_id() -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import hashlib
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
@@ -138,7 +140,7 @@ class Collector:
             f"https://127.0.0.1:{server.server_address[1]}" for server in self._servers
         )
 
-    def _serve(self, cert: tuple[Path, Path], ca_file: Path | None) -> ThreadingHTTPServer:
+    def _serve(self, cert: tuple[Path, Path], ca_file: Path | None) -> _Server:
         collector = self
 
         class Handler(_Handler):
@@ -152,6 +154,7 @@ class Collector:
             context.verify_mode = ssl.CERT_REQUIRED
         server = _Server(("127.0.0.1", 0), Handler)
         server.context = context
+        server.open = set()
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return server
 
@@ -166,6 +169,9 @@ class Collector:
         """Stop serving."""
         for server in self._servers:
             server.shutdown()
+            for connection in list(server.open):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
             server.server_close()
 
     def acknowledged(self, epoch: int) -> int:
@@ -231,11 +237,13 @@ class Collector:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     context: ssl.SSLContext
+    open: set[ssl.SSLSocket]
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         try:
             request.settimeout(10)
             with self.context.wrap_socket(request, server_side=True) as wrapped:
+                self.open.add(wrapped)
                 super().finish_request(wrapped, client_address)
         except OSError:
             request.close()
