@@ -17,7 +17,7 @@ _LARGEST = 1 << 20
 
 
 def lines_of(body: bytes) -> list[str]:
-    """Return the title and the first lines of the message, safe for a terminal. Pure."""
+    """Return the title and the first line of the message, safe for a terminal. Pure."""
     try:
         message: Any = json.loads(body)
     except ValueError:
@@ -25,7 +25,7 @@ def lines_of(body: bytes) -> list[str]:
     if not isinstance(message, dict):
         return ["(not a notification)"]
     text = f"{message.get('title', '')}\n{message.get('message', '')}"
-    lines = [line for line in text.splitlines() if line.strip()][:4]
+    lines = [line for line in text.splitlines() if line.strip()][:2]
     return ["".join(c if c.isprintable() else "?" for c in line)[:160] for line in lines]
 
 

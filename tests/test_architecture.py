@@ -31,6 +31,10 @@ PLANTED = {
         ("server/store/__init__.py", "import collectors.redact"),
     ],
     "wall": [("collectors/exposure/__init__.py", "import collectors.content")],
+    "light": [
+        ("agent/clock.py", "import signatures.yara_rules"),
+        ("collectors/files/__init__.py", "import collectors.content.digits"),
+    ],
     "sensors": [("collectors/registry.py", "import collectors.files")],
     "agent": [
         ("agent/spool/__init__.py", "import agent.supervisor"),

@@ -68,7 +68,7 @@ def test_a_number_in_a_name_is_found_and_not_printed(tmp_path: Path, planted: st
 
 def test_a_notification_cannot_drive_the_terminal() -> None:
     body = json.dumps({"title": "a\x1b[2Jb", "message": "c\u202ed\n\n\ne\n" + "f\n" * 50})
-    assert lines_of(body.encode()) == ["a?[2Jb", "c?d", "e", "f"]
+    assert lines_of(body.encode()) == ["a?[2Jb", "c?d"]
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"1"])
