@@ -110,11 +110,18 @@ def bind(path: str) -> socket.socket:
     return listener
 
 
+def _make_directory(path: str) -> None:
+    """Make the socket's directory so that the group can reach it, whatever the umask is."""
+    if not os.path.isdir(path):
+        os.makedirs(path)
+        os.chmod(path, 0o755)  # noqa: S103 - the socket inside has its own mode
+
+
 def _clear(path: str) -> None:
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
+        _make_directory(os.path.dirname(path) or ".")
         return
     # connect(2) refuses an ordinary file just as it does a dead socket.
     if not stat.S_ISSOCK(mode):

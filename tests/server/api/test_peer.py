@@ -49,7 +49,13 @@ def test_a_user_without_a_name_is_named_by_number() -> None:
 
 
 def test_the_socket_is_never_open_to_others(tmp_path: Path) -> None:
-    with peer.bind(str(tmp_path / "deep" / "api.sock")):
+    before = os.umask(0o077)
+    try:
+        listener = peer.bind(str(tmp_path / "deep" / "api.sock"))
+    finally:
+        os.umask(before)
+    with listener:
+        assert stat.S_IMODE((tmp_path / "deep").stat().st_mode) == 0o755
         mode = (tmp_path / "deep" / "api.sock").stat().st_mode
         assert stat.S_ISSOCK(mode)
         assert stat.S_IMODE(mode) == 0o660
