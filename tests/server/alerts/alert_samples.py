@@ -34,7 +34,9 @@ _BASE = NewAlert(
         "summary": "{path} on {host} ({opd}) can be fetched by anybody and holds {counts}."
         " Examples, masked: {samples}.",
         "explanation": "Hardly anything else needs it {nothing}.",
-        "next_steps": ["See everything known about it: ronda alerts show {alert}"],
+        "next_steps": [
+            "See what else happened on this server: ronda events search host={host} --since 24h"
+        ],
     },
     tags=("attack.t1567",),
     quiet=HOUR,

@@ -54,7 +54,7 @@ def test_what_people_read(state: StateStore) -> None:
     )
     assert "1.200 NIK, sedikitnya 30 nomor kartu keluarga (KK)" in indonesian["summary"]
     assert indonesian["next_steps"] == [
-        f"Lihat semua yang diketahui: ronda alerts show {row['id']}"
+        "Lihat apa lagi yang terjadi di server ini: ronda events search host=web1 --since 24h"
     ]
     assert english["evidence"] == ["1571**********01"]
     assert {"label": "Server", "value": "web1"} in indonesian["facts"]
