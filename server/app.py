@@ -20,7 +20,7 @@ import msgspec
 from collectors.kinds import CollectorState
 from server import sdnotify
 from server.config import ServerConfig
-from server.roles import COMMAND, PARENT, READY_FD, ROLES, run_role
+from server.roles import COMMAND, PARENT, READY_FD, ROLES, require_initialised, run_role
 from server.store.state import StateStore
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,9 @@ def run_server(config: ServerConfig, role: str | None = None) -> None:
     Raises:
         OSError: a process cannot be started.
         KeyError: there is no such role.
+        server.roles.RoleFailed: nothing is initialised yet.
     """
+    require_initialised(config)
     if role is not None:
         run_role(config, role)
         return

@@ -27,6 +27,20 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 log = logging.getLogger(__name__)
 
 
+class RoleFailed(RuntimeError):  # noqa: N818 - named for what happened
+    """A role cannot go on; ``str()`` says what to do. The parent starts it again."""
+
+
+def require_initialised(config: ServerConfig) -> None:
+    """Check that ``ronda server init`` has been run.
+
+    Raises:
+        RoleFailed: it has not.
+    """
+    if not (config.ca_dir / "ca.crt").exists():
+        raise RoleFailed(f"{config.state_dir} is not initialised: run ronda server init first")
+
+
 def report_ready() -> None:
     """Tell the parent that this role serves; does nothing in a role that has no parent."""
     fd = os.environ.pop(READY_FD, None)
@@ -56,7 +70,7 @@ def main() -> None:
     )
     try:
         run_role(load(Path(path)), role)
-    except (ConfigError, OSError, ValueError, sqlite3.Error) as error:
+    except (ConfigError, RoleFailed, OSError, ValueError, sqlite3.Error) as error:
         # What an operator can mend is one line; a mistake of ours keeps its traceback.
         log.error("%s", error)  # noqa: TRY400
         sys.exit(1)

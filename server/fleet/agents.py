@@ -13,6 +13,7 @@ from server.fleet import tokens
 from server.fleet.ca import Authority, Issued, Peer
 from server.store.state import StateStore
 
+_NOT_WORD = re.compile(r"[^A-Za-z0-9._:+=/-]")
 _NOT_HOST = re.compile(r"[^A-Za-z0-9._*-]")
 
 
@@ -77,6 +78,11 @@ class Silent(NamedTuple):
 def safe_host(name: str) -> str:
     """Return a host name that an agent sent, without anything that no host name has."""
     return _NOT_HOST.sub("_", name[:253]) or "unknown"
+
+
+def safe_word(text: str) -> str:
+    """Return an id or a version that an agent sent, 64 harmless characters at most."""
+    return _NOT_WORD.sub("_", text[:64])
 
 
 def enroll(

@@ -24,7 +24,7 @@ from collectors.wire import (
     Heartbeat,
 )
 from server.fleet import agents
-from server.fleet.agents import Health, Refused, Sign, Standing
+from server.fleet.agents import Health, Refused, Sign, Standing, safe_word
 from server.fleet.ca import BadRequest, peer_of
 from server.ingest.batch import Refusal, open_batch
 from server.ingest.bodies import MAX_SMALL, Bodies, address_of, answer, busy, reject
@@ -33,6 +33,9 @@ from server.ingest.writer import Overloaded
 from server.store.writer import StoreFull
 
 log = logging.getLogger(__name__)
+
+MAX_COVERAGE = 32 << 10
+"""Bytes of a heartbeat up to which its coverage is kept: it is shown, not searched."""
 
 Handler: TypeAlias = Callable[[Request, Standing], Awaitable[Response]]
 
@@ -114,8 +117,8 @@ class AgentApi:
         health = Health(
             pending=beat.pending,
             healthy=beat.healthy,
-            problems=beat.problems,
-            coverage=beat.coverage,
+            problems=[text[:300] for text in beat.problems[:20]],
+            coverage=beat.coverage if len(body) <= MAX_COVERAGE else {},
         )
         self._up.presence.heard(msgspec.structs.replace(sign, health=health), standing.opd)
         return self._acknowledge(
@@ -167,9 +170,9 @@ def _sign(source: Heartbeat | Batch, last: int, request: Request, now: int) -> S
         sent=source.sent,
         address=address_of(request),
         host=source.host,
-        host_id=source.host_id[:128],
-        boot_id=source.boot_id[:128],
-        version=source.agent_version[:64],
+        host_id=safe_word(source.host_id),
+        boot_id=safe_word(source.boot_id),
+        version=safe_word(source.agent_version),
         epoch=source.epoch,
         last=last,
     )

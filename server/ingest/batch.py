@@ -41,14 +41,15 @@ _RESERVED = frozenset(
 )
 
 
-def _defaults(kind: type[Record]) -> dict[str, Any]:
-    return {
-        field.encode_name: field.default
+def _defaults(kind: type[Record]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (field.encode_name, field.default)
         for field in msgspec.structs.fields(kind)
         if isinstance(field.default, str | int | float)
-    }
+    )
 
 
+_NONE: tuple[tuple[str, Any], ...] = ()
 DEFAULTS = {tag: _defaults(kind) for tag, kind in KINDS.items()}
 """What an agent leaves out because it is the default: rules and searches must find it."""
 
@@ -147,9 +148,11 @@ def _open_event(record: dict[str, Any], batch: Batch, key: bytes) -> NewEvent:
     if not 0 <= envelope.observed <= _LARGEST:
         raise InvalidEvent("@timestamp is out of range")
     open_record(record)
-    record = DEFAULTS.get(envelope.kind, {}) | record
-    for name in _RESERVED & record.keys():
-        del record[name]
+    for name, value in DEFAULTS.get(envelope.kind, _NONE):
+        record.setdefault(name, value)
+    if not _RESERVED.isdisjoint(record):
+        for name in _RESERVED & record.keys():
+            del record[name]
     if _TALLIES in record:
         record[_TALLIES] = _protect(record[_TALLIES], key)
     return NewEvent(
@@ -187,7 +190,7 @@ def _hmac(token: object, key: bytes) -> str:
 def own_event(record: Record, sequence: int, now: int) -> NewEvent:
     """Return an event that the collector makes itself."""
     kind = tag_of(type(record))
-    fields = DEFAULTS[kind] | msgspec.to_builtins(record)
+    fields = dict(DEFAULTS[kind]) | msgspec.to_builtins(record)
     fields |= {
         "event.sequence": sequence,
         "event.severity": int(record.default_severity),

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from collectors.wire import Rejection
 from server.fleet import agents
-from server.fleet.agents import Enrolled
+from server.fleet.agents import Enrolled, safe_host, safe_word
 from server.fleet.ca import BadRequest
 from server.fleet.tokens import TokenRefused
 from server.ingest.batch import Refusal
@@ -96,10 +96,10 @@ class EnrollApi:
                 up.authority,
                 secret=asked.secret,
                 csr=asked.csr,
-                host=asked.host[:253],
-                host_id=asked.host_id[:128],
-                boot_id=asked.boot_id[:128],
-                version=asked.agent_version[:64],
+                host=safe_host(asked.host),
+                host_id=safe_word(asked.host_id),
+                boot_id=safe_word(asked.boot_id),
+                version=safe_word(asked.agent_version),
                 address=address,
                 now=time.time_ns(),
             )

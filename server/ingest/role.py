@@ -22,7 +22,7 @@ from server.ingest.enroll import EnrollApi
 from server.ingest.presence import Presence
 from server.ingest.uplink import Uplink
 from server.ingest.writer import WriterThread
-from server.roles import report_ready
+from server.roles import RoleFailed, report_ready, require_initialised
 from server.store.state import StateStore
 from server.store.writer import EventWriter
 
@@ -30,10 +30,6 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 1.0
 _DECODERS = 2
 """Threads: decoding holds the interpreter most of the time, so more would not help."""
-
-
-class RoleFailed(RuntimeError):  # noqa: N818 - named for what happened
-    """The role cannot go on; the parent starts it again."""
 
 
 def run(config: ServerConfig, *, disk: Callable[[], float] | None = None) -> None:
@@ -46,9 +42,10 @@ def run(config: ServerConfig, *, disk: Callable[[], float] | None = None) -> Non
     Raises:
         OSError: a port or file cannot be used.
         ValueError: a key or certificate is damaged.
-        RoleFailed: a part of the role has died.
+        RoleFailed: nothing is initialised, or a part of the role has died.
     """
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a line for each scanner says nothing
+    require_initialised(config)
     measure = disk or functools.partial(disk_percent, config.events_dir)
     with contextlib.ExitStack() as stack:
         # Ports first: a second collector must not touch the day files of the first.

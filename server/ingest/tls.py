@@ -155,7 +155,7 @@ def bind(listen: Listen) -> socket.socket:
     """Return a socket bound to *listen*.
 
     Raises:
-        OSError: the address cannot be used.
+        OSError: the address cannot be used; ``str()`` says which.
     """
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
@@ -165,9 +165,10 @@ def bind(listen: Listen) -> socket.socket:
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         found.bind(listen)
         found.setblocking(False)
-    except BaseException:
+    except OSError as error:
         found.close()
-        raise
+        hint = "is another collector running? see ss -ltnp"
+        raise OSError(f"{listen.host}:{listen.port}: {error.strerror}; {hint}") from error
     return found
 
 

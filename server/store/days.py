@@ -6,12 +6,12 @@ sequences that it settles, so that both become durable in one transaction.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -77,12 +77,21 @@ def list_days(directory: Path) -> list[str]:
     return sorted(match[1] for name in names if (match := _FILE.fullmatch(name)))
 
 
+def make_private(path: Path) -> None:
+    """Make an empty file of mode 0600 unless there is one; SQLite gives its log the same mode."""
+    # An existing database is not opened: closing that descriptor would drop the POSIX locks of
+    # all connections that this process has to it (sqlite.org/howtocorrupt.html, 2.2).
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open a day file for its only writer, making it when it is not there.
 
     Raises:
         sqlite3.DatabaseError: the file is damaged, or the disk is full.
     """
+    make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
@@ -95,7 +104,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    os.chmod(path, 0o600)
     return connection
 
 
@@ -140,7 +148,7 @@ class DayRanges:
             ranges = self._staged[place] = self._kept.get(place, RangeSet()).copy()
         ranges.add(first, last)
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
         """Commit what the block does and the ranges it stages, or nothing of either."""
         connection.execute("BEGIN IMMEDIATE")

@@ -10,8 +10,9 @@ import heapq
 import sqlite3
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,12 @@ __all__ = [
 
 # Statements are put together from constants and from `EventQuery.sql`, whose values are parameters.
 _COLUMNS = "row, agent, epoch, sequence, observed, received, kind, severity, opd, host, fields"
+
+
+MAX_OPEN = 64
+"""Connections kept, so that a year of days does not exhaust the descriptors."""
+_STEPS = 50_000
+"""Instructions of SQLite between two looks at the clock."""
 
 
 class SearchTimeout(Exception):  # noqa: N818 - named for what happened
@@ -101,7 +108,12 @@ class EventStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._open: dict[str, sqlite3.Connection] = {}
+        self._open: OrderedDict[str, sqlite3.Connection] = OrderedDict()
+        self._busy: set[str] = set()
+        """Days with a statement under way: their connections stay."""
+        self._spans: dict[str, tuple[int, int] | None] = {}
+        """The catalogue: first and last moment of observation of days that are over."""
+        self._deadline = float("inf")
         self._lock = threading.RLock()
 
     def days(self) -> list[str]:
@@ -110,6 +122,8 @@ class EventStore:
             present = days.list_days(self._directory)
             for gone in self._open.keys() - set(present):
                 self._open.pop(gone).close()
+            for gone in self._spans.keys() - set(present):
+                del self._spans[gone]
             return present
 
     def _connection(self, day: str) -> sqlite3.Connection | None:
@@ -120,14 +134,51 @@ class EventStore:
                 connection = days.open_reader(days.path_of(self._directory, day))
             except sqlite3.OperationalError:
                 return None
+            connection.set_progress_handler(self._expired, _STEPS)
             self._open[day] = connection
+            self._close_surplus()
+        self._open.move_to_end(day)
         return connection
 
-    def _connections(self) -> Iterator[tuple[str, sqlite3.Connection]]:
-        for day in self.days():
-            connection = self._connection(day)
-            if connection is not None:
-                yield day, connection
+    def _close_surplus(self) -> None:
+        """Let go of the connections that were not used for longest: each takes three files."""
+        idle = [day for day in self._open if day not in self._busy]
+        for day in idle[: max(0, len(self._open) - MAX_OPEN)]:
+            if day != next(reversed(self._open)):
+                self._open.pop(day).close()
+
+    def _expired(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def begin(self, day: str, sql: str, params: list[Any]) -> sqlite3.Cursor | None:
+        """Start a statement on *day* and keep its connection until `finish`."""
+        connection = self._connection(day)
+        if connection is None:
+            return None
+        self._busy.add(day)
+        return connection.execute(sql, params)
+
+    def finish(self, day: str) -> None:
+        """End what `begin` began."""
+        self._busy.discard(day)
+        self._close_surplus()
+
+    def _span(self, day: str, *, over: bool) -> tuple[int, int] | None:
+        """Return the first and last moment of observation of *day*, None when it is empty.
+
+        Only of a day that is *over* is it remembered.
+        """
+        if day in self._spans:
+            return self._spans[day]
+        connection = self._connection(day)
+        if connection is None:
+            return None
+        sql = "SELECT (SELECT min(observed) FROM event), (SELECT max(observed) FROM event)"
+        first, last = connection.execute(sql).fetchall()[0]
+        span = None if first is None else (first, last)
+        if over:
+            self._spans[day] = span
+        return span
 
     def read(self, after: Cursor | None, limit: int) -> list[StoredEvent]:
         """Return up to *limit* events that arrived after *after*, in order of arrival."""
@@ -180,10 +231,13 @@ class EventStore:
 
     def ranges(self) -> list[Stored]:
         """Return the rows that `server.ledger.Ledger.load` takes."""
+        rows: list[Stored] = []
         with self._lock:
-            return [
-                row for _, connection in self._connections() for row in days.ranges_in(connection)
-            ]
+            for day in self.days():
+                connection = self._connection(day)
+                if connection is not None:
+                    rows += days.ranges_in(connection)
+        return rows
 
     def search(
         self,
@@ -212,13 +266,15 @@ class EventStore:
         """
         with self._lock, self._bounded(timeout):
             edge = self._place(before) if before else None
+            condition = _condition(query, since, until)
+            present = self.days()
             sources = [
-                _Source(day, connection, span, newest_first=newest_first)
-                for day, connection in self._connections()
-                if (span := _span(connection)) and _overlaps(span, since, until)
+                _Source(self, day, span, newest_first=newest_first)
+                for day in present
+                if (span := self._span(day, over=day != present[-1]))
+                and _overlaps(span, since, until)
             ]
             try:
-                condition = _condition(query, since, until)
                 return list(_merge(sources, condition, edge, limit))
             finally:
                 for source in sources:
@@ -234,10 +290,7 @@ class EventStore:
 
     @contextmanager
     def _bounded(self, timeout: float) -> Iterator[None]:
-        deadline = time.monotonic() + timeout
-        connections = [connection for _, connection in self._connections()]
-        for connection in connections:
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, 50_000)
+        self._deadline = time.monotonic() + timeout
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -246,8 +299,7 @@ class EventStore:
                 raise SearchTimeout(f"search took over {timeout:g} s: {hint}") from error
             raise
         finally:
-            for connection in connections:
-                connection.set_progress_handler(None, 0)
+            self._deadline = float("inf")
 
     def close(self) -> None:
         """Close all connections; closing twice does no harm."""
@@ -260,16 +312,17 @@ class _Source:
     """One day file in a merge."""
 
     def __init__(
-        self, day: str, connection: sqlite3.Connection, span: tuple[int, int], *, newest_first: bool
+        self, store: EventStore, day: str, span: tuple[int, int], *, newest_first: bool
     ) -> None:
         self.day = day
         self.newest_first = newest_first
         self.bound = -span[1] if newest_first else span[0]
         """No key of this file's events is less."""
-        self._connection = connection
+        self._store = store
         self._rows: sqlite3.Cursor | None = None
 
     def start(self, where: str, params: list[Any], edge: tuple[int, str, int] | None) -> None:
+        """Begin to read what matches and lies behind *edge*, the last event of another page."""
         order = "DESC" if self.newest_first else "ASC"
         if edge is not None:
             observed, day, row = edge
@@ -283,12 +336,13 @@ class _Source:
                 params = [*params, observed]
         by = f"observed {order}, row {order}"
         sql = f"SELECT {_COLUMNS} FROM event WHERE {where} ORDER BY {by}"  # noqa: S608
-        self._rows = self._connection.execute(sql, params)
+        self._rows = self._store.begin(self.day, sql, params)
 
     def next(self) -> tuple[tuple[int, str | _Backwards, int], StoredEvent] | None:
         """Return the next event with its key, the least first."""
         values = self._rows.fetchone() if self._rows is not None else None
         if values is None:
+            self.close()
             return None
         event = _stored(self.day, values)
         if self.newest_first:
@@ -296,8 +350,11 @@ class _Source:
         return (event.observed, event.day, event.row), event
 
     def close(self) -> None:
+        """End the statement; closing twice does no harm."""
         if self._rows is not None:
             self._rows.close()
+            self._rows = None
+            self._store.finish(self.day)
 
 
 class _Backwards(str):
@@ -348,14 +405,6 @@ def _condition(query: EventQuery, since: int | None, until: int | None) -> tuple
         where += " AND observed < ?"
         params = [*params, until]
     return where, params
-
-
-def _span(connection: sqlite3.Connection) -> tuple[int, int] | None:
-    """Return the first and last moment of observation in a file, None when it is empty."""
-    sql = "SELECT (SELECT min(observed) FROM event), (SELECT max(observed) FROM event)"
-    with closing(connection.execute(sql)) as cursor:
-        first, last = cursor.fetchone()
-    return None if first is None else (first, last)
 
 
 def _overlaps(span: tuple[int, int], since: int | None, until: int | None) -> bool:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from server.store import migrations
+from server.store import days, migrations
 
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 _BUSY_MS = 10_000
@@ -34,18 +34,15 @@ class StateStore:
             sqlite3.Error: the file cannot be used.
             OSError: its directory cannot.
         """
-        mask = os.umask(0o077)
-        try:
-            with _only_one(path):
-                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                try:
-                    _prepare(connection)
-                    _migrate(connection)
-                except BaseException:
-                    connection.close()
-                    raise
-        finally:
-            os.umask(mask)
+        with _only_one(path):
+            days.make_private(path)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection)
+                _migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
         return cls(connection)
 
     def query(self, sql: str, params: Params = ()) -> list[dict[str, Any]]:
@@ -103,9 +100,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
     """Hold the lock that keeps two processes from migrating at once."""
-    with open(f"{path}.lock", "a", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _names() -> list[str]:

@@ -316,3 +316,24 @@ def test_search_from_a_place_that_is_gone(writer: EventWriter, store: EventStore
 def test_runs(numbers: set[int]) -> None:
     found = [number for first, last in runs(numbers) for number in range(first, last + 1)]
     assert found == sorted(numbers)
+
+
+def test_a_year_of_days_does_not_exhaust_descriptors(
+    writer: EventWriter, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from server.store import events as module
+
+    monkeypatch.setattr(module, "MAX_OPEN", 3)
+    for day in range(9):
+        made = batch()._replace(events=[new(day + 1, observed=1), new(day + 101, observed=day)])
+        writer.write([made], NOON + day * DAY)
+    assert len(store.read(None, 100)) == 18
+    assert len(store.search(EventQuery(), limit=100)) == 18
+    assert len(store.ranges()) == 9 * 2
+    assert len(store.search(parse_query("nothing"))) == 0
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert len(store.search(EventQuery(), limit=5)) == 5
+        assert store.get("a.1.1") is not None
+    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(store._open) <= 3

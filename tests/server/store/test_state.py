@@ -38,12 +38,38 @@ def test_a_failed_block_leaves_nothing(state: StateStore) -> None:
     assert state.query("SELECT * FROM note") == [{"id": 1, "at": 1, "record": "x"}]
 
 
-def test_an_inner_block_belongs_to_the_outer(state: StateStore) -> None:
-    with pytest.raises(sqlite3.IntegrityError), state.transaction():
+def add_then_badly(state: StateStore) -> None:
+    with state.transaction():
         with state.transaction():
             state.execute(NOTE, (1, "x"))
         add_badly(state)
+
+
+def test_an_inner_block_belongs_to_the_outer(state: StateStore) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        add_then_badly(state)
     assert state.query("SELECT * FROM note") == []
+
+
+PEEK = """
+import sys
+from pathlib import Path
+from server.store.state import StateStore
+state = StateStore.open(Path(sys.argv[1]))
+state.execute("INSERT INTO note (at, record) VALUES (2, 'y')")
+state.close()
+"""
+
+
+def test_another_connection_here_does_not_cost_this_one_its_locks(
+    tmp_path: Path, state: StateStore
+) -> None:
+    # Closing any descriptor of the file would: then the other process removes the log under us.
+    StateStore.open(tmp_path / "state.db").close()
+    state.execute(NOTE, (1, "x"))
+    for count in (2, 3):
+        subprocess.run([sys.executable, "-c", PEEK, str(tmp_path / "state.db")], check=True)
+        assert len(state.query("SELECT * FROM note")) == count
 
 
 def test_audit_cannot_be_changed(state: StateStore) -> None:
