@@ -24,7 +24,7 @@ from collectors.paths import SafePath
 FILE = "baseline.db"
 _VERSION = 1
 _STATE = struct.Struct("<QQqqqIII")
-_AGAIN, _SILENT, _BORN = 1, 2, 4
+_AGAIN, _SILENT = 1, 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -50,6 +50,46 @@ class Directory(NamedTuple):
     """It was the top of a mounted file system."""
     complete: bool
     """All its names were recorded."""
+
+
+class Stored(NamedTuple):
+    """A row as it is stored."""
+
+    state: bytes
+    outcome: int
+    digest: bytes | None
+    flags: int
+
+    def row(self) -> Row:
+        """Return the row."""
+        inode, device, ctime, mtime, size, mode, uid, gid = _STATE.unpack(self.state)
+        return Row(
+            inode,
+            device,
+            ctime,
+            mtime,
+            size,
+            mode,
+            uid,
+            gid,
+            outcome=OUTCOMES[self.outcome],
+            digest=self.digest,
+            again=bool(self.flags & _AGAIN),
+            silent=bool(self.flags & _SILENT),
+        )
+
+    def unchanged(self, state: os.stat_result) -> bool:
+        """Tell whether nothing is to be done about a file that has this *state* now."""
+        return not self.flags & _AGAIN and self.state == _STATE.pack(
+            state.st_ino,
+            state.st_dev,
+            state.st_ctime_ns,
+            state.st_mtime_ns,
+            state.st_size,
+            state.st_mode,
+            state.st_uid,
+            state.st_gid,
+        )
 
 
 class Gap(NamedTuple):
@@ -160,17 +200,12 @@ class Baseline:
         number = int(self.connection.execute("SELECT last_insert_rowid()").fetchone()[0])
         return Directory(number, _signed(device), _signed(inode), mount=False, complete=False)
 
-    def finish_directory(
-        self, entry: Directory, state: os.stat_result | None, *, mount: bool
-    ) -> None:
-        """Mark a directory as completely recorded."""
-        device, inode = (state.st_dev, state.st_ino) if state else (0, 0)
-        done = Directory(entry.id, _signed(device), _signed(inode), mount, complete=True)
-        if done != entry:
-            self.connection.execute(
-                "UPDATE directory SET device = ?, inode = ?, mount = ?, complete = 1 WHERE id = ?",
-                (done.device, done.inode, int(mount), entry.id),
-            )
+    def finish_directory(self, entry: Directory) -> None:
+        """Record *entry* as it is given."""
+        self.connection.execute(
+            "UPDATE directory SET device = ?, inode = ?, mount = ?, complete = ? WHERE id = ?",
+            (entry.device, entry.inode, int(entry.mount), int(entry.complete), entry.id),
+        )
 
     def restart_directory(self, entry: Directory, state: os.stat_result) -> None:
         """Let the record of *entry* be the one of another directory, with no names yet."""
@@ -195,20 +230,24 @@ class Baseline:
 
     def rows(self, directory: int) -> dict[bytes, Row]:
         """Return all names of a directory."""
+        return {name: stored.row() for name, stored in self.stored(directory).items()}
+
+    def stored(self, directory: int) -> dict[bytes, Stored]:
+        """Return all names of a directory in the form that is quick to compare."""
         query = "SELECT name, state, outcome, digest, flags FROM file WHERE directory = ?"
         cursor = self.connection.execute(query, (directory,))
-        return {bytes(name): _row(*rest) for name, *rest in cursor}
+        return {name: Stored(*rest) for name, *rest in cursor}
 
     def row(self, directory: int, name: bytes) -> Row | None:
         """Return one name of a directory."""
         query = "SELECT state, outcome, digest, flags FROM file WHERE directory = ? AND name = ?"
         found = self.connection.execute(query, (directory, name)).fetchone()
-        return None if found is None else _row(*found)
+        return None if found is None else Stored(*found).row()
 
     def put_row(self, directory: int, name: bytes, row: Row) -> None:
         """Insert or replace one name; *name* has passed the path guard."""
         state = _STATE.pack(row.inode, row.device, *row[2:8])
-        flags = _AGAIN * row.again | _SILENT * row.silent | _BORN * row.born
+        flags = _AGAIN * row.again | _SILENT * row.silent
         self.connection.execute(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
             (directory, name, state, OUTCOMES.index(row.outcome), row.digest, flags),
@@ -245,6 +284,12 @@ class Baseline:
         return self.connection.execute("SELECT id, path FROM directory").fetchall()
 
 
+def finished(entry: Directory, state: os.stat_result | None, *, mount: bool) -> Directory:
+    """Return *entry* as it is when all names of the directory with this *state* are recorded."""
+    device, inode = (state.st_dev, state.st_ino) if state else (0, 0)
+    return Directory(entry.id, _signed(device), _signed(inode), mount, complete=True)
+
+
 def same_directory(entry: Directory, state: os.stat_result) -> bool:
     """Tell whether the open directory is the one recorded (a device number may be renumbered)."""
     return entry.device != _signed(state.st_dev) or entry.inode == _signed(state.st_ino)
@@ -253,16 +298,6 @@ def same_directory(entry: Directory, state: os.stat_result) -> bool:
 def _signed(number: int) -> int:
     """Fit an unsigned 64-bit number into SQLite's signed one."""
     return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def _row(state: bytes, outcome: int, digest: bytes | None, flags: int) -> Row:
-    return Row(*_STATE.unpack(state))._replace(
-        outcome=OUTCOMES[outcome],
-        digest=digest,
-        again=bool(flags & _AGAIN),
-        silent=bool(flags & _SILENT),
-        born=bool(flags & _BORN),
-    )
 
 
 def set_aside(directory: Path, now: int) -> Path:

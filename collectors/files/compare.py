@@ -33,8 +33,6 @@ class Row(NamedTuple):
     """Hash at the next look even if the signature is the same."""
     silent: bool = False
     """Recorded by the first baseline, never told."""
-    born: bool = False
-    """Its creation was told: it has been this very file since."""
 
     @property
     def type(self) -> str:

@@ -40,23 +40,21 @@ class Marks:
         self.touched = now
 
 
-def account(marks: Marks, *, before: bool, after: bool, same: bool = False) -> tuple[int, int]:
+def account(marks: Marks, *, before: bool, after: bool) -> tuple[int, int]:
     """Return how many creations and deletions of a name are to be told. Pure.
 
-    *before*: the name is in the baseline and was told. *after*: it is on disk now. *same*: what
-    is on disk is the very file whose creation was told last, unchanged. Presence alternates, so a
-    creation as the first event of a name that is already in the baseline is one that was found by
-    looking earlier than its event was read; so is the last creation when the file is the same.
-    Exact as long as the reader has caught up with one look before the next look at that name.
+    *before*: the name is in the baseline and was told. *after*: it is on disk now. Presence
+    alternates, so a creation as the first event of a name that is already in the baseline is one
+    that was found by looking earlier than its event was read: it is not told again. Exact as long
+    as the reader has caught up with one look before the next look at that name.
     """
     created = marks.arrivals
-    ends_present = marks.last in (CREATED, MOVED)
-    if before and created and (marks.first == CREATED or (same and ends_present)):
+    if marks.first == CREATED and before:
         created -= 1
     elif marks.first == MOVED and not before:
         created += 1
     ends_absent = marks.last == GONE or (marks.last == NOTHING and not before)
-    if after and ends_absent and not (before and same):
+    if after and ends_absent:
         created += 1
     return created, int(before) + created - int(after)
 

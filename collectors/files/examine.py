@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from collectors.api import SensorContext
 from collectors.files import tree
-from collectors.files.baseline import Baseline, Directory, same_directory
+from collectors.files.baseline import Baseline, Directory, Stored, finished, same_directory
 from collectors.files.compare import Row, classify, racy, row_of
 from collectors.files.dirty import CREATED, MOVED, DirtySet, Marks, Work, account
 from collectors.files.hashing import hash_file
@@ -134,7 +134,7 @@ class Examiner:
     def _whole(
         self, place: Place, work: Work, state: os.stat_result | None
     ) -> list[tuple[bytes, bool]]:
-        rows = self._baseline.rows(place.entry.id)
+        rows = self._baseline.stored(place.entry.id)
         marks = dict(work.names)
         below: list[tuple[bytes, bool]] = []
         excluded: set[bytes] = set()
@@ -144,20 +144,38 @@ class Examiner:
             if self._scope.excluded(place.path, name):
                 excluded.add(key)
                 continue
-            row = rows.pop(key, None)
-            now = self._name(place, name, key, row, marks.pop(name, _UNSEEN))
-            if now is not None and stat.S_ISDIR(now.mode):
-                new = place.fresh or (row is None and not self._silent(place, name))
+            stored = rows.pop(key, None)
+            mode = None
+            if stored is not None and name not in marks and not place.fresh:
+                mode = self._unchanged(place, name, stored)
+            if mode is None:
+                row = stored.row() if stored else None
+                now = self._name(place, name, key, row, marks.pop(name, _UNSEEN))
+                mode = now.mode if now else 0
+            if stat.S_ISDIR(mode):
+                new = place.fresh or (stored is None and not self._silent(place, name))
                 below.append((join(place.path, name), new))
         for name, each in marks.items():
             key = self._key(place, name)
-            self._name(place, name, key, rows.pop(key, None), each)
-        for key, row in rows.items():
-            self._missing(place, key, row, key in excluded)
-        mount = state is not None and tree.is_mount(place.descriptor)
-        self._journal.wrote()
-        self._baseline.finish_directory(place.entry, state, mount=mount)
+            stored = rows.pop(key, None)
+            self._name(place, name, key, stored.row() if stored else None, each)
+        for key, stored in rows.items():
+            self._missing(place, key, stored.row(), key in excluded)
+        self._finish(place, state)
         return below
+
+    @staticmethod
+    def _unchanged(place: Place, name: bytes, stored: Stored) -> int | None:
+        """Return the mode of a file that is as it was; None where a closer look is due."""
+        state = tree.look(place.descriptor, place.path, name)
+        return state.st_mode if state is not None and stored.unchanged(state) else None
+
+    def _finish(self, place: Place, state: os.stat_result | None) -> None:
+        mount = state is not None and tree.is_mount(place.descriptor)
+        entry = finished(place.entry, state, mount=mount)
+        if entry != place.entry:
+            self._journal.wrote()
+            self._baseline.finish_directory(entry)
 
     def _names(self, place: Place) -> set[bytes]:
         if place.path == ROOTS:
@@ -187,13 +205,11 @@ class Examiner:
             return now
         if row is not None and row.type == "dir" and (now is None or now.type != "dir"):
             self.remove_tree(join(place.path, name), place.found_by)
-        same = row is not None and row.born and now is not None and now.signature == row.signature
-        created, deleted = account(marks, before=told, after=now is not None, same=same)
+        created, deleted = account(marks, before=told, after=now is not None)
         subject = Subject(place, name, key)
         if created or deleted:
             counts = (created, deleted)
             self._teller.alternate(subject, row if told else None, now, counts, marks)
-            now = now and now._replace(born=True)
         elif row is not None and now is not None:
             now = self._changed(subject, row, now)
         self._record(place, key, row, now)
@@ -204,9 +220,9 @@ class Examiner:
         """Settle a file that was there and is there; return it as it is to be recorded."""
         action = classify(row, now)
         if action is None:
-            return now._replace(silent=row.silent, born=row.born)
+            return now._replace(silent=row.silent)
         self._teller.tell(subject, action, now=now, row=row)
-        return now._replace(born=row.born and row.inode == now.inode)
+        return now
 
     def _recorded_untold(self, place: Place, row: Row, now: Row | None, marks: Marks) -> bool:
         """Tell whether the first baseline recorded silently what then turns out to be new."""

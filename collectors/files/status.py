@@ -13,7 +13,15 @@ class Status:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._values: Coverage = {"watched_directories": 0, "state": "not started"}
+        self._values: Coverage = {
+            "state": "not started",
+            "watched_directories": 0,
+            "total_directories": 0,
+            "blind_directories": 0,
+            "entries": 0,
+            "overflows": 0,
+            "backlog": 0,
+        }
         self._reconciled: float | None = None
 
     def update(self, **values: int | float | str) -> None:

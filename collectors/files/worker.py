@@ -107,7 +107,7 @@ class Worker:
         self._baseline.put("beat", now)
         self._request()
         state = "first baseline" if self._examiner.first else "comparing"
-        self._status.update(state=state, overflows=0)
+        self._status.update(state=state)
 
     def _turn(self) -> None:
         self._pulse()
@@ -183,6 +183,7 @@ class Worker:
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.began))
         self._overflow_told = False
         self._journal.commit()
+        self._report()
         self._status.update(
             state="watching",
             entries=self._baseline.count(),
@@ -200,17 +201,17 @@ class Worker:
 
     def _report(self) -> None:
         blind = len(self._watcher.blind) + len(self._examiner.blind)
-        # While the tree is walked the number only grows: one record at the end says it all.
-        if blind != self._blind and not self._reconciler.running:
-            self._blind = blind
-            self._visibility.blind({**self._watcher.blind_paths(), **self._examiner.blind})
-            self._journal.commit()
         self._status.update(
             watched_directories=self._watcher.watched,
             blind_directories=blind,
             overflows=self._watcher.overflows,
             backlog=len(self._dirty),
         )
+        # While the tree is walked the number only grows: one record at the end says it all.
+        if blind != self._blind and not self._reconciler.running:
+            self._blind = blind
+            self._visibility.blind({**self._watcher.blind_paths(), **self._examiner.blind})
+            self._journal.commit()
 
     def _close(self) -> None:
         """Look once more, so that a short-lived file is not forgotten; then sign off."""

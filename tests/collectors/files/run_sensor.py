@@ -1,7 +1,12 @@
-"""A process that runs the sensor until it is killed: run_sensor.py SPOOL_DIRECTORY ROOT."""
+"""A process that runs the sensor until it is killed: run_sensor.py DIRECTORY ROOT [WATCHES].
+
+With WATCHES it has a limit of so many inotify watches, in a user namespace of its own so that
+nobody else feels it; SIGUSR1 lifts the limit. Coverage goes to stdout, a line each time it changes.
+"""
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -11,24 +16,42 @@ from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
 from tests.collectors.files.context import FakeContext
 
+_LIMIT = Path("/proc/sys/user/max_inotify_watches")
+
 
 def main() -> None:
     """Run the sensor in the main thread, as the supervisor does in one of its own."""
+    limit = sys.argv[3] if len(sys.argv) > 3 else None
     context = FakeContext(Path(sys.argv[1]))
     signal.signal(signal.SIGTERM, lambda *_: context.stopping.set())
+    if limit is not None:
+        _LIMIT.write_text(limit)
+        signal.signal(signal.SIGUSR1, lambda *_: _LIMIT.write_text("100000") and None)
     sensor = FilesSensor(
-        FileSettings(paths=(sys.argv[2],), exclude=(), coalesce=0.05, reconcile_interval="1h"),
+        FileSettings(
+            paths=(sys.argv[2],),
+            exclude=(),
+            coalesce=0.05,
+            reconcile_interval="1h" if limit is None else "1s",
+        ),
         context.state_dir,
     )
 
-    def ready() -> None:
-        while sensor.coverage().get("state") != "watching":
-            if context.stopping.wait(0.02):
-                return
-        print("ready", flush=True)
+    def report() -> None:
+        last = ""
+        while not context.stopping.wait(0.02):
+            coverage = sensor.coverage()
+            del coverage["last_reconcile_age"]
+            line = json.dumps(coverage)
+            if line != last:
+                print(line, flush=True)
+            last = line
 
-    threading.Thread(target=ready, daemon=True).start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     sensor.run(context)
+    reporter.join()
+    print(json.dumps(sensor.coverage()), flush=True)
     context.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import random
 import signal
@@ -36,7 +37,9 @@ class Agent:
         )
         if ready:
             assert self._process.stdout is not None
-            assert self._process.stdout.readline() == b"ready\n"
+            for line in self._process.stdout:
+                if json.loads(line)["state"] == "watching":
+                    break
 
     def end(self, number: signal.Signals) -> int:
         process = self._process

@@ -17,9 +17,6 @@ class World:
 
     def __init__(self, present: bool) -> None:
         self.present = present
-        self.file = 0
-        self.recorded = 0
-        self.born = False
         self.unread = 0
         self.queue: list[str] = []
         self.dirty = DirtySet()
@@ -31,14 +28,12 @@ class World:
     def create(self) -> None:
         if not self.present:
             self.present = True
-            self.file += 1
             self.creations += 1
             self.queue.append("created")
 
     def move_in(self) -> None:
         self.creations += not self.present
         self.present = True
-        self.file += 1
         self.queue.append("moved_in")
 
     def remove(self) -> None:
@@ -77,19 +72,11 @@ class World:
 
     def _settle(self, marks: Marks) -> None:
         self.unread = len(self.queue)
-        same = self.born and self.baseline and self.recorded == self.file
-        created, deleted = account(
-            marks, before=self.baseline, after=self.present, same=same and self.present
-        )
+        created, deleted = account(marks, before=self.baseline, after=self.present)
         assert created >= 0
         assert deleted >= 0
         self.told += created
         self.balance += created - deleted
-        if created or deleted:
-            self.born = True
-        elif self.recorded != self.file:
-            self.born = False
-        self.recorded = self.file
         self.baseline = self.present
         assert self.balance == int(self.present)
 
