@@ -13,10 +13,20 @@ from collectors.content.groups import Groups
 from collectors.content.keyed import key_before
 
 _NAME = rb"[`\"\[]?(?:\w{1,64}[`\"\]]?\.[`\"\[]?)?(\w{1,64})[`\"\]]?"
-_STATEMENT = re.compile(
-    rb"(?:INTO|into)\s{1,8}" + _NAME + rb"\s{0,8}(?:\(([^()]{1,8000})\)\s{0,8})?(?:VALUES|values)"
-    rb"|COPY\s{1,8}" + _NAME + rb"\s{0,8}\(([^()]{1,8000})\)\s{1,8}FROM\s{1,8}(?:stdin|STDIN)"
-    rb"|(?:CREATE TABLE|create table)\s{1,8}(?:IF NOT EXISTS\s{1,8})?" + _NAME + rb"\s{0,8}\("
+# One expression for each keyword: with a literal beginning it is searched ten times faster.
+_INTO = (
+    rb"\s{1,8}" + _NAME + rb"\s{0,8}(?:\(([^()]{1,8000})\)\s{0,8})?(?:VALUES|values|SELECT|select)"
+)
+_COPY = rb"\s{1,8}" + _NAME + rb"\s{0,8}\(([^()]{1,8000})\)\s{1,8}FROM\s{1,8}(?:stdin|STDIN)"
+_CREATE = rb"\s{1,8}(?:(?:IF NOT EXISTS|if not exists)\s{1,8})?" + _NAME + rb"\s{0,8}(\()"
+_STATEMENTS = tuple(
+    (keyword, kind, re.compile(keyword + rest))
+    for kind, rest, keywords in (
+        ("into", _INTO, (b"INTO", b"into")),
+        ("copy", _COPY, (b"COPY",)),
+        ("create", _CREATE, (b"CREATE TABLE", b"create table")),
+    )
+    for keyword in keywords
 )
 _MARKS = re.compile(
     rb"(?m)^(?:INSERT|insert|REPLACE) |^COPY \S+ \(|(?:CREATE|create) (?:TABLE|table) "
@@ -26,6 +36,9 @@ _NO_COLUMN = frozenset(
     b"PRIMARY KEY UNIQUE CONSTRAINT FOREIGN INDEX FULLTEXT CHECK SPATIAL EXCLUDE LIKE".split()
 )
 _LONGEST_TABLE = 64 << 10
+_MOST_COLUMNS = 1 << 20
+_MOST_KEYS = 10_000
+"""Values outside of rows whose key is read, in one block."""
 
 
 def looks_like_sql(head: bytes) -> bool:
@@ -53,46 +66,55 @@ class Sql:
         """See `collectors.content.groups.Layout`."""
         places, targets = self._statements(data)
         segment = np.searchsorted(np.array(places, np.int64), starts, side="right")
-        values, tabs = value_column(block, starts), None
-        result = np.zeros(len(starts), np.int64)
-        cache: dict[tuple[int, int], int] = {}
-        for index, (which, column) in enumerate(
-            zip(segment.tolist(), values.tolist(), strict=True)
-        ):
-            target = targets[which]
-            if target is not None and target.copy:
-                tabs = column_of(block, starts, 9) if tabs is None else tabs
-                column = int(tabs[index])  # noqa: PLW2901 - the same thing, counted otherwise
-            if target is None or column < 0:
-                result[index] = self.groups.number(key_before(data, int(starts[index])))
-                continue
-            place = (id(target), column)
-            if place not in cache:
-                name = target.columns[column] if column < len(target.columns) else ""
-                cache[place] = self.groups.number(name, target.table, column)
-            result[index] = cache[place]
+        ids, distinct = _distinct(targets)
+        target = ids[segment]
+        column = value_column(block, starts)
+        copied = np.array([item is not None and item.copy for item in distinct])[target]
+        if copied.any():
+            column = np.where(copied, column_of(block, starts, 9), column)
+        nowhere = np.array([item is None for item in distinct])[target] | (column < 0)
+        places_in = np.where(nowhere, -1, target * _MOST_COLUMNS + column)
+        values, inverse = np.unique(places_in, return_inverse=True)
+        numbers = [self._number(distinct, value) for value in values.tolist()]
+        result: Ints = np.array(numbers, np.int64)[inverse]
+        for index in np.flatnonzero(nowhere)[:_MOST_KEYS].tolist():
+            result[index] = self.groups.number(key_before(data, int(starts[index])))
         return result
 
+    def _number(self, distinct: list[_Target | None], place: int) -> int:
+        if place < 0:
+            return 0
+        which, column = divmod(place, _MOST_COLUMNS)
+        target = distinct[which]
+        if target is None:
+            return 0
+        name = target.columns[column] if column < len(target.columns) else ""
+        return self.groups.number(name, target.table, column)
+
     def _statements(self, data: bytes) -> tuple[list[int], list[_Target | None]]:
-        places: list[int] = []
+        found: list[tuple[int, str, re.Match[bytes]]] = []
+        for keyword, kind, pattern in _STATEMENTS:
+            if keyword in data:
+                found += [(match.end(), kind, match) for match in pattern.finditer(data)]
+        found.sort(key=lambda entry: entry[0])
         targets = [self._current]
-        known: dict[tuple[str, tuple[str, ...], bool], _Target] = {}
-        for match in _STATEMENT.finditer(data):
-            into, listed, copied, copy_list, created = match.groups()
-            if created is not None:
+        for end, kind, match in found:
+            table = _text(match.group(1))
+            if kind == "create":
                 if len(self._tables) < 1000:
-                    self._tables[_text(created)] = _columns_of(data, match.end())
-                target = None
-            else:
-                table = _text(into or copied)
-                text = listed or copy_list
-                columns = _names(text.split(b",")) if text else self._tables.get(table, ())
-                target = _Target(table, columns, copied is not None)
-                target = known.setdefault(target, target)
-            places.append(match.end())
-            targets.append(target)
+                    self._tables[table] = _columns_of(data, end)
+                targets.append(None)
+                continue
+            listed = match.group(2)
+            columns = _names(listed.split(b",")) if listed else self._tables.get(table, ())
+            targets.append(_Target(table, columns, kind == "copy"))
         self._current = targets[-1]
-        return places, targets
+        return [entry[0] for entry in found], targets
+
+
+def _distinct(targets: list[_Target | None]) -> tuple[Ints, list[_Target | None]]:
+    numbers = {target: number for number, target in enumerate(dict.fromkeys(targets))}
+    return np.array([numbers[target] for target in targets], np.int64), list(numbers)
 
 
 def _text(name: bytes) -> str:
