@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 log = logging.getLogger(__name__)
 
 
-class RoleFailed(RuntimeError):  # noqa: N818 - named for what happened
+class RoleFailed(OSError):  # noqa: N818 - named for what happened
     """A role cannot go on; ``str()`` says what to do. The parent starts it again."""
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     )
     try:
         run_role(load(Path(path)), role)
-    except (ConfigError, RoleFailed, OSError, ValueError, sqlite3.Error) as error:
+    except (ConfigError, OSError, ValueError, sqlite3.Error) as error:
         # What an operator can mend is one line; a mistake of ours keeps its traceback.
         log.error("%s", error)  # noqa: TRY400
         sys.exit(1)

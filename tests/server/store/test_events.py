@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -337,3 +338,33 @@ def test_a_year_of_days_does_not_exhaust_descriptors(
         assert store.get("a.1.1") is not None
     assert len(os.listdir("/proc/self/fd")) <= before
     assert len(store._open) <= 3
+
+
+def fill(writer: EventWriter) -> None:
+    for first in range(1, 10_000, 20):
+        events = [new(number, text="y" * 200) for number in range(first, first + 20)]
+        writer.write([batch()._replace(events=events)], NOON)
+
+
+@pytest.mark.root
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "ronda", str(place)]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("may not mount here")
+    writer = EventWriter(place)
+    store = EventStore(place)
+    try:
+        with pytest.raises(StoreFull):
+            fill(writer)
+        stored = writer.ledger.acknowledged("a", 1)
+        assert stored > 0
+        assert len(store.read(None, 99_999)) == stored
+        subprocess.run(["mount", "-o", "remount,size=9m", place], check=True)
+        events = [new(number, text="y" * 200) for number in range(1, stored + 21)]
+        assert writer.write([batch()._replace(events=events)], NOON)[0] == (stored + 20, 20)
+    finally:
+        writer.close()
+        store.close()
+        subprocess.run(["umount", place], check=True)

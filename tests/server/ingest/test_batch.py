@@ -1,0 +1,90 @@
+"""From bytes to what the store takes: whatever comes in, only refusals come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors import wire
+from collectors.kinds import AgentSilent, Scrubbed
+from server.fleet.agents import Standing
+from server.ingest.batch import Refusal, open_batch, own_event
+from tests.server.ingest.rig import make_event
+
+KEY = b"k" * 32
+STANDING = Standing("a", "dinkes")
+
+
+def body(*events: dict[str, Any], last: int = 9) -> bytes:
+    header = wire.Header(
+        version=1, agent="a", epoch=1, first=1, last=last, sent=1, host="web1", host_id="h",
+        boot_id="b", agent_version="0.1.0",
+    )  # fmt: skip
+    return wire.encode_batch(header, [wire.encode_event(event) for event in events])
+
+
+@given(st.binary())
+def test_any_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        open_batch(data, STANDING, KEY, 1)
+    assert caught.value.status in {400, 413, 426}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+    | st.binary() | st.just(msgspec.msgpack.Ext(5, b"x")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["ronda.kind", "@timestamp", "event.severity", "event.sequence", "event.module", "file.path",
+     "event.action", "ronda.data.tallies", "agent.id", "newer"]
+)  # fmt: skip
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_any_event_is_taken_whole_or_refused_by_name(changes: dict[str, Any]) -> None:
+    event = make_event(1) | changes
+    refusal: Refusal | None
+    try:
+        opened = open_batch(body(event), STANDING, KEY, 1)
+    except Refusal as caught:
+        refusal = caught
+    else:
+        refusal = None
+    if refusal is not None:
+        assert refusal.status == 400
+        assert len(refusal.sequences) <= 1
+        return
+    (new,) = opened.new.events
+    fields = msgspec.json.decode(new.fields)
+    assert "agent.id" not in fields
+    assert fields["ronda.kind"] == new.kind
+    assert (event.keys() - {"agent.id"}) <= fields.keys()
+
+
+def test_each_bad_event_is_named() -> None:
+    bad = {"event.severity": 9}
+    data = body(make_event(1) | bad, make_event(2), make_event(3) | bad)
+    with pytest.raises(Refusal) as caught:
+        open_batch(data, STANDING, KEY, 1)
+    assert (caught.value.status, caught.value.sequences) == (400, [1, 3])
+
+
+@pytest.mark.parametrize("tallies", [7, [7], [{"tokens": 7}], [{"tokens": [7, "ab"]}], []])
+def test_tallies_of_a_newer_kind(tallies: Any) -> None:
+    event = make_event(1) | {"ronda.kind": "new.kind", "ronda.data.tallies": tallies}
+    (new,) = open_batch(body(event), STANDING, KEY, 1).new.events
+    found = msgspec.json.decode(new.fields)["ronda.data.tallies"]
+    assert "ab" not in str(found)
+
+
+def test_own_events_have_all_their_fields() -> None:
+    event = own_event(AgentSilent(agent="a", host=Scrubbed("web1"), since=5), 7, 9)
+    fields = msgspec.json.decode(event.fields)
+    assert (event.kind, event.severity, event.observed) == ("agent.silent", 3, 9)
+    assert (fields["event.action"], fields["event.sequence"]) == ("silent", 7)
