@@ -33,6 +33,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """ns since 1970."""
     healthy: bool = False
     problems: list[str] = []
+    settling: list[str] = []
+    """Sensors that do not see changes yet."""
     sensors: dict[str, dict[str, Any]] = {}
     """By name: state, restarts, reason, coverage."""
     spool: dict[str, Any] = {}
@@ -98,7 +100,8 @@ def verdict(status: Status, clock: Clock) -> list[str]:
     if age > STALE_SECONDS:
         return [f"the agent hangs (silent for {age:.0f} s): 'systemctl restart ronda-agent'"]
     if not status.healthy and not status.problems:
-        return ["the agent is not ready yet"]
+        waiting = "; ".join(status.settling) or "it has just begun"
+        return [f"the agent is not ready yet ({waiting})"]
     return list(status.problems)
 
 

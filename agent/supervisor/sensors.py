@@ -13,6 +13,8 @@ from collectors.paths import SafePath
 
 log = logging.getLogger(__name__)
 
+_SETTLING = ("not started", "first baseline")
+
 
 class Sensors:
     """The runners by name."""
@@ -83,6 +85,11 @@ class Sensors:
     def coverage(self) -> dict[str, Coverage]:
         """Return the coverage of all sensors."""
         return {name: runner.coverage() for name, runner in list(self._runners.items())}
+
+    def settling(self) -> list[str]:
+        """Return who does not see changes yet; sensors say so under ``state`` in their coverage."""
+        states = {name: str(found.get("state", "")) for name, found in self.coverage().items()}
+        return [f"{name}: {state}" for name, state in states.items() if state in _SETTLING]
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Return the state of all sensors."""

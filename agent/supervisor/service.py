@@ -71,6 +71,7 @@ class Supervisor:
         self._health = Health()
         self._version = version("ronda")
         self._started = self._clock.wall()
+        self._settling: list[str] = []
         self._lock = StateLock(config.state_dir)
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.release)
@@ -134,7 +135,8 @@ class Supervisor:
             if not self._sensors.watch(self._health.set):
                 self._notifier.watchdog()
             self._health.set("spool size", _FULL if self._spool.full else None)
-            if self._clock.monotonic() >= next_status or self._health.changed():
+            moved = self._settling != (self._sensors.settling() if self._settling else [])
+            if self._clock.monotonic() >= next_status or self._health.changed() or moved:
                 next_status = self._clock.monotonic() + WRITE_SECONDS
                 self._write_status()
                 self._notifier.status(self._summary())
@@ -211,6 +213,7 @@ class Supervisor:
 
     def _write_status(self, *, ended: bool = False) -> None:
         problems = self._health.problems()
+        self._settling = self._sensors.settling()
         try:
             spool: dict[str, Any] = msgspec.to_builtins(self._spool.status())
         except (SpoolClosed, OSError, sqlite3.Error):
@@ -222,8 +225,9 @@ class Supervisor:
             agent=self._identity.record.agent,
             opd=self._identity.record.opd,
             started=self._started,
-            healthy=not problems and not ended,
+            healthy=not problems and not self._settling and not ended,
             problems=problems,
+            settling=self._settling,
             sensors=self._sensors.snapshot(),
             spool={**spool, "max_bytes": self._config.spool_max_bytes},
             uplink=msgspec.to_builtins(self._courier.status),
