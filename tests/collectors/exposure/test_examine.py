@@ -1,0 +1,92 @@
+"""One look at one file, with the real child: hostile names, a child that hangs or dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collectors.api import Keys
+from collectors.exposure import examine
+from collectors.exposure.settings import ExposureSettings
+from collectors.kinds import ScanIncomplete, SensitiveData
+from collectors.paths import PathGuard
+from tests.collectors.content.citizens import make_niks
+
+TEXT = "nik\n" + "\n".join(make_niks(30))
+GUARD = PathGuard(b"k" * 32)
+
+
+@pytest.fixture
+def examiner(tmp_path: Path) -> Iterator[examine.Examiner]:
+    settings = ExposureSettings(paths=(str(tmp_path),), web_roots=(), timeout=1.0)
+    keys = Keys(fleet=b"f" * 32, fleet_epoch=1)
+    made = examine.Examiner(settings, GUARD, keys, own=b"")
+    yield made
+    made.close()
+
+
+def look(examiner: examine.Examiner, path: Path | bytes) -> examine.Look:
+    real = os.fsencode(path)
+    return examiner.look(real, GUARD.guard(real))
+
+
+def test_what_is_no_file_is_skipped(examiner: examine.Examiner, tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text(TEXT)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "elf").write_bytes(b"\x7fELF" + TEXT.encode())
+    for name in ("link.csv", "pipe", "elf", "."):
+        assert look(examiner, tmp_path / name).outcome == examine.SKIPPED
+    assert look(examiner, tmp_path / "none").outcome == examine.GONE
+    assert look(examiner, tmp_path / "real.csv" / "below").outcome == examine.GONE
+    assert not examiner.child.running
+
+
+@pytest.mark.parametrize(
+    "name", [b"a\nb.csv", b"\xff\xfe.csv", "\u202efdp.csv".encode(), b"-rf *.csv", b"a" * 255]
+)
+def test_hostile_names(examiner: examine.Examiner, tmp_path: Path, name: bytes) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    with open(path, "w") as file:
+        file.write(TEXT)
+    record = look(examiner, path).record
+    assert isinstance(record, SensitiveData)
+    assert record.path.isprintable()
+    assert record.count == 30
+
+
+@pytest.mark.parametrize(
+    ("sent", "outcome", "cause"),
+    [(signal.SIGSTOP, "timed_out", "timeout"), (signal.SIGKILL, "crashed", "signal")],
+)
+def test_a_child_that_hangs_or_dies_is_told(
+    examiner: examine.Examiner, tmp_path: Path, sent: signal.Signals, outcome: str, cause: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(TEXT)
+    assert look(examiner, path).outcome == examine.FOUND
+    pid = examiner.child.pid
+    assert pid is not None
+    os.kill(pid, sent)
+    failed = look(examiner, path)
+    assert failed.outcome == examine.INCOMPLETE
+    assert isinstance(failed.record, ScanIncomplete)
+    assert failed.record.outcome == outcome
+    assert failed.crash is not None
+    assert failed.crash.cause == cause
+    assert look(examiner, path).outcome == examine.FOUND
+
+
+def test_an_unchanged_file_is_not_read_again(examiner: examine.Examiner, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(TEXT)
+    first = look(examiner, path)
+    real = os.fsencode(path)
+    again = examiner.look(real, GUARD.guard(real), first.signature)
+    assert again.outcome == examine.SKIPPED
+    os.utime(path)
+    assert examiner.look(real, GUARD.guard(real), first.signature).digest == first.digest
