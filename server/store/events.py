@@ -6,7 +6,6 @@ databases at most. Files may appear and go away meanwhile.
 
 from __future__ import annotations
 
-import heapq
 import sqlite3
 import threading
 import time
@@ -14,14 +13,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
-
-from collectors.event import event_id, parse_event_id
+from collectors.event import parse_event_id
 from server.ledger import Stored
 from server.store import days
+from server.store.merge import Source, merge
 from server.store.query import EventQuery
+from server.store.stored import COLUMNS, Cursor, StoredEvent, from_row
 from server.store.writer import EventWriter, NewBatch, NewEvent, NewSkip, StoreFull, Written
 
 __all__ = [
@@ -37,10 +36,6 @@ __all__ = [
     "Written",
 ]
 
-# Statements are put together from constants and from `EventQuery.sql`, whose values are parameters.
-_COLUMNS = "row, agent, epoch, sequence, observed, received, kind, severity, opd, host, fields"
-
-
 MAX_OPEN = 64
 """Connections kept, so that a year of days does not exhaust the descriptors."""
 _STEPS = 50_000
@@ -49,58 +44,6 @@ _STEPS = 50_000
 
 class SearchTimeout(Exception):  # noqa: N818 - named for what happened
     """A search took longer than allowed: narrow the time or the query."""
-
-
-class Cursor(NamedTuple):
-    """The place of an event in order of arrival."""
-
-    day: str
-    row: int
-
-
-class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as the collector holds it. Times are ns since 1970, UTC."""
-
-    day: str
-    row: int
-    agent: str
-    epoch: int
-    sequence: int
-    observed: int
-    received: int
-    kind: str
-    severity: int
-    opd: str
-    host: str
-    fields: dict[str, Any]
-    """All fields by their dotted names, with those that the collector vouches for:
-    ``agent.id``, ``host.name``, ``organization.name``, ``event.id``, ``event.ingested``."""
-
-    @property
-    def id(self) -> str:
-        """Return the public id."""
-        return event_id(self.agent, self.epoch, self.sequence)
-
-    @property
-    def cursor(self) -> Cursor:
-        """Return the place in order of arrival."""
-        return Cursor(self.day, self.row)
-
-
-def _stored(day: str, values: tuple[Any, ...]) -> StoredEvent:
-    row, agent, epoch, sequence, observed, received, kind, severity, opd, host, text = values
-    fields: dict[str, Any] = msgspec.json.decode(text)
-    # Last, so that nothing an agent sent can stand in their place.
-    fields["agent.id"] = agent
-    fields["host.name"] = host
-    fields["organization.name"] = opd
-    fields["event.id"] = event_id(agent, epoch, sequence)
-    fields["event.ingested"] = received
-    fields["ronda.epoch"] = epoch
-    return StoredEvent(
-        day=day, row=row, agent=agent, epoch=epoch, sequence=sequence, observed=observed,
-        received=received, kind=kind, severity=severity, opd=opd, host=host, fields=fields,
-    )  # fmt: skip
 
 
 class EventStore:
@@ -183,7 +126,7 @@ class EventStore:
     def read(self, after: Cursor | None, limit: int) -> list[StoredEvent]:
         """Return up to *limit* events that arrived after *after*, in order of arrival."""
         result: list[StoredEvent] = []
-        sql = f"SELECT {_COLUMNS} FROM event WHERE row > ? ORDER BY row LIMIT ?"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM event WHERE row > ? ORDER BY row LIMIT ?"  # noqa: S608
         with self._lock:
             for day in self.days():
                 if after is not None and day < after.day:
@@ -194,7 +137,7 @@ class EventStore:
                     break
                 start = after.row if after is not None and day == after.day else 0
                 rows = connection.execute(sql, (start, limit - len(result))).fetchall()
-                result += [_stored(day, row) for row in rows]
+                result += [from_row(day, row) for row in rows]
                 if len(result) >= limit:
                     break
         return result
@@ -220,13 +163,13 @@ class EventStore:
         key = parse_event_id(event)
         if max(key[1:]) >= 2**63:
             return None
-        sql = f"SELECT {_COLUMNS} FROM event WHERE agent = ? AND epoch = ? AND sequence = ?"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM event WHERE agent = ? AND epoch = ? AND sequence = ?"  # noqa: S608
         with self._lock:
             for day in reversed(self.days()):
                 connection = self._connection(day)
                 row = connection and connection.execute(sql, key).fetchone()
                 if row:
-                    return _stored(day, row)
+                    return from_row(day, row)
         return None
 
     def ranges(self) -> list[Stored]:
@@ -269,13 +212,13 @@ class EventStore:
             condition = _condition(query, since, until)
             present = self.days()
             sources = [
-                _Source(self, day, span, newest_first=newest_first)
+                Source(self, day, span, newest_first=newest_first)
                 for day in present
                 if (span := self._span(day, over=day != present[-1]))
                 and _overlaps(span, since, until)
             ]
             try:
-                return list(_merge(sources, condition, edge, limit))
+                return list(merge(sources, condition, edge, limit))
             finally:
                 for source in sources:
                     source.close()
@@ -306,94 +249,6 @@ class EventStore:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
-
-
-class _Source:
-    """One day file in a merge."""
-
-    def __init__(
-        self, store: EventStore, day: str, span: tuple[int, int], *, newest_first: bool
-    ) -> None:
-        self.day = day
-        self.newest_first = newest_first
-        self.bound = -span[1] if newest_first else span[0]
-        """No key of this file's events is less."""
-        self._store = store
-        self._rows: sqlite3.Cursor | None = None
-
-    def start(self, where: str, params: list[Any], edge: tuple[int, str, int] | None) -> None:
-        """Begin to read what matches and lies behind *edge*, the last event of another page."""
-        order = "DESC" if self.newest_first else "ASC"
-        if edge is not None:
-            observed, day, row = edge
-            sign = "<" if self.newest_first else ">"
-            if self.day == day:
-                where += f" AND (observed, row) {sign} (?, ?)"
-                params = [*params, observed, row]
-            else:
-                same = (self.day < day) if self.newest_first else (self.day > day)
-                where += f" AND observed {sign}{'=' if same else ''} ?"
-                params = [*params, observed]
-        by = f"observed {order}, row {order}"
-        sql = f"SELECT {_COLUMNS} FROM event WHERE {where} ORDER BY {by}"  # noqa: S608
-        self._rows = self._store.begin(self.day, sql, params)
-
-    def next(self) -> tuple[tuple[int, str | _Backwards, int], StoredEvent] | None:
-        """Return the next event with its key, the least first."""
-        values = self._rows.fetchone() if self._rows is not None else None
-        if values is None:
-            self.close()
-            return None
-        event = _stored(self.day, values)
-        if self.newest_first:
-            return (-event.observed, _Backwards(event.day), -event.row), event
-        return (event.observed, event.day, event.row), event
-
-    def close(self) -> None:
-        """End the statement; closing twice does no harm."""
-        if self._rows is not None:
-            self._rows.close()
-            self._rows = None
-            self._store.finish(self.day)
-
-
-class _Backwards(str):
-    """Text that sorts the other way."""
-
-    __slots__ = ()
-
-    def __lt__(self, other: str) -> bool:
-        return str.__gt__(self, other)
-
-    def __gt__(self, other: str) -> bool:
-        return str.__lt__(self, other)
-
-
-def _merge(
-    sources: list[_Source],
-    condition: tuple[str, list[Any]],
-    edge: tuple[int, str, int] | None,
-    limit: int,
-) -> Iterator[StoredEvent]:
-    """Yield events of all sources in order, starting a source only when it may be next."""
-    waiting = sorted(sources, key=lambda source: source.bound, reverse=True)
-    heap: list[tuple[Any, int, StoredEvent, _Source]] = []
-
-    def pull(source: _Source) -> None:
-        found = source.next()
-        if found is not None:
-            heapq.heappush(heap, (found[0], id(source), found[1], source))
-
-    for _ in range(limit):
-        while waiting and (not heap or waiting[-1].bound <= heap[0][0][0]):
-            source = waiting.pop()
-            source.start(*condition, edge)
-            pull(source)
-        if not heap:
-            return
-        _, _, event, source = heapq.heappop(heap)
-        yield event
-        pull(source)
 
 
 def _condition(query: EventQuery, since: int | None, until: int | None) -> tuple[str, list[Any]]:
