@@ -179,8 +179,11 @@ class Baseline:
 
     def take_gaps(self, before: int) -> list[Gap]:
         """Remove and return the gaps that ended before *before* (ns)."""
-        query = "DELETE FROM gap WHERE end <= ? RETURNING cause, begin, end"
-        return [Gap(*row) for row in self.connection.execute(query, (before,)).fetchall()]
+        # Not RETURNING: SQLite 3.34 (RHEL 9) does not know it.
+        query = "SELECT cause, begin, end FROM gap WHERE end <= ? ORDER BY id"
+        gaps = [Gap(*row) for row in self.connection.execute(query, (before,))]
+        self.connection.execute("DELETE FROM gap WHERE end <= ?", (before,))
+        return gaps
 
     def directory(self, path: SafePath) -> Directory | None:
         """Return what is known of the directory *path*."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -160,3 +163,14 @@ def test_check(root: Path, tmp_path: Path) -> None:
         FilesSensor(FileSettings(paths=()), tmp_path).check()
     with pytest.raises(TypeError):
         FilesSensor(Settings(), tmp_path)
+
+
+def test_the_commands_do_not_pay_for_watchdog() -> None:
+    code = "import sys, collectors.files.sensor; assert 'watchdog' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_the_registry_finds_it() -> None:
+    (point,) = entry_points(group="ronda.sensors", name="files")
+    assert point.load() is FilesSensor
+    assert FilesSensor.name == "files"

@@ -133,6 +133,55 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
 
 
 @pytest.mark.root
+def test_directories_that_may_not_be_read_are_told_and_not_called_deleted(
+    root: Path, tmp_path: Path
+) -> None:
+    for name in ("closed", "open"):
+        (root / name / "sub").mkdir(parents=True)
+        (root / name / "sub" / "f").write_bytes(b"x")
+    agent = tmp_path / "agent"
+    with Running(agent, [root]):
+        pass
+    os.chown(root / "closed", 65534, 65534)
+    (root / "closed").chmod(0o700)
+    context = FakeContext(agent)
+    caps = "--bounding-set=-dac_override,-dac_read_search"
+    process = subprocess.Popen(
+        ["setpriv", caps, sys.executable, str(_SCRIPT), str(agent), str(root)],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(_TOP)},
+    )
+    try:
+        lost = eventually(lambda: [r for r in context.lost() if r.cause == "permission"])[0]
+        assert (lost.directories, lost.sample) == (1, (str(root / "closed"),))
+        (root / "open" / "sub" / "g").write_bytes(b"x")
+        eventually(lambda: len(context.changes()) >= 2)
+    finally:
+        process.terminate()
+        process.wait(30)
+        told = [(change.action, change.path) for change in context.changes()]
+        context.close()
+    assert told == [
+        ("attributes", str(root / "closed")),
+        ("created", str(root / "open" / "sub" / "g")),
+    ]
+
+
+@pytest.mark.root
+def test_a_directory_mounted_twice_is_heard_at_both_places(root: Path, tmp_path: Path) -> None:
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    subprocess.run(["mount", "--bind", str(root / "a"), str(root / "b")], check=True)
+    try:
+        with Running(tmp_path / "agent", [root]) as running:
+            (root / "a" / "f").write_bytes(b"x")
+            running.wait("created", root / "a" / "f")
+            running.wait("created", root / "b" / "f")
+    finally:
+        subprocess.run(["umount", str(root / "b")], check=True)
+
+
+@pytest.mark.root
 def test_an_unmounted_file_system_is_not_a_mass_deletion(root: Path, tmp_path: Path) -> None:
     mounted = root / "data"
     mounted.mkdir()
