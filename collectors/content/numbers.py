@@ -13,6 +13,8 @@ from collectors.content.groups import Layout
 from collectors.content.validate import BY_SHAPE
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
+from signatures.identifiers import IDENTIFIERS
+from signatures.identifiers.keys import announces
 
 _NEAR = 300
 _ROWS = 1 << 16
@@ -22,7 +24,14 @@ _KEYWORDS = {
     "nik": re.compile(rb"(?i)\bn\.?i\.?k\b|\bno?[_ .]?kk\b|ktp|kependudukan|kartu keluarga"),
     "card": re.compile(rb"(?i)kartu kredit|credit card|visa|mastercard"),
 }
-_COLUMN_NAME = re.compile(r"\A[a-z][a-z_]{0,31}\Z")
+_MORE_WORDS = """
+anak ayah baru data dan id ibu induk istri kepala keluarga kode lama nama no nomor
+pasangan pegawai pemilik pemohon penduduk penerima pemegang saksi siswa suami wali warga
+"""
+_WORDS = frozenset(
+    [word for kind in IDENTIFIERS for key in kind.keys for word in key.split("_")]
+    + _MORE_WORDS.split()
+)
 
 
 class Numbers:
@@ -136,7 +145,10 @@ def _counts(column: Column) -> Counts:
 
 
 def _shown(name: str) -> Scrubbed | None:
-    # Only a name that announces an identifier, without digits: a "name" may be data.
-    if announced(name) and _COLUMN_NAME.match(name):
+    # A "name" may be data ("NIK Budi Santoso 1571..."): only words we know are told.
+    if not announced(name):
+        return None
+    if set(name.split("_")) <= _WORDS:
         return Scrubbed(name)
-    return None
+    keys = [key for kind in IDENTIFIERS for key in kind.keys if announces(name, (key,))]
+    return Scrubbed(max(keys, key=len))

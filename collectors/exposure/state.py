@@ -5,8 +5,10 @@ Holds guarded paths only. `Queue` may be used from any thread; the rest belongs 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,8 @@ FILE = "exposure.db"
 _UNSIGNED = 1 << 64
 """Inode and device numbers are unsigned 64 bit, SQLite's integers are signed."""
 
+_log = logging.getLogger(__name__)
+
 # SQLite does not wait when two connections turn a new file to WAL at once: it fails.
 _connecting = threading.Lock()
 
@@ -26,6 +30,7 @@ CREATE TABLE IF NOT EXISTS pending (
     path BLOB PRIMARY KEY, queued INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pending_queued ON pending (queued);
+CREATE INDEX IF NOT EXISTS pending_order ON pending (tries, queued DESC);
 CREATE TABLE IF NOT EXISTS known (
     path BLOB PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER,
     ctime INTEGER, digest TEXT NOT NULL
@@ -51,19 +56,37 @@ class Known(NamedTuple):
 
 
 def connect(directory: Path) -> sqlite3.Connection:
-    """Open, or make, the database.
+    """Open, or make, the database. A damaged one is moved aside: the sweep finds things anew.
 
     Raises:
-        sqlite3.Error: it is damaged or the disk is full.
+        sqlite3.Error: the disk is full, or the file cannot be written.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = sqlite3.connect(directory / FILE, timeout=10.0, check_same_thread=False)
+    with _connecting:
+        try:
+            return _open(directory / FILE)
+        except sqlite3.DatabaseError as error:
+            if "malformed" not in str(error) and "not a database" not in str(error):
+                raise
+            _set_aside(directory / FILE, error)
+            return _open(directory / FILE)
+
+
+def _set_aside(path: Path, error: sqlite3.DatabaseError) -> None:
+    kept = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    path.rename(kept)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    _log.error("exposure: the state is damaged (%s); kept as %s, begun anew", error, kept)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
     try:
-        with _connecting:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA journal_size_limit = 4194304")
-            connection.executescript(_SCHEMA)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_size_limit = 4194304")
+        connection.executescript(_SCHEMA)
     except BaseException:
         connection.close()
         raise

@@ -22,6 +22,8 @@ from collectors.sighting import Sighting
 
 NAME = "exposure"
 _BEAT = 5.0
+_LOOK = 0.5
+"""Seconds after which the watching thread sees that the run is over."""
 _IDLE = 1.0
 _SWEEP_STEP = 64
 """Files that the first sweep puts in line at once; only when nothing else waits."""
@@ -65,6 +67,7 @@ class Worker:
             self._outbox.begin(self._context)
             watcher.start()
             self._outbox.flush(self._context)
+            self._coverage["findings"] = self._state.findings()
             while not self._context.stopping.is_set():
                 self._turn()
         except Stopped:
@@ -79,8 +82,9 @@ class Worker:
     def _watch(self) -> None:
         # A scan may take as long as its timeout; the agent must not wait that long to stop, nor
         # think that the sensor is dead.
+        due = 0.0
         while not self._over.is_set():
-            if self._context.stopping.wait(_BEAT):
+            if self._context.stopping.wait(_LOOK):
                 self._wake.set()
                 while not self._over.wait(0.05):
                     pid = self._examiner.child.pid
@@ -88,8 +92,10 @@ class Worker:
                         with suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
                 return
-            if time.monotonic() - self._alive < self._settings.timeout + 30:
+            now = time.monotonic()
+            if now >= due and now - self._alive < self._settings.timeout + 30:
                 self._context.beat()
+                due = now + _BEAT
 
     def _turn(self) -> None:
         self._wake.clear()
@@ -119,7 +125,9 @@ class Worker:
                     self._state.done(pending)
             return
         self._settle(pending, look)
-        self._outbox.flush(self._context)
+        self._coverage["waiting"] = self._state.waiting()
+        if self._outbox.flush(self._context):
+            self._coverage["findings"] = self._state.findings()
         if pending.queued == 0:  # of the sweep: nobody waits for it
             self._wake.wait(min(1.0, _GENTLE * (time.monotonic() - self._alive)))
 

@@ -103,6 +103,13 @@ def test_a_column_without_a_name_is_told_by_its_population() -> None:
     assert found("\n".join(NIKS).encode()) == {"nik": 200}
 
 
+def test_a_name_next_to_a_number_is_no_column() -> None:
+    (tally,) = scan(b"NIK Budi Santoso 1571014512900001\n").tallies
+    assert tally.column == "nik"
+    (tally,) = scan(b"nik_ibu,nama\n1571014512900001,x\n").tallies
+    assert tally.column == "nik_ibu"
+
+
 def test_other_identifiers() -> None:
     nips = "".join(f"1985{m:02d}152010{m:02d}1{m:03d},x\n" for m in range(1, 13))
     assert found(b"nip,nama\n" + nips.encode()) == {"nip": 12}

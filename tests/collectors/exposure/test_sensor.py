@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collectors.api import Stopped
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
 from collectors.kinds import ExposureCleared, ScanIncomplete, SensitiveData, Severity
@@ -219,6 +220,39 @@ def test_the_child_ends_when_idle(tmp_path: Path, web: Path) -> None:
         while children() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert children() == 0
+
+
+def test_a_damaged_state_is_moved_aside(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    (context.state_dir / "exposure.db").write_bytes(b"no database at all" * 1000)
+    (web / "backup.sql").write_text(dump(NIKS))
+    with running(tmp_path, context):
+        assert len(context.wait(1)) == 1
+    assert len(list(context.state_dir.glob("exposure.db.damaged-*"))) == 1
+
+
+def test_after_a_crash_between_commit_and_handover_it_is_told_once(
+    tmp_path: Path, web: Path
+) -> None:
+    context = FakeContext(tmp_path)
+    (web / "backup.sql").write_text(dump(NIKS))
+    handover = context.handover
+
+    def refuse(source: str, upto: int, sightings: object) -> None:
+        raise Stopped
+
+    context.handover = refuse  # type: ignore[method-assign]
+    with running(tmp_path, context) as offer:
+        offer(web / "backup.sql")
+        deadline = time.monotonic() + 30
+        while threading.active_count() > 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert context.records() == []
+    context.handover = handover  # type: ignore[method-assign]
+    for _ in range(2):
+        with running(tmp_path, context) as offer:
+            offer(web / "backup.sql")
+            assert len(context.wait(1)) == 1
 
 
 def test_state_and_sightings_hold_no_number(tmp_path: Path, web: Path) -> None:
