@@ -61,6 +61,11 @@ class FilesSensor:
                 for path in self._settings.paths
                 if path not in present
             ]
+        warnings += [
+            f"path {path} is not a directory: it is only compared at intervals"
+            for path in present
+            if not os.path.isdir(path)
+        ]
         limit = int((_INOTIFY / "max_user_watches").read_text())
         if limit < 65536:
             warnings.append(

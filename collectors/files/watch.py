@@ -91,11 +91,7 @@ class Watcher:
     """Watches below the roots of *scope*; tells *dirty*."""
 
     def __init__(self, scope: Scope, dirty: DirtySet) -> None:
-        """Open the inotify instance; `start` must follow, and `stop`.
-
-        Raises:
-            OSError: EMFILE when fs.inotify.max_user_instances is used up.
-        """
+        """Touches nothing before `start`."""
         self._scope = scope
         self._dirty = dirty
         self._lock = threading.RLock()
@@ -111,12 +107,29 @@ class Watcher:
         self.blind: dict[bytes, str] = {}
         """Directories without a watch, and the cause. Guarded by the lock: see `blind_paths`."""
         self._nodes = {root: self._new(None, root) for root in scope.roots}
-        self._fd = InotifyFD()
-        # watchdog opens it without IN_CLOEXEC: a child must not inherit it.
-        os.set_inheritable(self._fd._inotify_fd, False)
+        self._reader: InotifyFD | None = None
+
+    @property
+    def _fd(self) -> InotifyFD:
+        if self._reader is None:
+            raise RuntimeError("start the watcher first")
+        return self._reader
 
     def start(self) -> None:
-        """Start the reader thread."""
+        """Open the inotify instance and start the reader thread; `stop` must follow.
+
+        Raises:
+            OSError: EMFILE when no instance is to be had.
+        """
+        try:
+            self._reader = InotifyFD()
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            reason = "fs.inotify.max_user_instances is used up: raise it in /etc/sysctl.d"
+            raise OSError(errno.EMFILE, reason) from error
+        # watchdog opens it without IN_CLOEXEC: a child must not inherit it.
+        os.set_inheritable(self._fd._inotify_fd, False)
         self._fd.name = "ronda-files-reader"
         self._fd.start()
 

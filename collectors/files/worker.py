@@ -200,17 +200,17 @@ class Worker:
         self._orphans_checked = True
 
     def _report(self) -> None:
-        blind = len(self._watcher.blind) + len(self._examiner.blind)
+        blind = {**self._watcher.blind_paths(), **self._examiner.blind}
         self._status.update(
             watched_directories=self._watcher.watched,
-            blind_directories=blind,
+            blind_directories=len(blind),
             overflows=self._watcher.overflows,
             backlog=len(self._dirty),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
-        if blind != self._blind and not self._reconciler.running:
-            self._blind = blind
-            self._visibility.blind({**self._watcher.blind_paths(), **self._examiner.blind})
+        if len(blind) != self._blind and not self._reconciler.running:
+            self._blind = len(blind)
+            self._visibility.blind(blind)
             self._journal.commit()
 
     def _close(self) -> None:

@@ -157,6 +157,11 @@ def test_check(root: Path, tmp_path: Path) -> None:
     assert [w for w in good.check() if "max_user_watches" not in w] == []
     missing = FilesSensor(FileSettings(paths=(str(root), "/no/such")), tmp_path)
     assert "path /no/such does not exist; it is watched when it appears" in missing.check()
+    (root / "file").touch()
+    single = FilesSensor(FileSettings(paths=(str(root / "file"),)), tmp_path)
+    assert f"path {root / 'file'} is not a directory: it is only compared at intervals" in (
+        single.check()
+    )
     with pytest.raises(Unsupported, match="none of the paths"):
         FilesSensor(FileSettings(paths=("/no/such",)), tmp_path).check()
     with pytest.raises(Unsupported, match="no paths"):
