@@ -255,7 +255,8 @@ class Courier:
             text = f"the collector does not accept this agent ({reason}): re-enrol with"
             self._pause("uplink", f"{text} 'ronda-agent enroll STRING'", hopeless=True)
         elif answer.status == 426:
-            self._pause("uplink", f"versions do not fit: {reason}", hopeless=True)
+            text = f"versions do not fit ({reason}): update the collector first, then the agents"
+            self._pause(source, text, hopeless=True)
         elif answer.status in (429, 503):
             self._pause(source, f"the collector is busy: {reason}", answer.retry_after)
         else:

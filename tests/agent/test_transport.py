@@ -190,7 +190,11 @@ def test_retry_after_is_honoured(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "re-enrol"), (403, "re-enrol"), (426, "versions do not fit: update first")],
+    [
+        (401, "re-enrol"),
+        (403, "re-enrol"),
+        (426, "versions do not fit (update first): update the collector first"),
+    ],
 )
 def test_refusals_that_need_a_person(bench: Bench, status: int, words: str) -> None:
     """One line, told once; events stay."""
