@@ -151,6 +151,49 @@ def test_help_and_version_load_nothing_heavy(command: str, option: str) -> None:
     assert loaded & set(HEAVY) == set()
 
 
+DISTRIBUTIONS = {
+    "sigma": "pysigma",
+    "sqlite_utils": "sqlite-utils",
+    "yaml": "pyyaml",
+    "yara": "yara-python",
+}
+"""Import name to distribution, where they differ."""
+
+
+def imported(package: str) -> set[str]:
+    """Return the distributions that the files of *package* import."""
+    found: set[str] = set()
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add((node.module or "").partition(".")[0])
+    strangers = found - set(sys.stdlib_module_names) - set(PACKAGES) - {"tomllib"}
+    return {DISTRIBUTIONS.get(name, name) for name in strangers}
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("agent", ["agent"]),
+        ("collectors", ["agent"]),
+        ("server", ["server"]),
+        ("signatures", ["agent", "server"]),
+    ],
+)
+def test_every_import_is_declared(package: str, extras: list[str]) -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    declared = {
+        Requirement(line).name.lower()
+        for extra in extras
+        for line in parser["options.extras_require"][extra].split("\n")
+        if line.strip()
+    }
+    assert imported(package) - declared == set()
+
+
 def test_the_lock_satisfies_every_extra() -> None:
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
