@@ -265,7 +265,8 @@ class SpoolRecreated(Record, frozen=True, kw_only=True, tag="spool.recreated"):
     default_severity: ClassVar[Severity] = Severity.HIGH
 
     cause: str = _ecs("event.reason")
-    """``corrupt``, ``missing`` or ``rolled_back``."""
+    """``corrupt``, ``missing``, ``rolled_back`` (an older copy of the spool was put back) or
+    ``collector_restored`` (the collector acknowledges less than it did)."""
     previous_epoch: int = _ecs("ronda.spool.previous_epoch")
     """0 when unknown."""
     kept_as: Scrubbed | None = _ecs("file.path", None)

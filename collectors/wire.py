@@ -175,6 +175,15 @@ def _check_version(plain: bytes) -> None:
         version = _version_decoder.decode(plain).version
     except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"not a batch: {error}") from error
+    check_version(version)
+
+
+def check_version(version: int) -> None:
+    """Say who must update, if anybody must.
+
+    Raises:
+        UnsupportedVersion: *version* cannot be read here.
+    """
     if version > WIRE_VERSION:
         raise UnsupportedVersion(
             f"wire version {version} is newer than {WIRE_VERSION}: update the collector first"

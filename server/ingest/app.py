@@ -17,11 +17,11 @@ from starlette.routing import Route
 
 from collectors.wire import (
     MAX_COMPRESSED,
-    OLDEST,
-    WIRE_VERSION,
     Acknowledgement,
     Batch,
     Heartbeat,
+    UnsupportedVersion,
+    check_version,
 )
 from server.fleet import agents
 from server.fleet.agents import Health, Refused, Sign, Standing, safe_word
@@ -154,8 +154,10 @@ def _open_heartbeat(body: bytes, standing: Standing) -> Heartbeat:
         beat = msgspec.msgpack.decode(body, type=Heartbeat)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Refusal(400, f"not a heartbeat: {error}") from error
-    if not OLDEST <= beat.version <= WIRE_VERSION:
-        raise Refusal(426, f"wire version {beat.version} is not {OLDEST} to {WIRE_VERSION}")
+    try:
+        check_version(beat.version)
+    except UnsupportedVersion as error:
+        raise Refusal(426, str(error)) from error
     if beat.agent != standing.agent:
         raise Refusal(403, "the heartbeat names another agent than its certificate: re-enrol")
     if not (0 <= beat.epoch < 2**63 and 0 <= beat.last < 2**63 and 0 <= beat.pending < 2**63):

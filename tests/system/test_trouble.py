@@ -102,7 +102,7 @@ def test_collector_of_another_authority_is_not_trusted(here: Deployment) -> None
 def test_revoked_agent_keeps_its_events_and_says_enrol_again(here: Deployment) -> None:
     run_agent(here)
     host = here.ronda_json("hosts", "list")[0]
-    here.ronda("hosts", "revoke", str(host["id"]), "--reason", "test")
+    here.ronda("hosts", "revoke", str(host["agent"]), "--reason", "test", "--yes")
     (here.web / "after.html").write_text("x")
     said = wait_problem(here, "enrol")
     assert "ronda-agent enroll" in said
@@ -120,6 +120,7 @@ def test_clock_wrong_by_hours(here: Deployment) -> None:
     finally:
         os.environ.clear()
         os.environ.update(old)
+    wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
     (here.web / "skewed.html").write_text("x")
     wait_for(lambda: created(here, "skewed.html"), 40, "events in spite of the clock")
     skew = wait_for(lambda: arrived(here, "clock.skew"), 40, "an event about the clock")[0]
@@ -281,7 +282,11 @@ def test_two_machines_with_one_identity(here: Deployment) -> None:
     with subprocess.Popen(words, env=here.environment, stderr=subprocess.DEVNULL) as second:
         try:
             wait_for(lambda: arrived(here, "agent.cloned"), 60, "an event about the clone")
-            wait_for(lambda: "clone" in here.ronda("alerts", "list").lower(), 30, "an alert")
+            wait_for(
+                lambda: "one identity" in here.ronda("alerts", "list", "--lang", "en"),
+                30,
+                "an alert",
+            )
         finally:
             second.terminate()
 
