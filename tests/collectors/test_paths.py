@@ -33,9 +33,9 @@ def test_identifier_is_neither_stored_nor_shown(path: bytes) -> None:
     safe = GUARD.guard(path)
     shown = GUARD.display(safe)
     token = GUARD.token(safe)
-    assert NIK not in safe
+    assert bytes(safe).find(NIK) < 0
     assert NIK.decode() not in shown
-    assert b"451290" not in safe
+    assert bytes(safe).find(b"451290") < 0
     assert "451290" not in shown
     assert token is not None
     assert len(token) == 32

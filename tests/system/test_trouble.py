@@ -277,8 +277,8 @@ def test_two_machines_with_one_identity(here: Deployment) -> None:
     machine_id = here.root / "machine-id"
     machine_id.write_text("0123456789abcdef0123456789abcdef\n")
     script = 'mount --bind "$0" /etc/machine-id && exec "$@"'
-    agent = [BIN / "ronda-agent", "--config", other, "run"]
-    words = ["unshare", "-m", "sh", "-c", script, machine_id, *agent]
+    agent = [str(BIN / "ronda-agent"), "--config", str(other), "run"]
+    words = ["unshare", "-m", "sh", "-c", script, str(machine_id), *agent]
     with subprocess.Popen(words, env=here.environment, stderr=subprocess.DEVNULL) as second:
         try:
             wait_for(lambda: arrived(here, "agent.cloned"), 60, "an event about the clone")
