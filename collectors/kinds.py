@@ -177,7 +177,7 @@ class VisibilityLost(Record, frozen=True, kw_only=True, tag="visibility.lost"):
 
     cause: str = _ecs("ronda.visibility.cause")
     """``queue_overflow``, ``watch_limit``, ``permission``, ``unmounted``, ``suspended``,
-    ``stopped``, ``crashed``, ``disk_full``, ``mounted_over``."""
+    ``stopped``, ``crashed``, ``disk_full``, ``mounted_over``, ``baseline_lost``."""
     begin: int = _ecs("event.start")
     """ns since 1970."""
     end: int | None = _ecs("event.end", None)

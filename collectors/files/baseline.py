@@ -22,6 +22,7 @@ from collectors.files.scope import split
 from collectors.paths import SafePath
 
 FILE = "baseline.db"
+DAMAGED = FILE + ".damaged-"
 _VERSION = 1
 _STATE = struct.Struct("<QQqqqIII")
 _AGAIN, _SILENT = 1, 2
@@ -177,12 +178,16 @@ class Baseline:
         """Keep a time without sight until a comparison repairs it."""
         self.connection.execute("INSERT INTO gap (cause, begin, end) VALUES (?, ?, ?)", gap)
 
-    def take_gaps(self, before: int) -> list[Gap]:
-        """Remove and return the gaps that ended before *before* (ns)."""
+    def last_gap(self) -> int:
+        """Return the number of the newest gap, 0 when there is none."""
+        return int(self.connection.execute("SELECT coalesce(max(id), 0) FROM gap").fetchone()[0])
+
+    def take_gaps(self, upto: int) -> list[Gap]:
+        """Remove and return the gaps up to number *upto* (not by time: clocks are set back)."""
         # Not RETURNING: SQLite 3.34 (RHEL 9) does not know it.
-        query = "SELECT cause, begin, end FROM gap WHERE end <= ? ORDER BY id"
-        gaps = [Gap(*row) for row in self.connection.execute(query, (before,))]
-        self.connection.execute("DELETE FROM gap WHERE end <= ?", (before,))
+        query = "SELECT cause, begin, end FROM gap WHERE id <= ? ORDER BY id"
+        gaps = [Gap(*row) for row in self.connection.execute(query, (upto,))]
+        self.connection.execute("DELETE FROM gap WHERE id <= ?", (upto,))
         return gaps
 
     def directory(self, path: SafePath) -> Directory | None:
@@ -304,8 +309,10 @@ def _signed(number: int) -> int:
 
 
 def set_aside(directory: Path, now: int) -> Path:
-    """Move a damaged database out of the way and return where it is kept."""
-    kept = directory / f"{FILE}.damaged-{now}"
+    """Move a damaged database out of the way and return where it is kept: the newest only."""
+    for older in directory.glob(DAMAGED + "*"):
+        older.unlink(missing_ok=True)
+    kept = directory / f"{DAMAGED}{now}"
     for suffix in ("-wal", "-shm"):
         (directory / (FILE + suffix)).unlink(missing_ok=True)
     os.replace(directory / FILE, kept)

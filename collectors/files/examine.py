@@ -17,6 +17,7 @@ from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.tell import Place, Subject, Teller
 from collectors.files.watch import Watcher
+from collectors.paths import SafePath
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _LOST = {
@@ -62,6 +63,7 @@ class Examiner:
         self._untold = frozenset(self.first)
         self.blind: dict[bytes, str] = {}
         """Directories that cannot be compared, and the cause."""
+        self._out_of_reach: set[bytes] = set()
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.
@@ -70,7 +72,9 @@ class Examiner:
         """
         self._pulse()
         if path == ROOTS:
-            return self._compare(path, tree.NOWHERE, work, found_by)
+            self._out_of_reach = self._unreachable_roots()
+            names = {n: m for n, m in work.names.items() if n not in self._out_of_reach}
+            return self._compare(path, tree.NOWHERE, work._replace(names=names), found_by)
         try:
             return self._open(path, work, found_by)
         except OSError as error:
@@ -78,6 +82,27 @@ class Examiner:
                 raise
             self.blind[path] = _LOST[error.errno]
             return []
+
+    def _unreachable_roots(self) -> set[bytes]:
+        """Return the roots below a directory that we may not search."""
+        closed = set()
+        for root in self._scope.roots:
+            try:
+                tree.look(tree.NOWHERE, ROOTS, root)
+            except PermissionError:
+                self.blind[root] = "permission"
+                closed.add(root)
+        for root in self._out_of_reach - closed:
+            self.blind.pop(root, None)
+        return closed
+
+    def baselined(self) -> list[SafePath]:
+        """Take note that the walk is complete; return the roots whose first baseline is made.
+
+        A root that could not be read has none yet: its files are not news when it opens up.
+        """
+        self.first.intersection_update(self.blind)
+        return [self._guard.guard(root) for root in self._scope.roots if root not in self.first]
 
     def _open(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         try:
@@ -143,6 +168,9 @@ class Examiner:
             key = self._key(place, name)
             if self._scope.excluded(place.path, name):
                 excluded.add(key)
+                continue
+            if name in self._out_of_reach and place.path == ROOTS:
+                rows.pop(key, None)  # neither there nor gone: we cannot tell
                 continue
             stored = rows.pop(key, None)
             mode = None

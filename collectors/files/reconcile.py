@@ -19,14 +19,14 @@ FOUND_BY = "reconcile"
 class Reconciler:
     """Walks the tree; `step` returns often, so that events do not wait for the walk."""
 
-    def __init__(self, examiner: Examiner, dirty: DirtySet, clock: Callable[[], int]) -> None:
+    def __init__(self, examiner: Examiner, dirty: DirtySet, last_gap: Callable[[], int]) -> None:
         self._examiner = examiner
         self._dirty = dirty
-        self._clock = clock
+        self._last_gap = last_gap
         self._stack: list[tuple[bytes, bool]] = []
         self._again = False
-        self.began = 0
-        """When the walk began that runs or ran last; ns since 1970."""
+        self.gap = 0
+        """Newest gap when the walk began that runs or ran last: the walk repairs up to it."""
         self.directories = 0
         """Directories seen by the walk that runs."""
 
@@ -64,5 +64,5 @@ class Reconciler:
     def _begin(self) -> None:
         self._again = False
         self._stack = [(ROOTS, False)]
-        self.began = self._clock()
+        self.gap = self._last_gap()
         self.directories = 0

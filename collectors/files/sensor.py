@@ -52,7 +52,12 @@ class FilesSensor:
         if not self._settings.paths:
             raise Unsupported("no paths to watch: set paths in [sensors.files]")
         warnings = []
-        present = [path for path in self._settings.paths if os.path.lexists(path)]
+        present = [path for path in self._settings.paths if _lexists(path)]
+        warnings += [
+            f"path {path} cannot be read: give the agent CAP_DAC_READ_SEARCH, or leave it out"
+            for path in present
+            if not os.access(path, os.R_OK)
+        ]
         if not present:
             raise Unsupported("none of the paths in [sensors.files] exists")
         if self._settings.paths != DEFAULT_PATHS:
@@ -64,7 +69,7 @@ class FilesSensor:
         warnings += [
             f"path {path} is not a directory: it is only compared at intervals"
             for path in present
-            if not os.path.isdir(path)
+            if os.access(path, os.R_OK) and not os.path.isdir(path)
         ]
         limit = int((_INOTIFY / "max_user_watches").read_text())
         if limit < 65536:
@@ -104,6 +109,17 @@ class FilesSensor:
 
     def offer(self, paths: Sequence[SafePath]) -> None:
         """Do nothing: this sensor finds changes itself."""
+
+
+def _lexists(path: str) -> bool:
+    """Tell whether *path* may be there: out of reach is not absent."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _damaged(error: sqlite3.DatabaseError) -> bool:

@@ -10,7 +10,11 @@ from collectors.files.baseline import Gap
 from collectors.files.journal import Journal, shown
 from collectors.kinds import Scrubbed, Severity, VisibilityLost
 
+BASELINE_LOST = "baseline_lost"
+
 DETAILS = {
+    BASELINE_LOST: "the record of what the files looked like was damaged or removed and has been"
+    " made anew; what changed since the last event before is not known",
     "watch_limit": "fs.inotify.max_user_watches is used up: raise it; until then these directories"
     " are only compared at intervals",
     "permission": "the agent may not read these directories: give it CAP_DAC_READ_SEARCH or leave"
@@ -67,7 +71,8 @@ class Visibility:
     def repaired(self, gaps: list[Gap]) -> None:
         """Tell that the tree has been compared since these gaps."""
         for gap in gaps:
-            self._lost(gap.cause, gap.begin, end=gap.end, repaired=True)
+            repaired = gap.cause != BASELINE_LOST  # nothing to compare with: not made good
+            self._lost(gap.cause, gap.begin, end=gap.end, repaired=repaired)
 
     def _lost(
         self,
@@ -90,4 +95,5 @@ class Visibility:
             repaired=repaired,
         )
         # What has been made good is for the record; a person need not rise for it.
-        self._journal.tell(record, severity=Severity.LOW if repaired else None)
+        severity = Severity.LOW if repaired else None
+        self._journal.tell(record, severity=Severity.HIGH if cause == BASELINE_LOST else severity)

@@ -6,7 +6,7 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import Baseline, Gap
+from collectors.files.baseline import DAMAGED, Baseline, Gap
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -14,7 +14,7 @@ from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.status import Status
-from collectors.files.visibility import Visibility
+from collectors.files.visibility import BASELINE_LOST, Visibility
 from collectors.files.watch import Watcher
 from collectors.outbox import Outbox
 
@@ -63,7 +63,7 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
         )
-        self._reconciler = Reconciler(self._examiner, self._dirty, context.now)
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._beaten = 0.0
         self._looked = 0.0
         self._due = 0.0
@@ -98,9 +98,11 @@ class Worker:
         self._outbox.flush(self._context)
         last = self._baseline.get("beat")
         now = self._context.now()
+        if last is None and self._had_baseline():
+            self._baseline.add_gap(Gap(BASELINE_LOST, now, now))
         if last is not None:
             clean = self._baseline.get("clean") == 1
-            if not clean or now - last > _SHORT_GAP:
+            if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
         self._baseline.put("clean", 0)
@@ -108,6 +110,11 @@ class Worker:
         self._request()
         state = "first baseline" if self._examiner.first else "comparing"
         self._status.update(state=state)
+
+    def _had_baseline(self) -> bool:
+        """Tell whether this new baseline stands in for one that was damaged or removed."""
+        damaged = any(self._context.state_dir.glob(DAMAGED + "*"))
+        return damaged or self._context.cursor(NAME) > 0
 
     def _turn(self) -> None:
         self._pulse()
@@ -177,10 +184,8 @@ class Worker:
         self._journal.wrote()
         if self._examiner.first:
             _log.info("files: first baseline complete")
-        guard = self._context.guard
-        self._baseline.set_complete_roots([guard.guard(root) for root in self._scope.roots])
-        self._examiner.first.clear()
-        self._visibility.repaired(self._baseline.take_gaps(self._reconciler.began))
+        self._baseline.set_complete_roots(self._examiner.baselined())
+        self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
         self._journal.commit()
         self._report()

@@ -1,4 +1,4 @@
-"""A process that runs the sensor until it is killed: run_sensor.py DIRECTORY ROOT [WATCHES].
+"""A process that runs the sensor until it is killed: run_sensor.py DIRECTORY ROOT[:ROOT] [WATCHES].
 
 With WATCHES it has a limit of so many inotify watches, in a user namespace of its own so that
 nobody else feels it; SIGUSR1 lifts the limit. Coverage goes to stdout, a line each time it changes.
@@ -29,7 +29,7 @@ def main() -> None:
         signal.signal(signal.SIGUSR1, lambda *_: _LIMIT.write_text("100000") and None)
     sensor = FilesSensor(
         FileSettings(
-            paths=(sys.argv[2],),
+            paths=tuple(sys.argv[2].split(":")),
             exclude=(),
             coalesce=0.05,
             reconcile_interval="1h" if limit is None else "1s",

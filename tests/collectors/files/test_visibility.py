@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.files.baseline import set_aside
 from collectors.files.watch import Watcher
 from collectors.files.worker import Worker
 from tests.collectors.files.context import FakeContext, Running, eventually
@@ -239,4 +240,82 @@ def test_a_damaged_baseline_is_moved_aside(root: Path, tmp_path: Path) -> None:
     assert list(directory.glob("baseline.db.damaged-*"))
     with Running(tmp_path / "agent", [root]) as running:
         assert running.settle() == []
+        (lost,) = running.context.lost()
+        assert (lost.cause, lost.repaired) == ("baseline_lost", False)
+    with Running(tmp_path / "agent", [root]) as running:
+        assert len(running.context.lost()) == 1
     shutil.rmtree(directory)
+
+
+def test_only_one_damaged_baseline_is_kept(tmp_path: Path) -> None:
+    for now in (1, 2, 3):
+        (tmp_path / "baseline.db").write_bytes(b"x")
+        set_aside(tmp_path, now)
+    assert [path.name for path in tmp_path.iterdir()] == ["baseline.db.damaged-3"]
+
+
+def test_a_removed_baseline_is_no_quiet_new_beginning(root: Path, tmp_path: Path) -> None:
+    with Running(tmp_path / "agent", [root]) as running:
+        running.settle()
+        directory = running.context.state_dir
+    shutil.rmtree(directory)
+    with Running(tmp_path / "agent", [root]) as running:
+        (lost,) = running.context.lost()
+        assert (lost.cause, lost.repaired) == ("baseline_lost", False)
+
+
+@pytest.mark.root
+def test_a_root_out_of_reach_leaves_the_others_in_sight(root: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    web = closed / "web"
+    web.mkdir(parents=True)
+    (web / "f").write_bytes(b"x")
+    os.chown(closed, 65534, 65534)
+    closed.chmod(0o700)
+    context = FakeContext(tmp_path / "agent")
+    script = [str(_SCRIPT), str(tmp_path / "agent"), f"{root}:{web}"]
+    process = subprocess.Popen(
+        ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, *script],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(_TOP)},
+    )
+    try:
+        lost = eventually(lambda: process.poll() or context.lost())
+        assert process.poll() is None
+        assert (lost[0].cause, lost[0].sample) == ("permission", (str(web),))
+        (root / "seen").write_bytes(b"x")
+        eventually(context.changes)
+    finally:
+        process.terminate()
+        process.wait(30)
+        context.close()
+    # It opens up: its files are a first baseline, not news.
+    with Running(tmp_path / "agent", [root, web]) as running:
+        (web / "new").write_bytes(b"x")
+        running.wait("created", web / "new")
+        told = {change.path for change in running.context.changes()}
+    assert told == {str(root / "seen"), str(web / "new")}
+
+
+@pytest.mark.root
+def test_check_names_what_cannot_be_read(tmp_path: Path) -> None:
+    web = tmp_path / "closed" / "web"
+    web.mkdir(parents=True)
+    os.chown(tmp_path / "closed", 65534, 65534)
+    (tmp_path / "closed").chmod(0o700)
+    code = (
+        "import sys, pathlib\n"
+        "from collectors.files.sensor import FilesSensor\n"
+        "from collectors.files.settings import FileSettings\n"
+        "settings = FileSettings(paths=(sys.argv[1],))\n"
+        "print(FilesSensor(settings, pathlib.Path('/nowhere')).check())"
+    )
+    caps = "--bounding-set=-dac_override,-dac_read_search"
+    done = subprocess.run(
+        ["setpriv", caps, sys.executable, "-c", code, str(web)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=_TOP,
+    )
+    assert "cannot be read: give the agent CAP_DAC_READ_SEARCH" in done.stdout, done.stderr
