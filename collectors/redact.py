@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from collectors.kinds import Scrubbed
-from signatures.identifiers import find
+from signatures.identifiers.hiding import hide
 
 SKETCH_SIZE = 64
 _LONGEST_MASK = 24
@@ -60,38 +60,48 @@ def _escape_one(match: re.Match[str]) -> str:
 
 def mask_found(data: bytes) -> bytes:
     """Return *data* with every identifier in it masked; the same object when there is none."""
-    found = find(data)
-    if not found:
+    spans = hide(data)
+    if not spans:
         return data
     parts: list[bytes] = []
     position = 0
-    for hit in found:
-        if hit.end <= position:
-            continue
-        start = max(hit.start, position)
-        parts.append(data[position:start])
-        raw = data[start : hit.end].decode("latin-1")
-        parts.append(mask(raw).encode("latin-1"))
-        position = hit.end
+    for start, end in spans:
+        parts += (data[position:start], _mask_bytes(data[start:end]))
+        position = end
     parts.append(data[position:])
     return b"".join(parts)
+
+
+def _mask_bytes(raw: bytes) -> bytes:
+    # As text: a character of several bytes must not be shown in part.
+    return mask(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def mask_text(text: str) -> str:
+    """Return *text* with every identifier masked and nothing else changed."""
+    # What came through surrogateescape becomes the bytes it was; other surrogates are no bytes.
+    for errors in ("surrogateescape", "surrogatepass"):
+        try:
+            data = text.encode("utf-8", errors)
+        except UnicodeEncodeError:
+            continue
+        masked = mask_found(data)
+        return text if masked is data else masked.decode("utf-8", "surrogateescape")
+    raise AssertionError("surrogatepass takes everything")
 
 
 def scrub(text: str) -> Scrubbed:
     """Return *text* with identifiers masked and unsafe characters escaped.
 
     For text that we report although we did not make it: messages, names, command lines, URLs.
+    Cut it afterwards, never before: half an identifier is not seen.
     """
-    data = text.encode("utf-8", "surrogatepass")
-    masked = mask_found(data)
-    if masked is not data:
-        text = masked.decode("utf-8", "surrogateescape")
-    return Scrubbed(escape(text))
+    return Scrubbed(escape(mask_text(text)))
 
 
 def is_scrubbed(text: str) -> bool:
     """Tell whether nothing in *text* would be masked."""
-    return not find(text.encode("utf-8", "surrogatepass"))
+    return mask_text(text) == text
 
 
 class Redactor:
