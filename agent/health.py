@@ -12,6 +12,7 @@ import msgspec
 
 from agent.clock import SECOND, Clock
 from agent.files import write_atomically
+from collectors.redact import mask_text
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Health:
         self._changed = False
 
     def set(self, source: str, text: str | None) -> None:
-        """Say what is wrong with *source*, or that nothing is."""
+        """Say what is wrong with *source*, or that nothing is. Identifiers are masked here."""
+        source, text = mask_text(source), None if text is None else mask_text(text)
         with self._lock:
             self._changed = self._changed or self._problems.get(source) != text
             if text is None:

@@ -44,6 +44,13 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(_escape_one, text)
 
 
+def visible(text: str) -> str:
+    """As `escape`, for text that may be escaped already: backslashes and tabs stay."""
+    return _UNSAFE.sub(
+        lambda match: match.group() if match.group() in "\\\t" else _escape_one(match), text
+    )
+
+
 def _escape_one(match: re.Match[str]) -> str:
     char = match.group()
     code = ord(char)
@@ -97,6 +104,12 @@ def scrub(text: str) -> Scrubbed:
     Cut it afterwards, never before: half an identifier is not seen.
     """
     return Scrubbed(escape(mask_text(text)))
+
+
+def excerpt(text: str, length: int) -> Scrubbed:
+    """Return the first *length* characters of *text*, scrubbed; bounded work for any text."""
+    # A value that the end would cut in two is masked first; 600 more characters show it whole.
+    return Scrubbed(escape(mask_text(text[: length + 600])[:length]))
 
 
 def is_scrubbed(text: str) -> bool:

@@ -28,8 +28,10 @@ output_option = click.option(
 
 
 def fail(text: str, code: int = ERROR) -> NoReturn:
-    """Print one line to stderr and exit."""
-    click.echo(f"ronda-agent: {text}", err=True)
+    """Print one line to stderr, identifiers masked, and exit."""
+    from collectors.redact import mask_text
+
+    click.echo(f"ronda-agent: {mask_text(text)}", err=True)
     raise SystemExit(code)
 
 
@@ -41,6 +43,7 @@ def config_path(ctx: click.Context) -> Path:
 def load_config(ctx: click.Context, *, sensors: bool = True) -> AgentConfig:
     """Load the configuration, with or without the sensors' tables; exits with all mistakes."""
     from agent.config import ConfigError, load
+    from collectors.redact import mask_text
 
     try:
         if not sensors:
@@ -50,7 +53,7 @@ def load_config(ctx: click.Context, *, sensors: bool = True) -> AgentConfig:
         return load(config_path(ctx), settings_types())
     except ConfigError as error:
         for mistake in error.mistakes:
-            click.echo(f"ronda-agent: {mistake}", err=True)
+            click.echo(f"ronda-agent: {mask_text(mistake)}", err=True)
         raise SystemExit(ERROR) from error
     except (ImportError, ValueError) as error:
         fail(str(error))

@@ -39,13 +39,15 @@ def doctor(ctx: click.Context, output: str) -> None:
     from collectors.redact import scrub
 
     config = load_config(ctx, sensors=False)
-    checks = list(_checks(config))
+    checks = [
+        one._replace(seen=scrub(one.seen), remedy=scrub(one.remedy)) for one in _checks(config)
+    ]
     if output == "json":
         print_json([check._asdict() for check in checks])
     else:
         for number, check in enumerate(checks, start=1):
             mark = "ok  " if check.ok else "FAIL"
-            click.echo(f"{number:2}. {mark} {check.name}: {scrub(check.seen)}")
+            click.echo(f"{number:2}. {mark} {check.name}: {check.seen}")
             if not check.ok:
                 click.echo(f"         do: {check.remedy}")
     raise SystemExit(0 if all(check.ok for check in checks) else ERROR)

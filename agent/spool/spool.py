@@ -25,7 +25,7 @@ from agent.spool.work import SpoolClosed, Work, WorkQueue
 from agent.spool.writer import Writer, nothing
 from collectors.api import Stopped
 from collectors.kinds import EventQuarantined, SpoolRecreated
-from collectors.redact import scrub
+from collectors.redact import excerpt
 from collectors.sighting import Sighting
 from collectors.wire import Malformed, decode_event
 
@@ -212,7 +212,7 @@ class Spool:
         """
 
         def take_out(database: SpoolDatabase) -> Sequence[Sighting]:
-            words = scrub(reason[:500])
+            words = excerpt(reason, 500)
             body = database.take_out(sequence, words, self._clock.wall())
             if body is None:
                 return ()

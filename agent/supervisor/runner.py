@@ -17,7 +17,7 @@ from agent.supervisor.context import Context, Pulse
 from collectors.api import Coverage, Keys, Sensor, SensorFactory, Settings, Stopped, Unsupported
 from collectors.kinds import Scrubbed, SensorState, Severity, VisibilityLost
 from collectors.paths import PathGuard, SafePath
-from collectors.redact import scrub
+from collectors.redact import excerpt, scrub
 from collectors.sighting import Sighting
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def describe(error: BaseException) -> Scrubbed:
     place = ""
     if frames:
         place = f" ({'/'.join(frames[-1].filename.split('/')[-2:])}:{frames[-1].lineno})"
-    return scrub(f"{type(error).__name__}: {str(error)[:200]}{place}")
+    return Scrubbed(f"{excerpt(f'{type(error).__name__}: {error}', 240)}{place}")
 
 
 class SensorRunner:
@@ -147,7 +147,10 @@ class SensorRunner:
     def coverage(self) -> Coverage:
         """Return the sensor's coverage, empty when it cannot say."""
         try:
-            return dict(self._sensor.coverage())
+            return {
+                scrub(key): scrub(value) if isinstance(value, str) else value
+                for key, value in self._sensor.coverage().items()
+            }
         except Exception as error:  # noqa: BLE001 - a plug-in must not stop the heartbeat
             log.warning("sensor %s cannot tell its coverage: %s", self.name, describe(error))
             return {}
@@ -171,7 +174,7 @@ class SensorRunner:
     def _once(self) -> float | None:
         """Run once; the pause before the next time in seconds, None for the usual back-off."""
         try:
-            self.warnings = self._sensor.check()
+            self.warnings = [scrub(warning) for warning in self._sensor.check()]
             for warning in self.warnings:
                 log.warning("sensor %s: %s", self.name, warning)
             self._enter("running")

@@ -17,7 +17,7 @@ from agent.spool.inspect import inspect
 from agent.transport.client import CollectorClient, Trouble
 from agent.transport.failures import Problem, explain
 from agent.transport.letters import Letterhead, Vitals
-from collectors.redact import scrub
+from collectors.redact import excerpt
 from collectors.wire import Acknowledgement, Rejection
 
 _DAY = 86400 * SECOND
@@ -29,7 +29,7 @@ class Refused(Exception):  # noqa: N818 - an answer
 
     def __init__(self, status: int, reason: str) -> None:
         """*reason* is the collector's."""
-        super().__init__(f"the collector answers {status}: {scrub(reason[:200])}")
+        super().__init__(f"the collector answers {status}: {excerpt(reason, 200)}")
         self.status = status
 
 
