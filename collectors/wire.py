@@ -8,7 +8,7 @@ are not a new version: readers ignore batch fields they do not know and keep eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import zstandard
@@ -21,6 +21,8 @@ MAX_COMPRESSED = 4 << 20
 """Bytes of a request body."""
 MAX_PLAIN = 32 << 20
 """Bytes after decompression: a bound against zstd bombs."""
+MAX_EVENT = 512 << 10
+"""Bytes of one event: a byte of msgpack can become an object of 64."""
 
 
 class WireError(ValueError):
@@ -78,8 +80,21 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(Header, frozen=True, kw_only=True):
     """A batch as the collector reads it."""
 
-    events: list[dict[str, Any]] = []
-    skipped: list[Skipped] = []
+    # The bound is checked before the first element is made. Events stay bytes here: decoded all
+    # at once, a small request of empty lists would fill gigabytes.
+    bodies: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_EVENTS)] = msgspec.field(
+        name="events", default_factory=list
+    )
+    skipped: Annotated[list[Skipped], msgspec.Meta(max_length=MAX_EVENTS)] = []
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Return all events, decoded.
+
+        Raises:
+            Malformed: one is not an event.
+        """
+        return [decode_event(body) for body in self.bodies]
 
 
 class _Outgoing(Header, frozen=True, kw_only=True):
@@ -87,7 +102,9 @@ class _Outgoing(Header, frozen=True, kw_only=True):
     skipped: list[Skipped] = []
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.msgpack.Encoder()
+_event_decoder = msgspec.msgpack.Decoder(dict[str, Any])
 _decoder = msgspec.msgpack.Decoder(Batch)
 
 
@@ -96,15 +113,15 @@ def encode_event(event: dict[str, Any]) -> bytes:
     return _encoder.encode(event)
 
 
-def decode_event(body: bytes) -> dict[str, Any]:
+def decode_event(body: bytes | msgspec.Raw) -> dict[str, Any]:
     """Inverse of `encode_event`.
 
     Raises:
         Malformed: *body* is not a msgpack map with text keys.
     """
     try:
-        return msgspec.msgpack.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+        return _event_decoder.decode(body)
+    except _UNREADABLE as error:
         raise Malformed(f"event is not msgpack: {error}") from error
 
 
@@ -130,10 +147,10 @@ def decode_batch(data: bytes) -> Batch:
     _check_version(plain)
     try:
         batch = _decoder.decode(plain)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
+        if "of length <=" in str(error):
+            raise TooLarge(f"too many events or skipped ranges, at most {MAX_EVENTS}") from error
         raise Malformed(f"not a batch: {error}") from error
-    if len(batch.events) > MAX_EVENTS:
-        raise TooLarge(f"{len(batch.events)} events, at most {MAX_EVENTS}")
     if not 1 <= batch.first <= batch.last or batch.epoch < 1:
         raise Malformed("first, last and epoch must be positive and in order")
     return batch
@@ -173,7 +190,7 @@ _version_decoder = msgspec.msgpack.Decoder(_Version)
 def _check_version(plain: bytes) -> None:
     try:
         version = _version_decoder.decode(plain).version
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise Malformed(f"not a batch: {error}") from error
     check_version(version)
 

@@ -139,7 +139,7 @@ class AgentApi:
                 asked.csr,
                 time.time_ns(),
             )
-        except (msgspec.MsgspecError, BadRequest) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, BadRequest) as error:
             raise Refusal(400, str(error)) from error
         return certificate(self._up, enrolled, with_key=False)
 
@@ -152,7 +152,7 @@ class AgentApi:
 def _open_heartbeat(body: bytes, standing: Standing) -> Heartbeat:
     try:
         beat = msgspec.msgpack.decode(body, type=Heartbeat)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"not a heartbeat: {error}") from error
     try:
         check_version(beat.version)

@@ -12,13 +12,14 @@ import msgspec
 from collectors.event import InvalidEvent, open_envelope, open_record
 from collectors.kinds import KINDS, Record, tag_of
 from collectors.wire import (
-    MAX_EVENTS,
+    MAX_EVENT,
     Batch,
     Malformed,
     TooLarge,
     UnsupportedVersion,
     WireError,
     decode_batch,
+    decode_event,
 )
 from server.fleet.agents import Standing, safe_host
 from server.store.writer import NewBatch, NewEvent, NewSkip
@@ -27,6 +28,10 @@ COLLECTOR = "collector"
 """Agent id, OPD and module of the collector's own events."""
 _LARGEST = 2**63 - 1
 _MAX_TEXT = 64
+_MAX_DEPTH = 32
+"""Maps and lists inside each other: whoever reads the JSON must not run out of stack."""
+_MAX_FIELDS = 64 << 20
+"""Bytes of JSON of one batch."""
 _TALLIES = "ronda.data.tallies"
 # What the collector vouches for; an agent's own words for it are not kept.
 _RESERVED = frozenset(
@@ -73,11 +78,11 @@ class Opened(NamedTuple):
     """Bytes of all fields."""
 
 
-def open_batch(body: bytes, standing: Standing, key: bytes, received: int) -> Opened:
+def open_batch(data: bytes, standing: Standing, key: bytes, received: int) -> Opened:
     """Decode and check a request body.
 
     Args:
-        body: as the agent sent it.
+        data: the body as the agent sent it.
         standing: of the certificate it came with.
         key: the collector's own, for value tokens.
         received: ns since 1970.
@@ -86,17 +91,22 @@ def open_batch(body: bytes, standing: Standing, key: bytes, received: int) -> Op
         Refusal: 400, 403, 413 or 426.
     """
     try:
-        batch = decode_batch(body)
+        batch = decode_batch(data)
     except WireError as error:
         raise Refusal(_STATUS.get(type(error), 400), str(error)) from error
     _check_header(batch, standing)
     events = []
     bad: dict[int, str] = {}
-    for record in batch.events:
+    size = 0
+    # One by one: only the JSON of the events before is in memory, not their objects.
+    for body in batch.bodies:
         try:
-            events.append(_open_event(record, batch, key))
+            events.append(_open_event(body, batch, key))
+            size += len(events[-1].fields)
         except InvalidEvent as error:
-            bad[_named(record, batch)] = str(error)
+            bad[_named(body, batch)] = str(error)
+        if size > _MAX_FIELDS:
+            raise Refusal(413, f"over {_MAX_FIELDS} bytes of fields; send fewer events at once")
     if bad:
         # Without a sequence of its own a bad event cannot be named: the agent searches for it.
         sequences = [] if 0 in bad else sorted(bad)
@@ -110,7 +120,7 @@ def open_batch(body: bytes, standing: Standing, key: bytes, received: int) -> Op
         events=events,
         skipped=[NewSkip(one.first, one.last, one.cause, one.severity) for one in batch.skipped],
     )
-    return Opened(batch, new, sum(len(event.fields) for event in events))
+    return Opened(batch, new, size)
 
 
 _STATUS: dict[type[WireError], int] = {Malformed: 400, TooLarge: 413, UnsupportedVersion: 426}
@@ -121,8 +131,6 @@ def _check_header(batch: Batch, standing: Standing) -> None:
         raise Refusal(403, "the batch names another agent than its certificate: re-enrol")
     if max(batch.epoch, batch.last) > _LARGEST:
         raise Refusal(400, "epoch or sequence is too large")
-    if len(batch.skipped) > MAX_EVENTS:
-        raise Refusal(413, f"{len(batch.skipped)} skipped ranges, at most {MAX_EVENTS}")
     for skip in batch.skipped:
         if not batch.first <= skip.first <= skip.last <= batch.last:
             raise Refusal(400, "a skipped range lies outside first..last")
@@ -132,14 +140,24 @@ def _check_header(batch: Batch, standing: Standing) -> None:
             raise Refusal(400, "a skipped range has an impossible cause or severity")
 
 
-def _named(record: Mapping[str, Any], batch: Batch) -> int:
-    sequence = record.get("event.sequence")
-    if isinstance(sequence, int) and batch.first <= sequence <= batch.last:
-        return sequence
-    return 0
+class _Numbered(msgspec.Struct):
+    sequence: int = msgspec.field(name="event.sequence")
 
 
-def _open_event(record: dict[str, Any], batch: Batch, key: bytes) -> NewEvent:
+_numbered = msgspec.msgpack.Decoder(_Numbered)
+
+
+def _named(body: msgspec.Raw, batch: Batch) -> int:
+    """Return the sequence of a bad event, 0 when it says none."""
+    try:
+        sequence = _numbered.decode(body).sequence
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    return sequence if batch.first <= sequence <= batch.last else 0
+
+
+def _open_event(body: msgspec.Raw, batch: Batch, key: bytes) -> NewEvent:
+    record = _decode(body)
     envelope = open_envelope(record)
     if not batch.first <= envelope.sequence <= batch.last:
         raise InvalidEvent(f"event.sequence {envelope.sequence} lies outside first..last")
@@ -158,6 +176,27 @@ def _open_event(record: dict[str, Any], batch: Batch, key: bytes) -> NewEvent:
     return NewEvent(
         envelope.sequence, envelope.observed, envelope.kind, envelope.severity, _json(record)
     )
+
+
+def _decode(body: msgspec.Raw) -> dict[str, Any]:
+    size = memoryview(body).nbytes
+    if size > MAX_EVENT:
+        raise InvalidEvent(f"the event has {size} bytes, at most {MAX_EVENT}")
+    try:
+        record = decode_event(body)
+    except Malformed as error:
+        raise InvalidEvent(str(error)) from error
+    for value in record.values():
+        if isinstance(value, dict | list) and _deeper(value, _MAX_DEPTH):
+            raise InvalidEvent(f"fields lie more than {_MAX_DEPTH} deep in each other")
+    return record
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return not levels or any(_deeper(item, levels - 1) for item in inner)
 
 
 def _json(record: Mapping[str, Any]) -> str:

@@ -73,9 +73,8 @@ class EnrollApi:
         try:
             async with self._bodies.read(request, MAX_SMALL) as body:
                 asked = msgspec.json.decode(body, type=_EnrollRequest)
-            async with self._slots:
-                return await self._enroll(asked, address)
-        except (msgspec.MsgspecError, BadRequest) as error:
+            return await self._enroll(asked, address)
+        except (msgspec.MsgspecError, UnicodeDecodeError, BadRequest) as error:
             return reject(400, str(error))
         except Refusal as refusal:
             return reject(refusal.status, refusal.reason)
@@ -105,7 +104,8 @@ class EnrollApi:
             )
 
         try:
-            enrolled = await asyncio.get_running_loop().run_in_executor(up.pool, work)
+            async with self._slots:  # not while a bad secret waits below: others may enrol
+                enrolled = await asyncio.get_running_loop().run_in_executor(up.pool, work)
         except TokenRefused as error:
             log.warning("enrolment from %s refused: %s", address, error)
             self._throttle.fail(address, time.monotonic())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +90,72 @@ def test_own_events_have_all_their_fields() -> None:
     fields = msgspec.json.decode(event.fields)
     assert (event.kind, event.severity, event.observed) == ("agent.silent", 3, 9)
     assert (fields["event.action"], fields["event.sequence"]) == ("silent", 7)
+
+
+def raw_body(*events: bytes, last: int = 9) -> bytes:
+    header = wire.Header(
+        version=1, agent="a", epoch=1, first=1, last=last, sent=1, host="web1", host_id="h",
+        boot_id="b", agent_version="0.1.0",
+    )  # fmt: skip
+    return wire.encode_batch(header, events)
+
+
+def with_field(value: bytes) -> bytes:
+    """Return event 1 with a field of any msgpack bytes, however broken."""
+    event = make_event(1)
+    plain = wire.encode_event(event)
+    head = 1 if plain[0] & 0xF0 == 0x80 else 3
+    size = (len(event) + 1).to_bytes(2, "big")
+    return b"\xde" + size + plain[head:] + b"\xa1x" + value
+
+
+def test_a_small_request_does_not_become_gigabytes_of_objects() -> None:
+    count = 3_000_000
+    hostile = with_field(b"\xdd" + count.to_bytes(4, "big") + b"\x90" * count)  # empty lists
+    data = raw_body(hostile)
+    assert len(data) < 20_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="at most") as caught:
+            open_batch(data, STANDING, KEY, 1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.sequences == [1]
+    assert peak < 16 * count  # as objects they are 64 bytes each
+
+
+def test_a_million_events_of_nothing_are_not_made() -> None:
+    plain = zstandard.ZstdDecompressor().decompressobj().decompress(body())
+    packed = msgspec.msgpack.encode(msgspec.msgpack.decode(plain) | {"events": [None] * 1_000_000})
+    with pytest.raises(Refusal, match="too many") as caught:
+        open_batch(zstandard.ZstdCompressor().compress(packed), STANDING, KEY, 1)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x91" * 33 + b"\x01",  # whoever reads the JSON back would run out of stack
+        b"\x91" * 900 + b"\x01",
+        b"\x81\xa1y" * 33 + b"\x01",
+        b"\x91" * 5000 + b"\x01",
+        b"\xa3\xed\xa0\x80",  # a lone surrogate
+        b"\xa1\xff",
+        b"\x81\x91\x01\x01",  # a list as a key
+        b"\xd4\x05\x00",
+    ],
+)
+def test_one_poisonous_event_is_named_and_no_other(value: bytes) -> None:
+    good = make_event(2)
+    data = raw_body(with_field(value), wire.encode_event(good))
+    with pytest.raises(Refusal) as caught:
+        open_batch(data, STANDING, KEY, 1)
+    assert caught.value.status == 400
+    assert caught.value.sequences in ([1], [])
+    assert not set(caught.value.sequences) - {1}
+
+
+def test_lists_in_lists_are_kept_up_to_a_depth() -> None:
+    opened = open_batch(raw_body(with_field(b"\x91" * 32 + b"\x01")), STANDING, KEY, 1)
+    assert opened.new.events[0].fields.count("[") == 32
