@@ -15,6 +15,10 @@ LEVELS = ("informational", "low", "medium", "high", "critical")
 MAX_LINKS = 200
 """Events linked to one alert; above that only the count grows."""
 
+MAX_LIVE = 200
+"""Live alerts of one rule on one agent; what it finds on further things becomes one alert about
+the host, so that no agent can bury the others' alerts or fill the disk."""
+
 
 class AlertError(Exception):
     """Base of what people can do wrong with an alert.

@@ -10,10 +10,17 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from server.alerts.model import MAX_LINKS, Channel, NewAlert, Raised
+import msgspec
+
+from server.alerts.model import MAX_LINKS, MAX_LIVE, Channel, NewAlert, Raised
 from server.store.state import StateStore
 
 _LIVE = "SELECT id, status, count, created FROM alert WHERE dedup = ? AND status <> 'closed'"
+_COUNT_LIVE = (
+    "SELECT count(*) AS live FROM (SELECT 1 FROM alert"
+    " WHERE agent = ? AND rule = ? AND status <> 'closed' LIMIT ?)"
+)
+_CROWDED = f"over {MAX_LIVE} open alerts of this rule on this host: further ones count here"
 _INSERT = (
     "INSERT INTO alert (dedup, rule, title, level, stage, opd, agent, host, entity_field, entity,"
     " first_seen, last_seen, created, updated, first_event, last_event, fields, tags)"
@@ -38,6 +45,10 @@ def raise_alert(state: StateStore, new: NewAlert, channels: Iterable[Channel], n
     Call it inside ``state.transaction()``.
     """
     live = state.query(_LIVE, (new.dedup,))
+    crowded = not live and _is_crowded(state, new)
+    if crowded:
+        new = msgspec.structs.replace(new, entity_field="host.name", entity=new.host)
+        live = state.query(_LIVE, (new.dedup,))
     if live:
         return _repeat(state, live[0], new, channels, now)
     fields = json.dumps(new.fields, ensure_ascii=False)
@@ -51,9 +62,14 @@ def raise_alert(state: StateStore, new: NewAlert, channels: Iterable[Channel], n
     )
     alert = int(cursor.lastrowid or 0)
     state.execute(_LINK, (alert, new.event, new.observed))
-    note = _follows(state, new.dedup, alert)
+    note = _CROWDED if crowded else _follows(state, new.dedup, alert)
     record(state, alert, actor="collector", action="opened", note=note, now=now)
     return Raised(alert, True, _notify(state, alert, "opened", new, channels=channels, now=now))
+
+
+def _is_crowded(state: StateStore, new: NewAlert) -> bool:
+    (row,) = state.query(_COUNT_LIVE, (new.agent, new.rule, MAX_LIVE))
+    return int(row["live"]) >= MAX_LIVE
 
 
 def _repeat(

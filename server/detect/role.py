@@ -16,6 +16,7 @@ from server.detect.follower import Follower
 from server.detect.rulebook import RulesRefused, load_rules, rule_paths, write_down
 from server.detect.runner import CHUNK, Runner
 from server.roles import report_ready
+from server.store.days import is_damage
 from server.store.events import EventStore
 from server.store.state import StateStore
 
@@ -82,11 +83,21 @@ def _follow(config: ServerConfig, runner: Runner, state: StateStore, signals: _S
                 more = runner.step() == CHUNK
             pause = POLL
         except sqlite3.Error as error:
+            if is_damage(error) and pause > POLL and _past_damage(runner):
+                continue
             pause = min(max(pause * 2, 1.0), MAX_PAUSE)
             more = True  # the chunk is still to be read
             _log.error("detection waits %.0f s: %s (is the disk full?)", pause, error)
         if not more or pause > POLL:
             signals.stop.wait(pause)
+
+
+def _past_damage(runner: Runner) -> bool:
+    """Go on behind a damage that was still there at the second look."""
+    try:
+        return runner.pass_damage()
+    except sqlite3.Error:
+        return False  # the state database is what is damaged
 
 
 def reload_rules(config: ServerConfig, runner: Runner, state: StateStore) -> None:

@@ -6,10 +6,15 @@ cursor are written in one transaction. A crash anywhere repeats the chunk or doe
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
+from collectors.kinds import CollectorState
 from server.alerts.model import Channel, NewAlert
 from server.alerts.raising import raise_alert
 from server.detect.endings import ends, note_end
@@ -22,6 +27,8 @@ CURSOR = "detect"
 """Name of the cursor in table ``cursor``."""
 
 CHUNK = 500
+
+_log = logging.getLogger(__name__)
 
 COLLECTOR = "collector"
 """Agent id of what the collector says itself."""
@@ -79,9 +86,54 @@ class Runner:
         events = self._events.read(self._cursor, limit)
         if not events:
             return 0
+        try:
+            self._judge(events)
+        except sqlite3.Error:
+            raise
+        except Exception:  # noqa: BLE001 - an event from an agent must not stop detection
+            for event in events:
+                self._judge_alone(event)
+        return len(events)
+
+    def _judge_alone(self, event: StoredEvent) -> None:
+        """Judge an event of a chunk with a poisonous one; write down which one that is."""
+        try:
+            self._judge([event])
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `step`
+            _log.exception("event %s cannot be judged", event.id)
+            text = f"event {event.id} could not be judged: {type(error).__name__}"
+            self._pass(event.cursor, text)
+
+    def pass_damage(self) -> bool:
+        """Move behind what cannot be read for damage; False when nothing is damaged.
+
+        Raises:
+            sqlite3.Error: a database cannot be used for another reason.
+        """
+        place = self._events.past_damage(self._cursor)
+        if place is None:
+            return False
+        begin = f"{self._cursor.day}/{self._cursor.row}" if self._cursor else "the beginning"
+        text = f"events from {begin} to {place.day}/{place.row} are damaged and were not judged"
+        _log.error("%s", text)
+        self._pass(place, text)
+        return True
+
+    def _pass(self, place: Cursor, text: str) -> None:
+        """Move the cursor to *place* and leave a note, which ingest turns into an event."""
+        now = self._clock()
+        note = msgspec.json.encode(CollectorState(action="events_skipped", reason=text)).decode()
+        with self._state.transaction():
+            self._state.execute("INSERT INTO note (at, record) VALUES (?, ?)", (now, note))
+            self._state.execute(_MOVE, (CURSOR, place.day, place.row))
+        self._cursor = place
+
+    def _judge(self, events: Sequence[StoredEvent]) -> None:
         found = [(event, hit) for event in events for hit in self.engine.detect(event.fields)]
         over = [(event, kept) for event in events if (kept := ends(event.kind, event.fields))]
-        last = Cursor(events[-1].day, events[-1].row)
+        last = events[-1].cursor
         try:
             with self._state.transaction():
                 for event, hit in found:
@@ -94,7 +146,6 @@ class Runner:
         finally:
             self.engine.forget()  # stored, or the same chunk will be judged again
         self._cursor = last
-        return len(events)
 
     def _raise(self, event: StoredEvent, hit: Detection) -> None:
         rule = hit.rule
@@ -118,7 +169,8 @@ class Runner:
             host=place.host,
             entity_field=hit.entity_field,
             entity=hit.entity,
-            observed=event.observed,
+            # An agent's clock may be years ahead: that must not pin its alerts above all others.
+            observed=min(event.observed, event.received),
             event=event.id,
             fields=fields,
             tags=rule.tags,

@@ -55,6 +55,11 @@ INSERT = (
     "INSERT INTO event (agent, epoch, sequence, observed, received, kind, severity, opd, host,"
     " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+INSERT_AT = INSERT.replace("(agent,", "(row, agent,").replace("(?,", "(?, ?,")
+"""The same at a given row."""
+GENERATION = 1 << 40
+"""Rows of a file that takes a damaged one's place begin at a multiple: a reader's cursor, which
+points into the file before, must not lie ahead of them."""
 
 
 def day_of(now: int) -> str:
@@ -75,6 +80,19 @@ def list_days(directory: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(match[1] for name in names if (match := _FILE.fullmatch(name)))
+
+
+def first_row(directory: Path, day: str) -> int:
+    """Return where the rows of the file of *day* begin: 0 unless damaged ones were set aside."""
+    aside = re.compile(re.escape(f"{day}.db.damaged-") + r"(\d{1,4})")
+    found = [int(match[1]) for name in os.listdir(directory) if (match := aside.fullmatch(name))]
+    return max(found, default=0) * GENERATION
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether *error* means that the file's content is broken."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def make_private(path: Path) -> None:

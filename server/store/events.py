@@ -6,6 +6,7 @@ databases at most. Files may appear and go away meanwhile.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -38,6 +39,8 @@ __all__ = [
 
 MAX_OPEN = 64
 """Connections kept, so that a year of days does not exhaust the descriptors."""
+_STRIDE = 500
+"""Events that must be readable behind a damage."""
 _STEPS = 50_000
 """Instructions of SQLite between two looks at the clock."""
 
@@ -52,6 +55,7 @@ class EventStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._open: OrderedDict[str, sqlite3.Connection] = OrderedDict()
+        self._inodes: dict[str, int] = {}
         self._busy: set[str] = set()
         """Days with a statement under way: their connections stay."""
         self._spans: dict[str, tuple[int, int] | None] = {}
@@ -71,17 +75,30 @@ class EventStore:
 
     def _connection(self, day: str) -> sqlite3.Connection | None:
         """Return the connection to *day*, None when its file is gone or not complete yet."""
+        path = days.path_of(self._directory, day)
         connection = self._open.get(day)
+        if connection is not None and day not in self._busy and self._replaced(day, path):
+            self._open.pop(day).close()
+            self._spans.pop(day, None)
+            connection = None
         if connection is None:
             try:
-                connection = days.open_reader(days.path_of(self._directory, day))
-            except sqlite3.OperationalError:
+                self._inodes[day] = os.stat(path).st_ino
+                connection = days.open_reader(path)
+            except (FileNotFoundError, sqlite3.OperationalError):
                 return None
             connection.set_progress_handler(self._expired, _STEPS)
             self._open[day] = connection
             self._close_surplus()
         self._open.move_to_end(day)
         return connection
+
+    def _replaced(self, day: str, path: Path) -> bool:
+        """Say whether another file stands where the one that is open was: that was damaged."""
+        try:
+            return os.stat(path).st_ino != self._inodes.get(day)
+        except FileNotFoundError:
+            return True
 
     def _close_surplus(self) -> None:
         """Let go of the connections that were not used for longest: each takes three files."""
@@ -141,6 +158,32 @@ class EventStore:
                 if len(result) >= limit:
                     break
         return result
+
+    def past_damage(self, after: Cursor | None) -> Cursor | None:
+        """Return a place behind *after* from which can be read again, as near as is cheap to find.
+
+        None when nothing is damaged there. What lies between is lost to whoever follows.
+        """
+        with self._lock:
+            later = [day for day in self.days() if after is None or day >= after.day]
+            if not later:
+                return None
+            row = after.row if after is not None and after.day == later[0] else 0
+            end = (row | (days.GENERATION - 1)) if row else days.GENERATION - 1
+            for power in range(40):
+                place = Cursor(later[0], min(row + (1 << power) - 1, end))
+                try:
+                    self.read(place, _STRIDE)
+                except sqlite3.DatabaseError as error:
+                    if not days.is_damage(error):
+                        raise
+                else:
+                    return place if power else None
+                if place.row == end:
+                    break
+            # Nothing of this file can be read: the next one, or what takes its place today.
+            place = Cursor(later[1], 0) if len(later) > 1 else Cursor(later[0], end)
+            return None if place == after else place
 
     def end(self) -> Cursor | None:
         """Return the place of the newest arrival, None when there is no event."""

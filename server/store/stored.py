@@ -50,7 +50,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 def from_row(day: str, values: tuple[Any, ...]) -> StoredEvent:
     """Return the event in a row of `COLUMNS`."""
     row, agent, epoch, sequence, observed, received, kind, severity, opd, host, text = values
-    fields: dict[str, Any] = msgspec.json.decode(text)
+    fields = _read(text, kind)
     # Last, so that nothing an agent sent can stand in their place.
     fields["agent.id"] = agent
     fields["host.name"] = host
@@ -62,3 +62,14 @@ def from_row(day: str, values: tuple[Any, ...]) -> StoredEvent:
         day=day, row=row, agent=agent, epoch=epoch, sequence=sequence, observed=observed,
         received=received, kind=kind, severity=severity, opd=opd, host=host, fields=fields,
     )  # fmt: skip
+
+
+def _read(text: str, kind: str) -> dict[str, Any]:
+    """Return the fields; those of a damaged row must not stop whoever reads the others."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {"ronda.kind": kind, "error.message": "the stored fields cannot be read"}
+
+
+_decoder = msgspec.json.Decoder(dict[str, Any])

@@ -83,6 +83,8 @@ class EventWriter:
         self._day = ""
         self._connection: sqlite3.Connection | None = None
         self._ranges = days.DayRanges()
+        self._first_row = 0
+        """Where the rows of a file that is still empty must begin; 0 for anywhere."""
         self.ledger = Ledger.load(self._load())
 
     def _load(self) -> Iterator[Stored]:
@@ -91,7 +93,7 @@ class EventWriter:
             try:
                 yield from _read_ranges(path)
             except sqlite3.DatabaseError as error:
-                if not _is_damaged(error):
+                if not days.is_damage(error):
                     raise
                 _set_aside(path, error)
 
@@ -109,7 +111,7 @@ class EventWriter:
             self._close_day()
             if _is_full(error):
                 raise StoreFull(f"{self._directory}: {error}") from error
-            if _is_damaged(error) and self._day:
+            if days.is_damage(error) and self._day:
                 _set_aside(days.path_of(self._directory, self._day), error)
             raise
 
@@ -134,13 +136,14 @@ class EventWriter:
     def _insert(self, connection: sqlite3.Connection, batch: NewBatch, entry: Entry) -> int:
         agent, epoch, opd, host, received, events, skipped = batch
         fresh = {new.sequence: new for new in events if new.sequence not in entry.held}
-        connection.executemany(
-            days.INSERT,
-            [
-                (agent, epoch, sequence, observed, received, kind, severity, opd, host, fields)
-                for sequence, observed, kind, severity, fields in fresh.values()
-            ],
-        )
+        rows = [
+            (agent, epoch, sequence, observed, received, kind, severity, opd, host, fields)
+            for sequence, observed, kind, severity, fields in fresh.values()
+        ]
+        if self._first_row and rows:
+            connection.execute(days.INSERT_AT, (self._first_row, *rows.pop(0)))
+            self._first_row = 0
+        connection.executemany(days.INSERT, rows)
         for first, last in runs(fresh):
             entry.hold(first, last)
             self._ranges.add((agent, epoch, HELD, 0), first, last)
@@ -159,6 +162,8 @@ class EventWriter:
         connection = days.open_writer(path)
         try:
             self._ranges = days.DayRanges(days.ranges_in(connection))
+            empty = connection.execute("SELECT max(row) FROM event").fetchone()[0] is None
+            self._first_row = days.first_row(self._directory, today) if empty else 0
         except BaseException:
             connection.close()
             raise
@@ -241,11 +246,6 @@ def _read_ranges(path: Path) -> list[Stored]:
         return list(days.ranges_in(connection))
     finally:
         connection.close()
-
-
-def _is_damaged(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _is_full(error: sqlite3.Error) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.alerts.lifecycle import acknowledge, close
-from server.alerts.model import MAX_LINKS
+from server.alerts.model import MAX_LINKS, MAX_LIVE
 from server.alerts.queries import events_of, history_of, list_alerts
 from server.alerts.raising import raise_alert
 from server.store.state import StateStore
@@ -90,3 +90,29 @@ def test_nothing_stays_of_a_transaction_that_fails(state: StateStore) -> None:
         both()
     assert list_alerts(state) == []
     assert outbox(state) == []
+
+
+def test_a_flood_from_one_agent_stays_bounded_and_hides_no_other(state: StateStore) -> None:
+    for number in range(MAX_LIVE + 50):
+        put(state, entity=f"/srv/{number}", event=f"agent1.1.{number}", now=number + 1)
+    (row,) = state.query("SELECT count(*) AS n FROM alert")
+    assert row["n"] == MAX_LIVE + 1
+    (rest,) = state.query("SELECT id, entity, count FROM alert WHERE entity_field = 'host.name'")
+    assert (rest["entity"], rest["count"]) == ("web1", 50)
+    assert len(outbox(state)) == MAX_LIVE + 1
+    assert "further ones count here" in history_of(state, rest["id"])[0]["note"]
+    # What is known already, other rules and other agents go on as before.
+    assert not put(state, entity="/srv/7", now=10**6).created
+    assert put(state, entity="/srv/new", rule="r2", now=10**6).created
+    assert put(state, entity="/srv/new", agent="agent2", now=10**6).created
+    for alert in (1, 2):
+        close(state, alert, actor="ani", note="x", now=10**6)
+    assert put(state, entity="/srv/newer", now=10**6).created
+
+
+def test_a_flood_asks_the_index_only(state: StateStore) -> None:
+    plan = state.query(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM alert"
+        " WHERE agent = 'a' AND rule = 'r' AND status <> 'closed'"
+    )
+    assert "alert_place" in plan[0]["detail"]

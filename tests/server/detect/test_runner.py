@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -7,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import pytest
 
 from server.alerts.model import Channel
 from server.alerts.queries import list_alerts
-from server.detect.engine import Engine
+from server.detect.engine import Detection, Engine
 from server.detect.rulebook import write_down
 from server.detect.runner import Runner
-from server.store.events import EventStore
+from server.store.events import EventStore, EventWriter, NewBatch, NewEvent
 from server.store.state import StateStore
 from tests.server.detect.detect_samples import RULE_ID, Source, change, rule_set
 
@@ -94,6 +95,95 @@ def test_what_the_collector_says_belongs_to_the_agent_it_speaks_of(
     places = sorted((row["agent"], row["host"], row["opd"]) for row in list_alerts(state))
     # An agent that speaks of another one speaks for itself only.
     assert places == [("agent7", "db7", "Dinas B"), ("agent9", "web1", "Dinas A")]
+
+
+def test_one_poisonous_event_is_passed_over_and_written_down(
+    state: StateStore, events: EventStore, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = runner_on(state, events)
+    source.store(change("/evil/1"), change("/poison"), change("/evil/2"))
+    detect = runner.engine.detect
+
+    def fails(event: Mapping[str, object]) -> list[Detection]:
+        if event["file.path"] == "/poison":
+            raise RecursionError
+        return detect(event)
+
+    monkeypatch.setattr(runner.engine, "detect", fails)
+    assert runner.step() == 3
+    assert runner.step() == 0
+    assert sorted(row["entity"] for row in list_alerts(state)) == ["/evil/1", "/evil/2"]
+    (note,) = state.query("SELECT record FROM note")
+    assert "agent1.1.2" in note["record"]
+    assert "events_skipped" in note["record"]
+
+
+def test_fields_that_cannot_be_read_stop_nobody(
+    state: StateStore, events: EventStore, source: Source, tmp_path: Path
+) -> None:
+    source.store(change("/evil/1"), change("/evil/2"), change("/evil/3"))
+    source.close()
+    (path,) = (tmp_path / "events").glob("*.db")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE event SET fields = ? WHERE row = 1", ("[" * 3000,))
+        database.execute("UPDATE event SET fields = '{\"x\": ' WHERE row = 2")
+    runner = runner_on(state, events)
+    assert runner.step() == 3
+    assert [row["entity"] for row in list_alerts(state)] == ["/evil/3"]
+
+
+def test_a_clock_in_the_future_does_not_pin_an_alert_on_top(
+    state: StateStore, events: EventStore, tmp_path: Path
+) -> None:
+    now = time.time_ns()
+    with closing(EventWriter(tmp_path / "events")) as writer:
+        for number, observed in enumerate((0, 2**63 - 1), 1):
+            fields = json.dumps(change(f"/evil/{number}"))
+            new = NewEvent(number, observed, "file.change", 1, fields)
+            writer.write([NewBatch("agent1", 1, "Dinas A", "web1", now, [new])], now)
+    runner_on(state, events).step()
+    assert sorted(row["last_seen"] for row in list_alerts(state)) == [0, now]
+
+
+def test_detection_goes_on_behind_a_damage(
+    state: StateStore, events: EventStore, source: Source, tmp_path: Path
+) -> None:
+    runner = runner_on(state, events)
+    for number in range(40):
+        source.store(*(change(f"/good/{number}/{n}" + "x" * 200) for n in range(100)))
+    source.close()
+    (path,) = (tmp_path / "events").glob("*.db")
+    size = path.stat().st_size
+    with path.open("r+b") as file:  # somewhere in the middle, a few pages
+        file.seek(size // 2)
+        file.write(b"\xff" * 16384)
+    with pytest.raises(sqlite3.DatabaseError):
+        list(iter(runner.step, 0))
+    assert runner.pass_damage()
+    total = 0
+    while read := runner.step():
+        total += read
+    assert total >= 1000
+    (note,) = state.query("SELECT record FROM note")
+    assert "damaged" in note["record"]
+    assert not runner.pass_damage()
+
+
+def test_a_file_that_takes_a_damaged_ones_place_is_read_from_its_beginning(
+    state: StateStore, events: EventStore, source: Source, tmp_path: Path
+) -> None:
+    source.store(*(change(f"/good/{number}") for number in range(50)))
+    runner = runner_on(state, events)
+    assert runner.step() == 50
+    source.close()
+    (path,) = (tmp_path / "events").glob("*.db")
+    path.write_bytes(b"not a database" * 1000)
+    with closing(Source(tmp_path / "events", "agent2")) as again:
+        again.store(change("/evil"))
+        assert runner.step() == 1
+        again.store(change("/evil"))
+        assert runner.step() == 1
+    assert [row["count"] for row in list_alerts(state)] == [2]
 
 
 _LOOP = """
