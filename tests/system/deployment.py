@@ -176,6 +176,17 @@ class Deployment:
         """Run the agent's command line; return what it printed."""
         return self._command("ronda-agent", words, check=check, text=text)
 
+    def ronda_agent_output(self, *words: str) -> str:
+        """Run the agent's command line, whatever it ends with; return both its outputs."""
+        done = subprocess.run(
+            [BIN / "ronda-agent", *words],
+            env=self.environment,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+
     def _command(
         self, program: str, words: tuple[str, ...], *, check: bool, text: str | None = None
     ) -> str:
