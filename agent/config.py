@@ -28,6 +28,7 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNITS = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SMALLEST_SPOOL = 64 << 10
+_LARGEST = 1 << 50
 
 
 class ConfigError(Exception):
@@ -58,12 +59,15 @@ def parse_size(value: object) -> int:
     Raises:
         ValueError: not a size.
     """
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    match = _SIZE.fullmatch(value) if isinstance(value, str) and len(value) < 32 else None
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if match is None:
         raise ValueError(f'{value!r} is not a size such as "512MiB" or "1GiB"')
-    return int(match[1]) << 10 * _UNITS[(match[2] or "b")[0].lower()]
+    size = int(match[1]) << 10 * _UNITS[(match[2] or "b")[0].lower()]
+    if size > _LARGEST:
+        raise ValueError(f"{value!r} is over 1024 TiB")
+    return size
 
 
 def parse_duration(value: str) -> float:
@@ -89,7 +93,7 @@ def load(path: Path, types: Mapping[str, type[Settings]] | None) -> AgentConfig:
         ConfigError: it cannot be read or has mistakes.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin with a BOM
     except FileNotFoundError as error:
         if path != DEFAULT_PATH:
             raise ConfigError([f"{path}: no such file"]) from error
@@ -112,6 +116,8 @@ def parse(text: str, path: Path, types: Mapping[str, type[Settings]] | None) -> 
         line = f":{where[1]}" if where else ""
         words = re.sub(r" \(at .*\)$", "", str(error))
         raise ConfigError([f"{path.name}{line}: not TOML: {words}"]) from error
+    except (ValueError, RecursionError) as error:  # endless numbers, bottomless nesting
+        raise ConfigError([f"{path.name}: cannot be read: {str(error)[:100]}"]) from error
     return _Reader(text, path, types).read(data)
 
 
@@ -126,6 +132,7 @@ class _Reader:
 
     def read(self, data: dict[str, Any]) -> AgentConfig:
         self._known(data, "", ("state_dir", "language", "spool", "log", "sensors"))
+        self._usable(data, "")
         spool = self._table(data, "spool", ("max_bytes",))
         log = self._table(data, "log", ("level",))
         config = AgentConfig(
@@ -148,6 +155,17 @@ class _Reader:
         for key in table:
             if key not in keys:
                 self._wrong(name, key, _unknown(key, f" in [{name}]" if name else "", keys))
+
+    def _usable(self, table: Mapping[str, Any], name: str) -> None:
+        """Refuse what no setting can mean and no file or status could hold."""
+        for key, value in table.items():
+            if isinstance(value, dict):
+                self._usable(value, f"{name}.{key}" if name else key)
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, str) and "\0" in one:
+                    self._wrong(name, key, f"{key} holds a NUL character")
+                elif isinstance(one, int) and abs(one) > _LARGEST:
+                    self._wrong(name, key, f"{key} is out of range")
 
     def _table(self, data: Mapping[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
         table = data.get(name, {})

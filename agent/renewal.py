@@ -41,7 +41,10 @@ class Renewal:
         now = self._clock.monotonic()
         if self._process is None:
             if self._clock.wall() >= identity.renew_at and now >= self._retry_at:
-                self._start(now)
+                try:
+                    self._start(now)
+                except OSError as error:  # no process, no room in /tmp: delivery must go on
+                    self._failed(identity, now, error.strerror or str(error))
             return None
         code = self._process.poll()
         if code is None:
@@ -52,10 +55,14 @@ class Renewal:
         if code == 0:
             self.problem = None
             return load(self._state_dir)
+        self._failed(identity, now, words or "no answer")
+        return None
+
+    def _failed(self, identity: Identity, now: float, words: str) -> None:
+        self._finish()
         self._retry_at = now + _RETRY_SECONDS
         left = (identity.record.not_after - self._clock.wall()) // (3600 * SECOND)
-        self.problem = f"certificate ({left} h left) cannot be renewed: {words or 'no answer'}"
-        return None
+        self.problem = f"certificate ({left} h left) cannot be renewed: {words}"
 
     def _start(self, now: float) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _finish

@@ -61,7 +61,7 @@ def check(ctx: click.Context, quiet: bool) -> None:
     for text in warnings:
         click.echo(f"ronda-agent: warning: {scrub(text)}", err=True)
     for text in errors:
-        click.echo(f"ronda-agent: {text}", err=True)
+        click.echo(f"ronda-agent: {scrub(text)}", err=True)
     if errors:
         raise SystemExit(ERROR)
     if not quiet:
@@ -104,21 +104,22 @@ def _sensors(config: AgentConfig) -> list[str]:
 @click.pass_context
 def run(ctx: click.Context) -> None:
     """Run the agent until SIGTERM; SIGHUP reads the configuration again."""
-    import logging
+    import signal
     import sqlite3
+
+    # Until the supervisor listens, a reload must wait; it would end the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
     from agent.config import load
     from agent.identity import IdentityError
+    from agent.logs import configure
     from agent.spool import NewerFormat
     from agent.supervisor import AlreadyRunning, Supervisor
     from collectors.registry import load_sensors, settings_types
 
     os.umask(0o077)
     config = load_config(ctx)
-    logging.basicConfig(
-        level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    configure(config.log_level)
     identity = load_identity(config)
     path: Path = config_path(ctx)
     try:

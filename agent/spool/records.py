@@ -26,6 +26,13 @@ class Pending(NamedTuple):
         """Say whether there is nothing to send."""
         return self.last < self.first
 
+    @property
+    def sequences(self) -> list[int]:
+        """Return the sequences of *bodies*, ascending."""
+        gaps = [range(gap.first, gap.last + 1) for gap in self.skipped]
+        inside = range(self.first, self.last + 1)
+        return [number for number in inside if not any(number in gap for gap in gaps)]
+
 
 @dataclass
 class Tally:

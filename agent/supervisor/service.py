@@ -128,6 +128,7 @@ class Supervisor:
                     return 0
             for gap in gaps.tick(TICK_SECONDS):
                 self._tell_gap(gap)
+            self._courier.break_off()
             broken = [part for part, alive in self._vital_parts() if not alive]
             if broken:
                 log.critical("%s hangs or has died; the agent ends to be started again", broken[0])
@@ -187,6 +188,8 @@ class Supervisor:
             config = self._reload_config()
         except ConfigError as error:
             return "; ".join(error.mistakes)
+        except (ImportError, ValueError) as error:  # a sensor's package is broken or was removed
+            return str(error)
         if config.state_dir != self._config.state_dir:
             return "state_dir has changed: restart the agent instead"
         if (refusal := self._sensors.refusal(config.sensors)) is not None:
@@ -272,6 +275,8 @@ def _signals() -> Any:
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     previous = {number: signal.signal(number, _ignore) for number in numbers}
     old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    # `ronda-agent run` holds SIGHUP back until here: its default is to end the process.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     try:
         yield reader
     finally:
@@ -287,6 +292,12 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def _wait(descriptor: int, seconds: float) -> list[int]:
-    """Return the signals that came within *seconds*."""
+    """Return the signals that came within *seconds*, each once, the end before a reload."""
     ready, _, _ = select.select([descriptor], [], [], seconds)
-    return list(os.read(descriptor, 64)) if ready else []
+    found: set[int] = set()
+    while ready:
+        # To the bottom: a storm of SIGHUP must not delay SIGTERM.
+        data = os.read(descriptor, 65536)
+        found.update(data)
+        ready, _, _ = select.select([descriptor], [], [], 0)
+    return sorted(found, key=lambda number: number == signal.SIGHUP)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import contextlib
+import socket
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
+import urllib3.connection
 
 from agent.clock import Clock
 from agent.identity import Identity
@@ -14,6 +17,8 @@ from agent.transport.failures import Problem, explain
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
 _LARGEST_ANSWER = 1 << 20
 _LONGEST_RETRY_AFTER = 300.0
+_LONGEST_REQUEST = 90.0
+"""Seconds for all of a request: the timeouts above only bound each silence."""
 
 
 class Answer(NamedTuple):
@@ -59,7 +64,25 @@ class CollectorClient:
             retries=False,
             ssl_context=identity.ssl_context(),
         )
+        self._connection: urllib3.connection.HTTPSConnection | None = None
+        self._pool.ConnectionCls = self._connect  # type: ignore[assignment]  # made to be called
+        self._deadline: float | None = None
         self._fresh = True
+
+    def _connect(self, **options: Any) -> urllib3.connection.HTTPSConnection:
+        self._connection = urllib3.connection.HTTPSConnection(**options)
+        return self._connection
+
+    def break_off(self) -> None:
+        """End a request that has gone on for too long, as when bytes only drip. Any thread."""
+        deadline, connection = self._deadline, self._connection
+        if deadline is None or self._clock.monotonic() < deadline or connection is None:
+            return
+        sock = connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket.shutdown: that would pull the TLS object from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def post(self, path: str, body: bytes, content_type: str) -> Answer:
         """Send one request.
@@ -73,7 +96,7 @@ class CollectorClient:
         try:
             answer = self._post(path, body, content_type)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            if self._fresh or isinstance(error, urllib3.exceptions.TimeoutError):
+            if self._fresh or isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
                 self._fresh = True
                 raise Trouble(explain(error, self._url)) from error
             try:
@@ -86,19 +109,21 @@ class CollectorClient:
 
     def _post(self, path: str, body: bytes, content_type: str) -> Answer:
         asked = self._clock.wall()
-        response = self._pool.urlopen(
-            "POST",
-            self._prefix + path,
-            body=body,
-            headers={"content-type": content_type},
-            preload_content=False,
-        )
+        self._deadline = self._clock.monotonic() + _LONGEST_REQUEST
         try:
-            data = response.read(_LARGEST_ANSWER)
-        except BaseException:
-            response.close()
-            raise
-        response.release_conn()
+            response = self._pool.urlopen(
+                "POST",
+                self._prefix + path,
+                body=body,
+                headers={"content-type": content_type},
+                preload_content=False,
+                decode_content=False,  # nothing to unpack, no bomb either
+            )
+            data = self._read(response)
+            if self._clock.monotonic() >= self._deadline:
+                raise TimeoutError("the answer came too slowly")  # an end that `break_off` made
+        finally:
+            self._deadline = None
         return Answer(
             response.status,
             data,
@@ -106,6 +131,20 @@ class CollectorClient:
             asked,
             self._clock.wall(),
         )
+
+    @staticmethod
+    def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+        """Return the body, at most `_LARGEST_ANSWER` bytes; with more the connection is dropped."""
+        try:
+            data = response.read(_LARGEST_ANSWER + 1)
+        except BaseException:
+            response.close()
+            raise
+        if len(data) > _LARGEST_ANSWER:
+            response.close()
+            return b""
+        response.release_conn()
+        return data
 
     def close(self) -> None:
         """Close the connection."""

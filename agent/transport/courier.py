@@ -25,7 +25,7 @@ from agent.transport.letters import Letterhead, UplinkStatus, Vitals
 from agent.transport.pace import Backoff, SkewWatch, Window
 from collectors.api import Stopped
 from collectors.kinds import ClockSkew
-from collectors.redact import scrub
+from collectors.redact import excerpt
 from collectors.sighting import Sighting
 from collectors.wire import CONTENT_TYPE, Acknowledgement, Rejection
 
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
 _LINGER_SECONDS = 0.05
+_GIANT = 256 << 10
+"""Bytes of one event above which nobody need wonder that it is refused as too large."""
+_LARGEST = 1 << 63
 _HEARTBEAT_TYPE = "application/x-ronda-heartbeat"
 
 
@@ -86,6 +89,10 @@ class Courier:
         self._spool.wake()
         if self._thread.is_alive():
             self._thread.join(timeout)
+
+    def break_off(self) -> None:
+        """End a request that does not come to an end. Called now and then, from any thread."""
+        self._client.break_off()
 
     @property
     def alive(self) -> bool:
@@ -153,12 +160,15 @@ class Courier:
         elif answer.status != 200:
             self._refuse(answer, "delivery")
         elif (ack := self._take(answer)) is not None:
-            if ack.epoch == batch.epoch and ack.acknowledged < batch.last:
+            if ack.epoch != batch.epoch or ack.acknowledged < batch.last:
                 self._pause("delivery", "the collector takes events but does not acknowledge them")
+                return
+            self.status.sent += len(batch.bodies)
+            if self._spool.epoch != batch.epoch:
+                self._pause("delivery", "the collector counts differently: a new epoch begins")
                 return
             self._window.accepted(len(batch.bodies))
             self._backoff.reset()
-            self.status.sent += len(batch.bodies)
             self._tell("delivery", None)
 
     def _send_urgent(self, above: int) -> bool:
@@ -192,7 +202,10 @@ class Courier:
         """Digest a 200; None when it is not the collector's."""
         try:
             ack = msgspec.json.decode(answer.body, type=Acknowledgement)
+            sane = all(0 <= number < _LARGEST for number in (ack.epoch, ack.acknowledged, ack.now))
         except (msgspec.MsgspecError, UnicodeDecodeError):
+            sane = False
+        if not sane:
             self._pause(
                 "uplink", "something that is not a ronda collector answers: check agent_url"
             )
@@ -214,16 +227,18 @@ class Courier:
     def _search(self, batch: Pending, answer: Answer) -> None:
         """Find and take out what the collector refuses, so that the rest moves on."""
         rejection = _rejection(answer)
-        named = [n for n in rejection.sequences if batch.first <= n <= batch.last]
-        if answer.status == 400 and named and len(named) <= len(batch.bodies):
+        named = sorted(set(rejection.sequences).intersection(batch.sequences))
+        if answer.status == 400 and named:
             for sequence in named:
                 self._quarantine(sequence, rejection.reason)
             return
         single = len(batch.bodies) == 1
-        if self._window.refused(len(batch.bodies)) or (single and answer.status == 413):
-            self._quarantine_only(batch, rejection.reason)
+        # A collector, or what stands before it, may find everything too large.
+        giant = single and answer.status == 413 and len(batch.bodies[0]) > _GIANT
+        if self._window.refused(len(batch.bodies)) or giant:
+            self._quarantine(batch.sequences[-1], rejection.reason)
         elif (single and not self._newest_is_taken()) or not batch.bodies:
-            words = scrub(rejection.reason[:200])
+            words = excerpt(rejection.reason, 200)
             text = (
                 f"the collector refuses all events: {words}; compare versions with 'ronda status'"
             )
@@ -238,19 +253,12 @@ class Courier:
             self._window.accepted(1)
         return taken
 
-    def _quarantine_only(self, batch: Pending, reason: str) -> None:
-        gaps = [range(gap.first, gap.last + 1) for gap in batch.skipped]
-        for sequence in range(batch.last, batch.first - 1, -1):
-            if not any(sequence in gap for gap in gaps):
-                self._quarantine(sequence, reason)
-                return
-
     def _quarantine(self, sequence: int, reason: str) -> None:
-        log.warning("event %d is refused and quarantined: %s", sequence, scrub(reason[:200]))
+        log.warning("event %d is refused and quarantined: %s", sequence, excerpt(reason, 200))
         self._spool.quarantine(sequence, reason)
 
     def _refuse(self, answer: Answer, source: str) -> None:
-        reason = scrub(_rejection(answer).reason[:200])
+        reason = excerpt(_rejection(answer).reason, 200)
         if answer.status in (401, 403):
             text = f"the collector does not accept this agent ({reason}): re-enrol with"
             self._pause("uplink", f"{text} 'ronda-agent enroll STRING'", hopeless=True)

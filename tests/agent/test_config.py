@@ -65,6 +65,12 @@ def _parse(text: str) -> AgentConfig:
             '# one\n[sensors.files]\n# two\npaths = ["etc"]',
             "agent.toml:4: [sensors.files] paths: 'etc' is not absolute",
         ),
+        ("a = " + "[" * 100_000, "agent.toml: cannot be read: maximum recursion depth"),
+        ("[spool]\nmax_bytes = " + "9" * 5000, "agent.toml: cannot be read: Exceeds the limit"),
+        ("[spool]\nmax_bytes = " + "9" * 30, "agent.toml:2: max_bytes is out of range"),
+        ('[spool]\nmax_bytes = "99999999TiB"', "agent.toml:2: max_bytes: '99999999TiB' is over"),
+        ('state_dir = "/a\\u0000b"', "agent.toml:1: state_dir holds a NUL character"),
+        ('[sensors.files]\npaths = ["/a\\u0000b"]', "agent.toml:2: paths holds a NUL character"),
         ('[sensors.files]\npause = "soon"', "agent.toml:2: pause: 'soon' is not a duration"),
     ],
 )
@@ -92,6 +98,12 @@ def test_a_good_file() -> None:
     )
     assert (config.state_dir, config.spool_max_bytes) == (Path("/s"), 2 << 20)
     assert config.sensors["files"] == Files(enabled=False, paths=("/a",), limit=3072, pause=300.0)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors of Windows begin with one."""
+    (tmp_path / "agent.toml").write_bytes(b"\xef\xbb\xbflanguage = 'id'\n")
+    assert load(tmp_path / "agent.toml", TYPES).language == "id"
 
 
 def test_nothing_said_means_defaults() -> None:

@@ -174,6 +174,20 @@ def test_failed_renewal_is_a_problem(collector: Collector, tmp_path: Path) -> No
     renewal.close()
 
 
+def test_renewal_that_cannot_start_does_not_stop_delivery(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full /tmp or no process left is a problem to tell, not an exception in the courier."""
+    collector.client_life = dt.timedelta(seconds=0)
+    identity = enroll(tmp_path, collector.string)
+    renewal = Renewal(tmp_path, SystemClock())
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    assert renewal.tick(identity) is None
+    assert "cannot be renewed: No such file" in str(renewal.problem)
+    assert renewal.tick(identity) is None  # not again at once
+    renewal.close()
+
+
 def test_the_resident_agent_does_not_import_cryptography() -> None:
     """It costs 25 MiB."""
     code = (
