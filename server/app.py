@@ -47,6 +47,7 @@ class Child:
         self._started = 0.0
         self._pause = FIRST_PAUSE
         self._next = 0.0
+        self._reload = False
 
     @property
     def pid(self) -> int | None:
@@ -75,7 +76,7 @@ class Child:
         os.set_blocking(read, False)
         self._pipe = read
         self._started = now
-        self.ready = False
+        self.ready = self._reload = False  # it has just read everything
 
     def tend(self, now: float) -> str | None:
         """Look after the process; return one sentence when it has ended by itself."""
@@ -84,6 +85,9 @@ class Child:
                 self.start(now)
             return None
         self._hear(now)
+        if self._reload and self.ready:
+            self._reload = False
+            self.signal(signal.SIGHUP)
         code = self._process.poll()
         if code is None:
             return None
@@ -109,6 +113,10 @@ class Child:
         self._process = None
         self.ready = False
         os.close(self._pipe)
+
+    def reload(self) -> None:
+        """Pass SIGHUP on once the process listens to it."""
+        self._reload = True
 
     def signal(self, number: int) -> None:
         """Send a signal if it runs."""
@@ -152,7 +160,7 @@ class _Parent:
         self._barked = 0.0
 
     def run(self) -> None:
-        with _signals() as wait:
+        with _signals(self._reload) as wait:
             try:
                 for child in self._children:
                     child.start(time.monotonic())
@@ -175,6 +183,11 @@ class _Parent:
         if self._watchdog is not None and now - self._barked >= self._watchdog:
             self._barked = now
             sdnotify.notify("WATCHDOG=1")
+
+    def _reload(self) -> None:
+        log.info("SIGHUP: reloading rules and notification channels")
+        for child in self._children:
+            child.reload()
 
     def _stop(self) -> None:
         sdnotify.notify("STOPPING=1")
@@ -202,8 +215,11 @@ def _note(config: ServerConfig, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[Callable[[float], bool]]:
-    """Give a function that waits up to so many seconds and says whether to stop."""
+def _signals(reload: Callable[[], None]) -> Iterator[Callable[[float], bool]]:
+    """Give a function that waits up to so many seconds and says whether to stop.
+
+    *reload* is called on SIGHUP.
+    """
     ours, wakeup = socket.socketpair()
     ours.setblocking(False)
     wakeup.setblocking(False)
@@ -216,7 +232,15 @@ def _signals() -> Iterator[Callable[[float], bool]]:
     def ignore(_number: int, _frame: FrameType | None) -> None:
         """Only wake up: a child has ended."""
 
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGCHLD: ignore}
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        reload()
+
+    handlers = {
+        signal.SIGTERM: stop,
+        signal.SIGINT: stop,
+        signal.SIGCHLD: ignore,
+        signal.SIGHUP: hang_up,
+    }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
     selector = selectors.DefaultSelector()

@@ -11,6 +11,8 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import msgspec
+
 from server.config import ConfigError, ServerConfig, load
 
 ROLES = {
@@ -49,6 +51,21 @@ def report_ready() -> None:
         os.close(int(fd))
 
 
+def reread(config: ServerConfig) -> ServerConfig:
+    """Return *config* with what SIGHUP may change, or as it was when the file has a mistake."""
+    try:
+        new = load(config.path)
+    except (ConfigError, OSError) as error:
+        log.error("settings not reloaded: %s", error)  # noqa: TRY400 - one line for the operator
+        return config
+    kept = msgspec.structs.replace(
+        config, language=new.language, alerts=new.alerts, notify=new.notify
+    )
+    if kept != new:
+        log.warning("only language, [alerts] and [notify] are reloaded: the rest needs a restart")
+    return kept
+
+
 def run_role(config: ServerConfig, role: str) -> None:
     """Run *role* until SIGTERM or SIGINT.
 
@@ -62,6 +79,7 @@ def run_role(config: ServerConfig, role: str) -> None:
 def main() -> None:
     """Entry of a role's process: role and settings file in ``argv[1:3]``."""
     _die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the role has its own handler
     role, path = sys.argv[1:3]
     os.umask(0o077)
     # systemd's journal adds the time.

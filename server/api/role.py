@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 
 import uvicorn
@@ -17,7 +18,7 @@ from server.api.app import build
 from server.api.services import Services
 from server.config import ServerConfig
 from server.notify.worker import NotifyWorker
-from server.roles import report_ready
+from server.roles import report_ready, reread
 from server.store.state import StateStore
 
 log = logging.getLogger(__name__)
@@ -52,12 +53,8 @@ def run(config: ServerConfig) -> None:
     try:
         listener = peer.bind(str(config.socket))
         try:
-            worker = NotifyWorker(config, state)
-            worker.start()
-            try:
-                asyncio.run(serve(Services(config=config, state=state), listener))
-            finally:
-                worker.stop()
+            with contextlib.closing(Notices(Services(config=config, state=state))) as notices:
+                asyncio.run(serve(notices, listener))
         finally:
             listener.close()
             _remove(str(config.socket))
@@ -65,13 +62,40 @@ def run(config: ServerConfig) -> None:
         state.close()
 
 
+class Notices:
+    """The worker that sends notifications, which SIGHUP replaces."""
+
+    def __init__(self, services: Services) -> None:
+        """Begin to send."""
+        self.services = services
+        self._lock = threading.Lock()
+        self._worker = NotifyWorker(services.config, services.state)
+        self._worker.start()
+
+    def reload(self) -> None:
+        """Take the channels in the settings file into force; waits for sends under way."""
+        with self._lock:
+            new = reread(self.services.config)
+            self._worker.stop()
+            self.services.config = new
+            self._worker = NotifyWorker(new, self.services.state)
+            self._worker.start()
+        log.info("%d notification channels", len(new.notify.channels))
+
+    def close(self) -> None:
+        """Stop sending."""
+        with self._lock:
+            self._worker.stop()
+
+
 def _remove(path: str) -> None:
     with contextlib.suppress(OSError):
         os.unlink(path)
 
 
-async def serve(services: Services, listener: socket.socket) -> None:
+async def serve(notices: Notices, listener: socket.socket) -> None:
     """Answer requests on *listener* until a signal comes. Only in the main thread."""
+    services = notices.services
     stopping = asyncio.Event()
     config = uvicorn.Config(
         build(services, stopping),
@@ -95,5 +119,10 @@ async def serve(services: Services, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+    def reload() -> None:
+        loop.run_in_executor(None, notices.reload)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     log.info("API on %s", services.config.socket)
     await server.serve(sockets=[listener])

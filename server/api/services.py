@@ -13,11 +13,12 @@ from server.store.events import EventStore
 from server.store.state import StateStore
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Services:
     """Settings and stores; one for the life of the process."""
 
     config: ServerConfig
+    """As of the last SIGHUP."""
     state: StateStore
     started: int = field(default_factory=time.time_ns)
     """ns."""

@@ -15,7 +15,7 @@ from server.detect.engine import Engine
 from server.detect.follower import Follower
 from server.detect.rulebook import RulesRefused, load_rules, rule_paths, write_down
 from server.detect.runner import CHUNK, Runner
-from server.roles import report_ready
+from server.roles import report_ready, reread
 from server.store.days import is_damage
 from server.store.events import EventStore
 from server.store.state import StateStore
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Signals:
-    """TERM and INT stop, HUP reloads the rules."""
+    """TERM and INT stop, HUP reloads rules and channels."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -63,11 +63,14 @@ def run(config: ServerConfig) -> None:
         closing(EventStore(config.events_dir)) as events,
     ):
         write_down(state, rules)
-        channels = [Channel(item.name, item.min_level) for item in config.notify.channels]
-        quiet = config.alerts.quiet_period_ns
-        runner = Runner(state, events, Engine(rules), channels=channels, quiet=quiet)
+        runner = Runner(state, events, Engine(rules))
+        runner.set_notices(_channels(config), config.alerts.quiet_period_ns)
         report_ready()
         _follow(config, runner, state, signals)
+
+
+def _channels(config: ServerConfig) -> list[Channel]:
+    return [Channel(item.name, item.min_level) for item in config.notify.channels]
 
 
 def _follow(config: ServerConfig, runner: Runner, state: StateStore, signals: _Signals) -> None:
@@ -77,6 +80,8 @@ def _follow(config: ServerConfig, runner: Runner, state: StateStore, signals: _S
     while not signals.stop.is_set():
         if signals.reload.is_set():
             signals.reload.clear()
+            new = reread(config)
+            runner.set_notices(_channels(new), new.alerts.quiet_period_ns)
             reload_rules(config, runner, state)
         try:
             if more or follower.may_have_news():

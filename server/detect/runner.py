@@ -73,6 +73,11 @@ class Runner:
         self._clock = clock
         self._cursor = self._stored_cursor()
 
+    def set_notices(self, channels: Sequence[Channel], quiet: int) -> None:
+        """Notify by *channels* from now on; *quiet* (ns) as in the constructor."""
+        self._channels = tuple(channels)
+        self._quiet = quiet
+
     def _stored_cursor(self) -> Cursor | None:
         rows = self._state.query("SELECT day, row FROM cursor WHERE name = ?", (CURSOR,))
         return Cursor(str(rows[0]["day"]), int(rows[0]["row"])) if rows else None

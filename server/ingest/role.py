@@ -93,6 +93,7 @@ async def _serve(config: ServerConfig, uplink: Uplink, sockets: list[tls.Socket]
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, functools.partial(_renew, config, servers))
     tasks = [
         asyncio.create_task(server.serve([sock]))
         for server, sock in zip(servers, sockets, strict=True)
@@ -109,6 +110,15 @@ async def _serve(config: ServerConfig, uplink: Uplink, sockets: list[tls.Socket]
         announcing.cancel()
         await asyncio.gather(*tasks)
         uplink.writer.report(CollectorState(action="stopping"))
+
+
+def _renew(config: ServerConfig, servers: list[tls.TlsServer]) -> None:
+    """Show the certificate that is on disk now to whoever connects from here on."""
+    for server in servers:
+        try:
+            server.reload(config.ca_dir)
+        except OSError as error:
+            log.error("certificate not reloaded: %s", error)  # noqa: TRY400 - one line is enough
 
 
 async def _announce(servers: list[tls.TlsServer]) -> None:

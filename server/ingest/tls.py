@@ -103,6 +103,14 @@ class TlsServer(uvicorn.Server):
         self._context = context
         self.listening = asyncio.Event()
 
+    def reload(self, directory: Path) -> None:
+        """Take the server's certificate anew for connections to come.
+
+        Raises:
+            OSError: it cannot be read; the one before stays.
+        """
+        self._context.load_cert_chain(directory / "server.crt", directory / "server.key")
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from collectors.kinds import AgentSilent, Record, Scrubbed
 from server import sdnotify
 from server.config import ServerConfig
 from server.fleet.init import initialise
@@ -81,6 +83,10 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
+def encode(record: Record) -> str:
+    return msgspec.json.encode(record).decode()
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -133,6 +139,44 @@ def test_children_die_with_the_parent(start: Callable[..., Any], manager: socket
     (child,) = children(parent.pid)
     parent.kill()
     until(lambda: gone(child), "the end of the child")
+
+
+def test_reload_reaches_every_role_and_stops_none(
+    start: Callable[..., Any], manager: socket.socket, config: ServerConfig, tmp_path: Path
+) -> None:
+    parent = start("ingest", "detect", "api")
+    until(lambda: b"READY=1" in manager.recv(999), "READY")
+    before = children(parent.pid)
+    own = config.state_dir / "rules"
+    own.mkdir()
+    (own / "mine.yml").write_text(
+        "title: Mine\nid: 22222222-2222-4222-8222-222222222222\nlevel: high\n"
+        "logsource: {product: ronda, category: agent_health}\n"
+        "detection:\n  s:\n    ronda.kind: agent.silent\n  condition: s\nronda: {stage: stable}\n"
+    )
+    channel = '[[notify.channels]]\nname = "late"\nurl = "json://127.0.0.1:9"\n'
+    config.path.write_text(config.path.read_text() + channel)
+    parent.send_signal(signal.SIGHUP)
+    state = StateStore.open(config.state_db)
+    try:
+        until(lambda: state.query("SELECT 1 FROM rule WHERE title = 'Mine'"), "the new rule")
+        with state.transaction():  # an alert as from an agent that has fallen silent
+            note = AgentSilent(agent="a", host=Scrubbed("web1"), since=1, state="silent")
+            state.execute("INSERT INTO note (at, record) VALUES (1, ?)", (encode(note),))
+        # Detect has the channel (there is a row) and api has it, too (it tries).
+        sql = "SELECT 1 FROM outbox WHERE channel = 'late' AND attempts > 0"
+        until(lambda: state.query(sql), "a message to the new channel")
+        # A mistake changes nothing and ends nothing.
+        config.path.write_text("nonsense")
+        parent.send_signal(signal.SIGHUP)
+        parent.send_signal(signal.SIGHUP)
+        state.execute("INSERT INTO note (at, record) VALUES (1, ?)", (encode(note),))
+        until(lambda: state.query("SELECT 1 FROM alert WHERE count >= 2"), "detection goes on")
+    finally:
+        state.close()
+    assert children(parent.pid) == before
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(20) == 0
 
 
 @pytest.mark.parametrize("address", ["", "tcp:1"])
