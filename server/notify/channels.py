@@ -62,7 +62,7 @@ def read_url(channel: ChannelConfig) -> str:
 
 
 class Sender:
-    """One sending process, started when first needed, killed when it hangs. For one thread."""
+    """One sending process, killed when it hangs. For one thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,9 +72,7 @@ class Sender:
         """Send *message*; *timeout* is seconds, the start of the process included."""
         deadline = time.monotonic() + timeout
         request = {"url": url, **msgspec.structs.asdict(message)}
-        process = self._process
-        if process is None or process.poll() is not None:
-            process = self._start()
+        process = self.prepare()
         try:
             line = _exchange(process, json.dumps(request).encode() + b"\n", deadline)
         except TimeoutError:
@@ -84,6 +82,13 @@ class Sender:
             self.close()
             return Outcome(False, f"the sending process failed: {error.strerror}")
         return _outcome(line)
+
+    def prepare(self) -> subprocess.Popen[bytes]:
+        """Start the process unless it runs; it loads what it needs while nobody waits."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            process = self._start()
+        return process
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.close()

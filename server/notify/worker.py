@@ -26,6 +26,9 @@ MAX_HOLD = 60.0
 IDLE = 600.0
 """Seconds without a message after which a sending process is let go: it holds some 45 MB."""
 
+WARM = 4
+"""With at most so many channels their processes stay: an alert at night goes out at once."""
+
 GRACE = 3.0
 """Seconds for sends under way when the collector stops."""
 
@@ -41,8 +44,9 @@ class NotifyWorker:
         chosen = policy or Policy()
         self._state = state
         self._names = {channel.name for channel in config.notify.channels}
+        warm = len(config.notify.channels) <= WARM
         self._lines = [
-            _Line(channel, channel.language or config.language, state, chosen)
+            _Line(channel, channel.language or config.language, state, chosen, warm=warm)
             for channel in config.notify.channels
         ]
 
@@ -70,18 +74,26 @@ class _Line(threading.Thread):
     """One channel."""
 
     def __init__(
-        self, channel: ChannelConfig, language: str, state: StateStore, policy: Policy
+        self,
+        channel: ChannelConfig,
+        language: str,
+        state: StateStore,
+        policy: Policy,
+        *,
+        warm: bool,
     ) -> None:
         super().__init__(name=f"notify-{channel.name}", daemon=True)
         self._channel = channel
         self._language = language
         self._state = state
         self._policy = policy
+        self._warm = warm
         self._outbox = Outbox(state, channel.name, policy)
         self.sender = Sender()
         self.cancelled = threading.Event()
         self._failures = 0
         self._used = time.monotonic()
+        self._next_start = 0.0
 
     def run(self) -> None:
         try:
@@ -100,7 +112,9 @@ class _Line(threading.Thread):
         now = time.time_ns()
         rows = self._outbox.due(now)
         if not rows:
-            if time.monotonic() - self._used > IDLE:
+            if self._warm:
+                self._prepare()
+            elif time.monotonic() - self._used > IDLE:
                 self.sender.close()
             return POLL
         ids = choose(
@@ -117,6 +131,15 @@ class _Line(threading.Thread):
         if self.cancelled.is_set() and not outcome.ok:
             return 0.0  # cut off: the lease brings it back
         return self._settle(ids, outcome)
+
+    def _prepare(self) -> None:
+        if self.cancelled.is_set() or time.monotonic() < self._next_start:
+            return
+        self._next_start = time.monotonic() + MAX_HOLD  # one that dies at once is not fed to death
+        try:
+            self.sender.prepare()
+        except OSError as error:
+            _log.warning("channel %s: no sending process: %s", self._channel.name, error)
 
     def _attempt(self, rows: list[dict[str, Any]]) -> Outcome:
         """Make the message and send it. One that cannot be made must not stop the others."""

@@ -180,3 +180,28 @@ def test_killed_between_sending_and_marking_it_is_sent_again_never_not_at_all(
         until(lambda: statuses(state) == ["delivered"])
     assert len(receiver.messages) == 2
     assert receiver.messages[0] == receiver.messages[1]
+
+
+def test_the_sending_process_waits_for_the_first_alert_not_the_other_way_round(
+    receiver: Receiver, state: StateStore, tmp_path: Path
+) -> None:
+    with working(settings(tmp_path, chat=receiver.url()), state):
+        until(lambda: len(sending_processes()) == 1)
+        before = sending_processes()
+        put(state)
+        until(lambda: statuses(state) == ["delivered"])
+        assert sending_processes() == before
+    until(lambda: not sending_processes())
+
+
+def sending_processes() -> list[str]:
+    mine = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    found = [pid for file in mine for pid in file.read_text().split()]
+    return [pid for pid in found if b"server.notify.sender" in command_line(pid)]
+
+
+def command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
