@@ -77,6 +77,52 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """Owner before the change."""
     path_token: str | None = _ecs("ronda.path.token", None)
     """Present when the path was masked: finds the file by ``ronda-agent locate TOKEN``."""
+    package: Scrubbed | None = _ecs("ronda.package.name", None)
+    """Package that owns the path by dpkg's manifests."""
+
+
+class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one package in a transaction."""
+
+    name: Scrubbed
+    """With its architecture."""
+    action: str
+    """``install``, ``upgrade``, ``remove``, ``purge``, ``configure``, ``trigproc`` or
+    ``disappear``."""
+    old: Scrubbed | None = None
+    """Version before; None when it was not installed."""
+    new: Scrubbed | None = None
+    """Version after; None when it is gone."""
+
+
+class PackageTransaction(Record, frozen=True, kw_only=True, tag="package.transaction"):
+    """The package manager ran: all changes of files that its manifests explain, as one event."""
+
+    number: int = _ecs("ronda.package.transaction")
+    """Counts the transactions of this host; names the list of children that the host keeps."""
+    packages: tuple[PackageChange, ...] = _ecs("ronda.package.changes", ())
+    """One entry for each package, the first 500."""
+    names: tuple[Scrubbed, ...] = _ecs("package.name", ())
+    """Their names alone, for rules."""
+    count: int = _ecs("ronda.package.count", 0)
+    """How many packages."""
+    actions: dict[str, int] = _ecs("ronda.package.actions")
+    """Folded changes by action: ``created``, ``modified``, ``attributes``, ``deleted``."""
+    total: int = _ecs("ronda.package.children", 0)
+    """How many changes are folded into this event."""
+    unexplained: int = _ecs("ronda.package.unexplained", 0)
+    """Changes of the same time that no manifest explains: told one by one as ``file.change``."""
+    sample: tuple[Scrubbed, ...] = _ecs("ronda.package.sample", ())
+    """Up to 10 of the paths."""
+    digest: str = _ecs("ronda.package.digest", "")
+    """SHA-256 of the sorted list of children: action, path and hash of each."""
+    begin: int = _ecs("event.start")
+    """ns since 1970."""
+    end: int = _ecs("event.end")
+    """ns since 1970."""
+    outcome: str = _ecs("event.outcome", "closed")
+    """``closed``, or ``expired``: it lasts longer than changes may be held back; another
+    event follows."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -338,6 +384,7 @@ class CollectorState(Record, frozen=True, kw_only=True, tag="collector.state"):
 
 Kind: TypeAlias = (
     FileChange
+    | PackageTransaction
     | SensitiveData
     | ExposureCleared
     | ScanIncomplete

@@ -15,7 +15,7 @@ from collectors.files.dirty import CREATED, MOVED, DirtySet, Marks, Work, accoun
 from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
-from collectors.files.tell import Place, Subject, Teller
+from collectors.files.tell import Listener, Place, Subject, Teller
 from collectors.files.watch import Watcher
 from collectors.paths import SafePath
 
@@ -45,6 +45,7 @@ class Examiner:
         dirty: DirtySet,
         limit: int,
         pulse: Callable[[], None],
+        listener: Listener | None = None,
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
         self._context = context
@@ -52,7 +53,7 @@ class Examiner:
         self._scope = scope
         self._baseline = baseline
         self._journal = journal
-        self._teller = Teller(context, journal)
+        self._teller = Teller(context, journal, listener)
         self._watcher = watcher
         self._dirty = dirty
         self._limit = limit

@@ -33,6 +33,7 @@ class Journal:
         self._context = context
         self._sightings: list[Sighting] = []
         self._changed: dict[SafePath, None] = {}
+        self._added = False
         self._writes = 0
         self._opened = 0.0
 
@@ -47,6 +48,15 @@ class Journal:
                 severity=severity,
             )
         )
+
+    def pass_on(self, sighting: Sighting) -> None:
+        """Add a sighting of earlier; many of them go into the open transaction bit by bit."""
+        self.wrote()
+        self._sightings.append(sighting)
+        if len(self._sightings) >= MAX_CHANGES:
+            self._outbox.add(self._sightings)
+            self._added = True
+            self._sightings = []
 
     def publish(self, path: SafePath) -> None:
         """Tell the other sensors of a changed regular file, before the next `commit`."""
@@ -81,6 +91,14 @@ class Journal:
         self._changed = {}
         self._writes = 0
 
+    def rollback(self) -> None:
+        """Take everything since the last commit back."""
+        self._baseline.rollback()
+        self._sightings = []
+        self._changed = {}
+        self._added = False
+        self._writes = 0
+
     def commit(self) -> None:
         """Publish, commit, hand over.
 
@@ -95,7 +113,8 @@ class Journal:
             self._outbox.add(self._sightings)
         self._baseline.put("beat", self._context.now())
         self._baseline.commit()
-        told, self._sightings = bool(self._sightings), []
+        told, self._sightings = self._added or bool(self._sightings), []
+        self._added = False
         self._changed = {}
         self._writes = 0
         if told:

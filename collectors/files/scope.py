@@ -93,10 +93,10 @@ def agent_directory(state_dir: Path) -> Path:
     return parent.parent if parent.name == "sensors" else state_dir
 
 
-def make_scope(settings: FileSettings, state_dir: Path) -> Scope:
-    """Return the scope that *settings* describe, without the agent's own files.
+def make_scope(settings: FileSettings, state_dir: Path, also: Iterable[str] = ()) -> Scope:
+    """Return the scope of *settings*, without the agent's own files; *also* are further roots.
 
     The sensor's database changes on each event: watched, it would wake itself for ever.
     """
     own = os.path.realpath(agent_directory(state_dir))
-    return Scope(resolve_roots(settings.paths), (*settings.exclude, own))
+    return Scope(resolve_roots((*settings.paths, *also)), (*settings.exclude, own))

@@ -16,10 +16,11 @@ from typing import ClassVar
 
 from collectors.api import Coverage, SensorContext, Settings, Unsupported
 from collectors.files.baseline import Baseline, set_aside
+from collectors.files.packages.probe import Dpkg
 from collectors.files.scope import make_scope
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
-from collectors.kinds import FileChange, Record, VisibilityLost
+from collectors.kinds import FileChange, PackageTransaction, Record, VisibilityLost
 from collectors.paths import SafePath
 
 _log = logging.getLogger(__name__)
@@ -31,14 +32,20 @@ class FilesSensor:
 
     name: ClassVar[str] = "files"
     settings_type: ClassVar[type[Settings]] = FileSettings
-    emits: ClassVar[frozenset[type[Record]]] = frozenset({FileChange, VisibilityLost})
+    emits: ClassVar[frozenset[type[Record]]] = frozenset(
+        {FileChange, PackageTransaction, VisibilityLost}
+    )
 
-    def __init__(self, settings: Settings, state_dir: Path) -> None:
-        """*state_dir* is the sensor's own directory, ``<agent>/sensors/files``."""
+    def __init__(self, settings: Settings, state_dir: Path, root: bytes = b"/") -> None:
+        """*state_dir* is the sensor's own directory, ``<agent>/sensors/files``.
+
+        *root*: the file system whose packages dpkg manages.
+        """
         if not isinstance(settings, FileSettings):
             raise TypeError(f"files needs FileSettings, not {type(settings).__name__}")
         self._settings = settings
         self._state_dir = state_dir
+        self._dpkg = Dpkg(root)
         self._status = Status()
 
     def check(self) -> list[str]:
@@ -90,11 +97,14 @@ class FilesSensor:
         # Here, because the commands load all sensors and must not load watchdog.
         from collectors.files.worker import Worker
 
-        scope = make_scope(self._settings, self._state_dir)
+        dpkg = self._dpkg if self._settings.packages and self._dpkg.present() else None
+        # Who can write the manifests decides what folds: they are watched whatever is set.
+        also = [] if dpkg is None else [os.fsdecode(dpkg.info)]
+        scope = make_scope(self._settings, self._state_dir, also)
         try:
             baseline = Baseline(context.state_dir)
             try:
-                Worker(self._settings, scope, baseline, context, self._status).run()
+                Worker(self._settings, scope, baseline, context, self._status, dpkg=dpkg).run()
             finally:
                 baseline.close()
         except sqlite3.DatabaseError as error:

@@ -77,6 +77,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long changes are gathered before the sensor looks."""
     max_hash_bytes: str | int = "256MiB"
     """Larger files are sampled (head and tail), not hashed."""
+    packages: bool = True
+    """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
 
     def __post_init__(self) -> None:
         """Check all values.

@@ -21,6 +21,7 @@ class Status:
             "entries": 0,
             "overflows": 0,
             "backlog": 0,
+            "held": 0,
         }
         self._reconciled: float | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -44,12 +44,23 @@ class Subject(NamedTuple):
         return SafePath(join(self.place.safe, self.key))
 
 
+class Listener(Protocol):
+    """Who decides how and when a change is told."""
+
+    def tell(self, subject: Subject, record: FileChange, row: Row | None) -> None:
+        """Take one change; *row* is what stood there before."""
+
+
 class Teller:
     """Turns changes into records for the journal."""
 
-    def __init__(self, context: SensorContext, journal: Journal) -> None:
+    def __init__(
+        self, context: SensorContext, journal: Journal, listener: Listener | None = None
+    ) -> None:
+        """*listener* stands between the records and the journal."""
         self._guard = context.guard
         self._journal = journal
+        self._listener = listener
 
     def tell(
         self,
@@ -77,7 +88,10 @@ class Teller:
             old=row,
             target=target,
         )
-        self._journal.tell(record)
+        if self._listener is None:
+            self._journal.tell(record)
+        else:
+            self._listener.tell(subject, record, row)
         if kind == "file":
             self._journal.publish(subject.path)
 

@@ -10,6 +10,9 @@ from collectors.files.baseline import DAMAGED, Baseline, Gap
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.packages.folding import Packages, tell_held
+from collectors.files.packages.probe import Dpkg
+from collectors.files.packages.transaction import Verdict
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
@@ -41,7 +44,10 @@ class Worker:
         baseline: Baseline,
         context: SensorContext,
         status: Status,
+        *,
+        dpkg: Dpkg | None = None,
     ) -> None:
+        """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
         self._coalesce = settings.coalesce_seconds()
         self._interval = settings.reconcile_seconds()
         self._scope = scope
@@ -53,6 +59,12 @@ class Worker:
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context)
         self._visibility = Visibility(context, self._journal)
+        self._outbox.create_table()
+        self._packages = (
+            None
+            if dpkg is None
+            else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
+        )
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -62,6 +74,7 @@ class Worker:
             dirty=self._dirty,
             limit=settings.hash_limit(),
             pulse=self._pulse,
+            listener=self._packages,
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._beaten = 0.0
@@ -93,9 +106,10 @@ class Worker:
             return  # in the middle of something; the next start takes it up
 
     def _open(self) -> None:
-        self._outbox.create_table()
         self._outbox.begin(self._context)
         self._outbox.flush(self._context)
+        if self._packages is None:
+            tell_held(self._baseline, self._journal)
         last = self._baseline.get("beat")
         now = self._context.now()
         if last is None and self._had_baseline():
@@ -124,8 +138,11 @@ class Worker:
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
+        reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
+        elif reading:
+            return
         elif now >= self._due:
             self._request()
         elif len(self._dirty):
@@ -135,6 +152,19 @@ class Worker:
             self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
+
+    def _settle_packages(self) -> bool:
+        """Settle a package transaction that is over; return whether manifests wait to be read."""
+        if self._packages is None:
+            return False
+        verdict = self._packages.poll()
+        # What happened before the start is known when the walk has found it.
+        over = verdict is Verdict.CLOSED and not self._reconciler.running
+        if over or verdict is Verdict.EXPIRED:
+            self._look()
+            self._packages.settle(verdict)
+        self._status.update(held=self._packages.held)
+        return not self._reconciler.running and self._packages.step(_STEP)
 
     def _walk(self) -> None:
         self._walking = True

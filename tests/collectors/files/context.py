@@ -15,7 +15,7 @@ import msgspec
 from collectors.api import Keys, Stopped
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
-from collectors.kinds import FileChange, VisibilityLost
+from collectors.kinds import FileChange, PackageTransaction, VisibilityLost
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
 
@@ -99,6 +99,10 @@ class FakeContext:
         records = [sighting.record for sighting in self.sightings()]
         return [record for record in records if isinstance(record, VisibilityLost)]
 
+    def transactions(self) -> list[PackageTransaction]:
+        records = [sighting.record for sighting in self.sightings()]
+        return [record for record in records if isinstance(record, PackageTransaction)]
+
     def close(self) -> None:
         self.spool.close()
 
@@ -106,12 +110,12 @@ class FakeContext:
 class Running:
     """A sensor at work on a thread, as the supervisor would run it."""
 
-    def __init__(self, directory: Path, paths: Sequence[Path], **settings: Any) -> None:
-        values: dict[str, Any] = {"coalesce": 0.05, "reconcile_interval": "1h", "exclude": ()}
+    def __init__(self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any) -> None:
+        values: dict[str, Any] = {"coalesce": 0.05, "reconcile_interval": "1h", "exclude": (), "packages": False}
         values.update(settings)
         self.context = FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
-        self.sensor = FilesSensor(self.settings, self.context.state_dir)
+        self.sensor = FilesSensor(self.settings, self.context.state_dir, root)
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sensor")
         self._thread.start()

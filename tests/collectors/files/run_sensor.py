@@ -1,5 +1,6 @@
 """A process that runs the sensor until it is killed: run_sensor.py DIRECTORY ROOT[:ROOT] [WATCHES].
 
+The environment's RONDA_TEST_ROOT is the file system whose packages are known; without it none are.
 With WATCHES it has a limit of so many inotify watches, in a user namespace of its own so that
 nobody else feels it; SIGUSR1 lifts the limit. Coverage goes to stdout, a line each time it changes.
 """
@@ -7,6 +8,7 @@ nobody else feels it; SIGUSR1 lifts the limit. Coverage goes to stdout, a line e
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,6 +18,7 @@ from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
 from tests.collectors.files.context import FakeContext
 
+_ROOT = os.environ.get("RONDA_TEST_ROOT")
 _LIMIT = Path("/proc/sys/user/max_inotify_watches")
 
 
@@ -32,9 +35,11 @@ def main() -> None:
             paths=tuple(sys.argv[2].split(":")),
             exclude=(),
             coalesce=0.05,
+            packages=_ROOT is not None,
             reconcile_interval="1h" if limit is None else "1s",
         ),
         context.state_dir,
+        os.fsencode(_ROOT or "/"),
     )
 
     def report() -> None:
