@@ -127,6 +127,12 @@ def _value(annotation: Any, name: str) -> Any:
                 samples=("1571**********01",),
             ),
         )
+    if "PackageChange" in text:
+        return (
+            kinds.PackageChange(
+                name=Scrubbed("bash:amd64"), action="upgrade", old=Scrubbed("5.2-1"), new=None
+            ),
+        )
     for fragment, value in (
         ("tuple", (Scrubbed(f"{name}-1"), Scrubbed(f"{name}-2"))),
         ("dict", {"low": 7}),
@@ -164,6 +170,15 @@ def test_golden(tag: str) -> None:
     record = wire.decode_event(golden)
     assert event.open_record(record) == sighting.record
     assert event.open_envelope(record).kind == tag
+
+
+def test_file_changes_from_before_packages_are_still_read() -> None:
+    golden = bytes.fromhex((GOLDEN / "file.change.msgpack.hex").read_text())
+    older = wire.decode_event(golden)
+    del older["ronda.package.name"]
+    record = event.open_record(wire.decode_event(wire.encode_event(older)))
+    assert isinstance(record, kinds.FileChange)
+    assert record.package is None
 
 
 def test_golden_batch_is_still_read() -> None:

@@ -223,19 +223,6 @@ def test_an_upgrade_while_the_agent_was_down(tmp_path: Path, world: World) -> No
         assert event.total >= 59
 
 
-def test_nothing_is_held_for_longer_than_the_limit(
-    running: Running, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running.sensor, "_state_dir", running.sensor._state_dir)
-    with world.lock():
-        world.unpack("alpha", "1.1", files_of("alpha", "1.1", 60))
-        stranger = world.path("/usr/bin/evil")
-        stranger.write_bytes(b"x")
-        eventually(lambda: running.sensor.coverage()["held"], "held changes")
-    closed(running)
-    assert told(running) == {str(stranger)}
-
-
 def test_a_lock_that_is_never_given_back(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
