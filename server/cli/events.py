@@ -13,12 +13,14 @@ from server.cli.context import Context
 from server.cli.output import Column, Output, Row, plain, remark, when
 
 SEVERITIES = ("flow", "low", "medium", "high", "critical")
+_MAX_ITEMS = 3
+"""Items shown of a list inside a list."""
 _SUMMARY = (
     "event.action",
     "event.reason",
     "file.path",
-    "ronda.data.types",
     "ronda.data.count",
+    "ronda.data.types",
     "ronda.visibility.cause",
     "ronda.sensor.name",
     "ronda.subject.host",
@@ -110,8 +112,10 @@ def _line(event: Row, out: Output) -> str:
     name = severity(event.get("event.severity"))
     shown = out.style(f"{name:<8}", {"critical": "bold red", "high": "red"}.get(name, ""))
     host = safe.display(f"{event.get('host.name', '')} ({event.get('organization.name', '')})")
-    what = safe.display(f"{event.get('ronda.kind')}: {event['summary']}")
-    return f"{when(event.get('@timestamp'))}  {shown}  {host}  {what}"
+    begin = f"{when(event.get('@timestamp'))}  {shown}  {host}"
+    return out.two_part(
+        begin, safe.display(str(event.get("ronda.kind"))), safe.display(event["summary"])
+    )
 
 
 @events.command("show")
@@ -136,10 +140,20 @@ def event_page(event: Row) -> str:
     )
 
 
+def _short(item: Row) -> dict[str, Any]:
+    """Return *item* with the first of its long lists only: 64 tokens tell a reader no more."""
+    return {
+        key: [*value[:_MAX_ITEMS], f"... {len(value) - _MAX_ITEMS} more (-o json has all)"]
+        if isinstance(value, list) and len(value) > _MAX_ITEMS
+        else value
+        for key, value in item.items()
+    }
+
+
 def field_lines(name: str, value: object) -> list[str]:
     """Return the lines that show *value* of field *name*; a list of objects takes one line each."""
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return [safe.display(plain(item)) for item in value]
+        return [safe.display(plain(_short(item))) for item in value]
     if name == "event.severity":
         return [f"{plain(value)} ({severity(value)})"]
     if isinstance(value, str) and value.endswith("Z") and when(value) != value:

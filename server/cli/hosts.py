@@ -84,7 +84,10 @@ def host_page(host: Row) -> str:
     lines += [f"{'Problem':<20}  {safe.display(plain(text))}" for text in host["problems"]]
     coverage: dict[str, Any] = host["coverage"]
     for sensor, facts in coverage.items():
-        lines.append(f"{'Sensor ' + safe.display(sensor):<20}  {safe.display(plain(facts))}")
+        label = "Sensor " + safe.display(sensor)
+        for name, value in facts.items():
+            lines.append(f"{label:<20}  {safe.display(f'{name}: {plain(value)}')}")
+            label = ""
     return "\n".join(
         [*lines, "", f"Delivery: ronda delivery {safe.display(str(host['agent']))}", ""]
     )

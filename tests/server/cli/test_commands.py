@@ -148,7 +148,7 @@ def test_the_page_of_an_alert_has_all_that_an_analyst_needs(collector: Collector
         "/var/www/dump.sql (file.path)",
         "2026-11-24 13:00:00, once",
         "What it means",
-        "holds 120 NIK.",
+        "120 citizens' identity",
         "Identity numbers are used for fraud.",
         "Evidence (masked)\n  3273**********02",
         "1. Move the file out of the web root.",
@@ -245,7 +245,7 @@ def test_hosts(collector: Collector) -> None:
     assert collector.call("hosts", "show", "web3").returncode == 3
     page = collector.call("hosts", "show", "WEB1").stdout
     assert "Sensor files" in page
-    assert "directories=12" in page
+    assert "directories: 12" in page
 
 
 def test_one_name_for_two_agents_is_not_guessed(collector: Collector) -> None:
