@@ -31,7 +31,7 @@ _STATEMENTS = tuple(
 _MARKS = re.compile(
     rb"(?m)^(?:INSERT|insert|REPLACE) |^COPY \S+ \(|(?:CREATE|create) (?:TABLE|table) "
 )
-_COLUMN = re.compile(rb"\A\s{0,100}[`\"\[]?(\w{1,64})")
+_COLUMN = re.compile(rb"\A\s{0,100}(?:[`\"\[]([^`\"\[\]]{1,64})[`\"\]]|(\w{1,64}))")
 _NO_COLUMN = frozenset(
     b"PRIMARY KEY UNIQUE CONSTRAINT FOREIGN INDEX FULLTEXT CHECK SPATIAL EXCLUDE LIKE".split()
 )
@@ -125,8 +125,9 @@ def _names(parts: list[bytes]) -> tuple[str, ...]:
     found = []
     for part in parts:
         match = _COLUMN.match(part)
-        if match and match.group(1).upper() not in _NO_COLUMN:
-            found.append(_text(match.group(1)))
+        name = match.group(match.lastindex or 0) if match else b""
+        if name and name.upper() not in _NO_COLUMN:
+            found.append(_text(name))
     return tuple(found)
 
 
