@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,9 @@ def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
     if len(wanted) < 8 or any(char not in "0123456789abcdef" for char in wanted):
         fail("a token has 8 to 32 characters, 0-9 and a-f", 2)
     roots = [os.fsencode(path) for path in below] or _roots(config)
+    if sys.stderr.isatty():
+        shown = ", ".join(escape(os.fsdecode(root)) for root in roots)
+        click.echo(f"looking below {shown}; --below DIRECTORY is faster", err=True)
     found = False
     for path in _masked(roots, guard):
         guarded = guard.guard(path)

@@ -12,7 +12,10 @@ import click
 from agent.cli.base import AUTH, ERROR, UNREACHABLE, config_path, fail, load_config, load_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.config import AgentConfig
+    from collectors.api import Settings
 
 
 @click.command()
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 def enroll(ctx: click.Context, string: str) -> None:
     """Join the collector with STRING, which 'ronda enroll token' prints there.
 
-    With '-' it is read from stdin, and so stays out of the history and the process list.
+    With '-' it is read from stdin, and so stays out of the history and the process list. What root
+    makes is given to the owner of the state directory, who runs the service.
     """
     from agent.enrolment import EnrolmentFailed
     from agent.enrolment import enroll as join
@@ -29,9 +33,12 @@ def enroll(ctx: click.Context, string: str) -> None:
 
     config = load_config(ctx, sensors=False)
     os.umask(0o077)
+    if string == "-" and sys.stdin.isatty():
+        click.echo("paste the string from 'ronda enroll token', then Enter:", err=True)
     text = sys.stdin.readline() if string == "-" else string
     try:
         identity = join(config.state_dir, text)
+        _give_to_owner(config.state_dir, identity.directory)
     except IdentityError as error:
         fail(str(error), ERROR)
     except EnrolmentFailed as error:
@@ -41,6 +48,14 @@ def enroll(ctx: click.Context, string: str) -> None:
     record = identity.record
     click.echo(f"enrolled as {record.agent} for {record.opd}, certificate in {identity.directory}")
     click.echo("next: systemctl enable --now ronda-agent", err=True)
+
+
+def _give_to_owner(state_dir: Path, identity: Path) -> None:
+    """Let the identity belong to the service: the agent could not renew what root owns."""
+    owner = state_dir.stat()
+    if os.geteuid() == 0 and owner.st_uid:
+        for path in (*identity.iterdir(), identity):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 @click.command()
@@ -53,17 +68,17 @@ def check(ctx: click.Context, quiet: bool) -> None:
 
     config = load_config(ctx)
     errors, warnings = _permissions(config), _sensors(config)
-    identity = load_identity(config)
-    try:
-        identity.ssl_context()
-    except IdentityError as error:
-        fail(str(error), AUTH)
     for text in warnings:
         click.echo(f"ronda-agent: warning: {scrub(text)}", err=True)
     for text in errors:
         click.echo(f"ronda-agent: {scrub(text)}", err=True)
     if errors:
         raise SystemExit(ERROR)
+    identity = load_identity(config)
+    try:
+        identity.ssl_context()
+    except IdentityError as error:
+        fail(str(error), AUTH)
     if not quiet:
         click.echo(f"configuration {config.path} is ok", err=True)
         click.echo(f"identity {identity.record.agent} is ok", err=True)
@@ -79,25 +94,42 @@ def _permissions(config: AgentConfig) -> list[str]:
         if path.exists() and path.stat().st_mode & 0o077:
             wanted = "700" if path.is_dir() else "600"
             mistakes.append(f"{path} is open to other users: chmod {wanted} {path}")
+    identity = directory / "identity"
+    if identity.is_dir() and identity.stat().st_uid != directory.stat().st_uid:
+        mistakes.append(
+            f"{identity} does not belong to the agent's user, who could not renew the certificate:"
+            f" chown -R --reference={directory} {identity}"
+        )
     return mistakes
 
 
 def _sensors(config: AgentConfig) -> list[str]:
     """Return the warnings of all sensors that are on."""
+    from agent.watching import unwatched
     from collectors.api import Unsupported
     from collectors.registry import load_sensors
 
-    warnings = []
+    warnings = [f"sensor exposure: {text}" for text in unwatched(config.sensors)]
     for name, factory in load_sensors().items():
         settings = config.sensors[name]
         if not settings.enabled:
             continue
+        warnings += [f"sensor {name}: {text}" for text in _absent(settings)]
         sensor = factory(settings, config.state_dir / "sensors" / name)
         try:
             warnings += [f"sensor {name}: {text}" for text in sensor.check()]
         except Unsupported as error:
             warnings.append(f"sensor {name} cannot run here: {error}")
     return warnings
+
+
+def _absent(settings: Settings) -> Iterator[str]:
+    """Name the paths somebody wrote that are not there; those of the defaults often are not."""
+    usual = type(settings)()
+    for key in ("paths", "web_roots"):
+        for path in getattr(settings, key, ()):
+            if path not in getattr(usual, key, ()) and not os.path.exists(path):
+                yield f"{path} in {key} does not exist (yet): misspelt?"
 
 
 @click.command()

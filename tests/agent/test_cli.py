@@ -115,6 +115,25 @@ def test_before_enrolment(host: Host) -> None:
     _one_line(host.call("enroll", "rubbish"), 1, "ronda enroll token")
 
 
+@pytest.mark.root
+def test_root_enrols_for_the_owner_of_the_state(host: Host) -> None:
+    """Files of root in there: the agent could read them today, and not renew them in a month."""
+    host.state.mkdir(mode=0o700)
+    os.chown(host.state, 65534, 65534)
+    host.enroll()
+    made = [host.state / "identity", *(host.state / "identity").iterdir()]
+    assert {path.stat().st_uid for path in made} == {65534}
+    os.chown(host.state / "identity", 0, 0)
+    _one_line(host.call("check"), 1, "renew", "chown -R --reference=")
+
+
+def test_a_word_that_is_no_command(host: Host) -> None:
+    """What was probably meant."""
+    done = host.call("enrol")
+    assert done.returncode == 2
+    assert "did you mean 'enroll'?" in done.stderr
+
+
 def test_enroll_exit_codes(host: Host) -> None:
     """4 when refused, 5 when nobody is there; the secret is in no output."""
     string, host.collector.secret = host.collector.string, "other"
@@ -229,6 +248,22 @@ def test_status_when_the_collector_is_away(host: Host) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert host.log().count("is ronda-server running there?") == 1
+
+
+def test_reloads_neither_end_a_starting_agent_nor_keep_a_running_one(host: Host) -> None:
+    """SIGHUP kills by default, and systemd takes that for a clean end; SIGTERM goes first."""
+    host.enroll()
+    with subprocess.Popen(
+        [PROGRAM, "run"], env=host.environment, stderr=subprocess.DEVNULL
+    ) as process:
+        ignored = Path(f"/proc/{process.pid}/status")
+        until(lambda: "SigBlk:\t0000000000000001" in ignored.read_text())
+        process.send_signal(signal.SIGHUP)
+        until(lambda: host.status()["healthy"], 40)
+        for _ in range(20_000):
+            process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_quarantine_is_shown(host: Host) -> None:
