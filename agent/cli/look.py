@@ -112,7 +112,7 @@ def _keys(config: AgentConfig) -> tuple[PathGuard, bytes]:
 )
 @click.pass_context
 def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
-    """Find the file whose masked path ends with '~' and TOKEN, and print its real path.
+    """Find the file whose masked name has '~' and TOKEN in it, and print its real path.
 
     TOKEN is the whole token of an event, or the eight characters that a masked name shows.
     """
@@ -142,7 +142,7 @@ def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
 def _matches(guard: PathGuard, guarded: Any, wanted: str) -> bool:
     whole = guard.token(guarded) or ""
     shown = guard.display(guarded)
-    return whole.startswith(wanted) or shown.endswith(f"~{wanted}")
+    return whole.startswith(wanted) or f"~{wanted}" in shown.rpartition("/")[2]
 
 
 def _roots(config: AgentConfig) -> list[bytes]:

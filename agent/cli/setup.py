@@ -12,10 +12,7 @@ import click
 from agent.cli.base import AUTH, ERROR, UNREACHABLE, config_path, fail, load_config, load_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agent.config import AgentConfig
-    from collectors.api import Settings
 
 
 @click.command()
@@ -30,6 +27,7 @@ def enroll(ctx: click.Context, string: str) -> None:
     from agent.enrolment import EnrolmentFailed
     from agent.enrolment import enroll as join
     from agent.identity import IdentityError
+    from agent.supervisor.lock import is_held
 
     config = load_config(ctx, sensors=False)
     os.umask(0o077)
@@ -47,7 +45,9 @@ def enroll(ctx: click.Context, string: str) -> None:
         fail(f"{config.state_dir} cannot be written: {error.strerror}; run as the agent's user")
     record = identity.record
     click.echo(f"enrolled as {record.agent} for {record.opd}, certificate in {identity.directory}")
-    click.echo("next: systemctl enable --now ronda-agent", err=True)
+    # A running agent keeps the identity it began with.
+    verb = "restart" if is_held(config.state_dir) else "enable --now"
+    click.echo(f"next: systemctl {verb} ronda-agent", err=True)
 
 
 def _give_to_owner(state_dir: Path, identity: Path) -> None:
@@ -114,22 +114,12 @@ def _sensors(config: AgentConfig) -> list[str]:
         settings = config.sensors[name]
         if not settings.enabled:
             continue
-        warnings += [f"sensor {name}: {text}" for text in _absent(settings)]
         sensor = factory(settings, config.state_dir / "sensors" / name)
         try:
             warnings += [f"sensor {name}: {text}" for text in sensor.check()]
         except Unsupported as error:
             warnings.append(f"sensor {name} cannot run here: {error}")
     return warnings
-
-
-def _absent(settings: Settings) -> Iterator[str]:
-    """Name the paths somebody wrote that are not there; those of the defaults often are not."""
-    usual = type(settings)()
-    for key in ("paths", "web_roots"):
-        for path in getattr(settings, key, ()):
-            if path not in getattr(usual, key, ()) and not os.path.exists(path):
-                yield f"{path} in {key} does not exist (yet): misspelt?"
 
 
 @click.command()
