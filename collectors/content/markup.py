@@ -15,8 +15,8 @@ from collectors.content.keyed import key_before
 _TAG = re.compile(rb"<(table|tr|td|th)\b[^<>]{0,400}>", re.IGNORECASE)
 _MARKUP = re.compile(rb"<[^<>]{0,400}>")
 _LONGEST_CELL = 200
-_MOST_CELLS = 500_000
-"""In one block; a table with more is read as if it had no names."""
+_MOST_CELLS = 200_000
+"""In one block; those after it have no names."""
 
 
 class Markup:
@@ -31,27 +31,42 @@ class Markup:
         """Texts of the cells of the row so far; empty for one that holds a number."""
         self._first = True
         self._all_heads = False
+        self._read = False
+        self._places: list[int] = []
+        self._cells: list[str] = []
+        """Name of the cell that begins at each place."""
+
+    def begin(self, data: bytes) -> None:  # noqa: ARG002 - Layout
+        """See `collectors.content.groups.Layout`; read only when a number asks."""
+        self._read = False
 
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:  # noqa: ARG002 - Layout
         """See `collectors.content.groups.Layout`."""
-        places, names = [-1], [""]
-        tags = list(_TAG.finditer(data))
-        for index, tag in enumerate(tags[:_MOST_CELLS]):
+        if not self._read:
+            self._read = True
+            self._places, self._cells = [-1], [""]
+            self._parse(data)
+        numbers = []
+        for start in starts.tolist():
+            name = self._cells[bisect.bisect_right(self._places, start) - 1]
+            numbers.append(self.groups.number(name or key_before(data, start)))
+        return np.array(numbers, np.int64)
+
+    def _parse(self, data: bytes) -> None:
+        tags = _TAG.finditer(data)
+        tag = next(tags, None)
+        while tag is not None and len(self._places) < _MOST_CELLS:
+            following = next(tags, None)
             kind = tag.group(1).lower()
             if kind in (b"table", b"tr"):
                 self._end_row(table=kind == b"table")
-                continue
-            end = tags[index + 1].start() if index + 1 < len(tags) else len(data)
-            text = _text(data[tag.end() : min(end, tag.end() + _LONGEST_CELL)])
-            places.append(tag.end())
-            names.append(self._name())
-            self._all_heads = kind == b"th" and (self._all_heads or not self._row)
-            self._row.append(text)
-        numbers = []
-        for start in starts.tolist():
-            name = names[bisect.bisect_right(places, start) - 1] or key_before(data, start)
-            numbers.append(self.groups.number(name))
-        return np.array(numbers, np.int64)
+            else:
+                end = following.start() if following else len(data)
+                self._places.append(tag.end())
+                self._cells.append(self._name())
+                self._all_heads = kind == b"th" and (self._all_heads or not self._row)
+                self._row.append(_text(data[tag.end() : min(end, tag.end() + _LONGEST_CELL)]))
+            tag = following
 
     def _name(self) -> str:
         """Return the name of the cell that begins now."""

@@ -61,12 +61,17 @@ class Sql:
         self.groups = Groups()
         self._tables: dict[str, tuple[str, ...]] = {}
         self._current: _Target | None = None
+        self._places: list[int] = []
+        self._targets: list[_Target | None] = [None]
+
+    def begin(self, data: bytes) -> None:
+        """See `collectors.content.groups.Layout`."""
+        self._places, self._targets = self._statements(data)
 
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:
         """See `collectors.content.groups.Layout`."""
-        places, targets = self._statements(data)
-        segment = np.searchsorted(np.array(places, np.int64), starts, side="right")
-        ids, distinct = _distinct(targets)
+        segment = np.searchsorted(np.array(self._places, np.int64), starts, side="right")
+        ids, distinct = _distinct(self._targets)
         target = ids[segment]
         column = value_column(block, starts)
         copied = np.array([item is not None and item.copy for item in distinct])[target]
