@@ -165,7 +165,8 @@ left = int(sys.argv[3])
 
 def watch(event, arguments):
     global left
-    if event == "os.rename" and pathlib.Path(arguments[1]).name in ("identity", "identity.previous"):
+    name = pathlib.Path(arguments[1]).name if event == "os.rename" else ""
+    if name in ("identity", "identity.previous"):
         left -= 1
         if left < 0:
             os._exit(9)
