@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -89,8 +90,25 @@ def search(
         "/v1/events", q=" ".join(query), since=since, until=until, limit=limit
     )
     out.rows(_rows(answer["events"], out.form), COLUMNS, empty="no events in this range")
+    if not answer["events"]:
+        remark(*unknown_kinds(" ".join(query)))
     if answer["more"]:
         remark(f"only the newest {limit}; see more with --limit, or narrow the query or --since")
+
+
+def unknown_kinds(query: str) -> list[str]:
+    """Return a sentence for each kind in *query* that this version does not know. Pure."""
+    import difflib
+
+    from collectors.kinds import KINDS
+
+    lines = []
+    for kind in re.findall(r"(?:^|\s)(?:ronda\.)?kind=([\w.]+)(?=\s|$)", query):
+        if kind not in KINDS:
+            close = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(KINDS)}"
+            lines.append(f"no kind of event is called {kind!r}; {hint}")
+    return lines
 
 
 @events.command("tail")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from server.cli import safe
+from server.cli import files, safe
 from server.cli.base import Group, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
@@ -49,6 +49,9 @@ _SHOW: dict[str, Callable[[Any], str]] = {
 @click.group(cls=Group)
 def hosts() -> None:
     """Hosts: the agents, whether they are alive, and what they see."""
+
+
+hosts.add_command(files.on_host)
 
 
 @hosts.command("list")

@@ -111,11 +111,16 @@ class Output:
                 self._write(_json(row) + "\n")
 
     def two_part(self, begin: str, title: str, entity: str) -> str:
-        """Return one line, or three on a terminal where it would be broken. Texts are safe."""
-        line = f"{begin}  {title}: {entity}"
-        if sys.stdout.isatty() and len(line) > columns_of_terminal():
-            return f"{begin}\n    {title}\n    {entity}"
-        return line
+        """Return one line, or two or three where a terminal would break it. Texts are safe."""
+        what = f"{title}: {entity}"
+        width = columns_of_terminal() if sys.stdout.isatty() else sys.maxsize
+        if len(begin) + 2 + len(what) <= width:
+            return f"{begin}  {what}"
+        return (
+            f"{begin}\n    {what}"
+            if 4 + len(what) <= width
+            else f"{begin}\n    {title}\n    {entity}"
+        )
 
     def style(self, text: str, style: str) -> str:
         """Return *text* in the colour of *style* when stdout is a terminal that wants it."""
