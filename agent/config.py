@@ -22,7 +22,6 @@ else:
 
 DEFAULT_PATH = Path("/etc/ronda/agent.toml")
 _LEVELS = ("debug", "info", "warning", "error")
-_LANGUAGES = ("en", "id")
 _SIZE = re.compile(r"\s*(\d+)\s*([kmgt](?:i?b)?|b)?\s*", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -46,7 +45,6 @@ class AgentConfig:
 
     path: Path
     state_dir: Path
-    language: str = "en"
     spool_max_bytes: int = 1 << 30
     log_level: str = "info"
     sensors: Mapping[str, Settings] = field(default_factory=dict)
@@ -131,14 +129,13 @@ class _Reader:
         self._mistakes: list[str] = []
 
     def read(self, data: dict[str, Any]) -> AgentConfig:
-        self._known(data, "", ("state_dir", "language", "spool", "log", "sensors"))
+        self._known(data, "", ("state_dir", "spool", "log", "sensors"))
         self._usable(data, "")
         spool = self._table(data, "spool", ("max_bytes",))
         log = self._table(data, "log", ("level",))
         config = AgentConfig(
             path=self._path,
             state_dir=self._state_dir(data.get("state_dir", "/var/lib/ronda-agent")),
-            language=self._choice("language", data.get("language", "en"), "", _LANGUAGES),
             spool_max_bytes=self._spool_size(spool.get("max_bytes", "1GiB")),
             log_level=self._choice("level", log.get("level", "info"), "log", _LEVELS),
             sensors=self._sensors(data),

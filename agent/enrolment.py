@@ -15,6 +15,7 @@ import msgspec
 import urllib3
 
 from agent import identity as ids
+from agent.files import give_to_owner_of
 from agent.transport.failures import explain
 from collectors.wire import Rejection
 
@@ -70,6 +71,7 @@ def renew(state_dir: Path) -> None:
     if issued.agent != identity.record.agent:
         raise ids.IdentityError("the collector answered with another identity; enrol again")
     ids.store_certificate(identity.directory, issued, identity.record.enroll_url)
+    give_to_owner_of(state_dir, identity.directory)
 
 
 def _fetch_ca(token: ids.EnrolString) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -16,6 +20,25 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_directory(path.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step, so that a crash leaves both; False where that cannot be done."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2  # glibc 2.28
+    except (OSError, AttributeError):
+        return False
+    done = call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    return bool(done == 0)
+
+
+def give_to_owner_of(parent: Path, directory: Path) -> None:
+    """Let *directory* and its files belong to whoever owns *parent*; only root needs to."""
+    if os.geteuid() != 0:
+        return
+    owner = parent.stat()
+    for path in (directory, *directory.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_directory(path: Path) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from agent.files import sync_directory, write_atomically
+from agent.files import exchange, give_to_owner_of, sync_directory, write_atomically
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -281,10 +281,14 @@ def store_enrolment(state_dir: Path, issued: Issued, key_pem: bytes, enroll_url:
     write_atomically(fresh / "agent.key", key_pem)
     write_atomically(fresh / "ca.crt", issued.ca.encode("ascii"), 0o644)
     store_certificate(fresh, issued, enroll_url)
+    give_to_owner_of(state_dir, fresh)  # root enrols, the agent runs as its own user
     shutil.rmtree(previous, ignore_errors=True)
-    if current.exists():
-        current.rename(previous)
-    fresh.rename(current)
+    if exchange(current, fresh):
+        fresh.rename(previous)
+    else:
+        if current.exists():
+            current.rename(previous)
+        fresh.rename(current)
     sync_directory(state_dir)
     return load(state_dir)
 

@@ -99,10 +99,11 @@ class BoundedChild:
                 starts a new child.
         """
         with self._lock:
-            deadline = time.monotonic() + timeout
             try:
                 if self._process is None:
                     self._start()
+                # From here: a slow start, under load, is not the request's fault.
+                deadline = time.monotonic() + timeout
                 self._send(request, descriptors, deadline)
                 answer = self._receive(deadline)
             except TimeoutError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-import platform
 import resource
 import signal
 import socket
@@ -13,6 +12,8 @@ import struct
 import sys
 from types import TracebackType
 from typing import Any, NoReturn
+
+from collectors.child_filter import confine
 
 FRAME = struct.Struct("!II")
 MAX_FRAME = 64 << 20
@@ -24,23 +25,8 @@ EXIT_FAILED = 70
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
-_PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
-_SECCOMP_MODE_FILTER = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
-
-# (AUDIT_ARCH, numbers of socket, connect, bind, listen, accept, accept4, execve, execveat,
-# ptrace, process_vm_readv, process_vm_writev, io_uring_setup, kill), from the kernel's tables.
-_FORBIDDEN = {
-    "x86_64": (
-        0xC000003E,
-        (41, 42, 49, 50, 43, 288, 59, 322, 101, 310, 311, 425, 62),
-    ),
-    "aarch64": (
-        0xC00000B7,
-        (198, 203, 200, 201, 202, 242, 221, 281, 117, 270, 271, 425, 129),
-    ),
-}
 
 
 def main() -> NoReturn:
@@ -67,7 +53,7 @@ def main() -> NoReturn:
     factory = getattr(importlib.import_module(module), name)
     _limit(limits)
     handler = factory(init)
-    _deny_network()
+    confine()
     _reply(connection, KIND_OK, b"")
     while True:
         request, descriptors = _request(connection)
@@ -141,39 +127,3 @@ def _harden() -> None:
     header = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     libc.capset(ctypes.byref(header), ctypes.byref(nothing))
-
-
-class _Instruction(ctypes.Structure):
-    _fields_ = (
-        ("code", ctypes.c_uint16),
-        ("jt", ctypes.c_uint8),
-        ("jf", ctypes.c_uint8),
-        ("k", ctypes.c_uint32),
-    )
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_uint16), ("filter", ctypes.POINTER(_Instruction)))
-
-
-def _deny_network() -> bool:
-    """Refuse new sockets, programs and looks into other processes with EPERM (seccomp)."""
-    known = _FORBIDDEN.get(platform.machine())
-    if known is None:
-        return False
-    arch, numbers = known
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
-    allow, refuse = 0x7FFF0000, 0x00050000 | 1
-    count = len(numbers)
-    program = [(load, 0, 0, 4), (equal, 0, count + 2, arch), (load, 0, 0, 0)]
-    # x32 calls share the architecture number of x86_64 and would slip past the list.
-    program.append((at_least, count + 1, 0, 0x40000000))
-    program += [(equal, count - index, 0, number) for index, number in enumerate(numbers)]
-    program += [(answer, 0, 0, allow), (answer, 0, 0, refuse)]
-    # A foreign architecture jumps to the refusal as well.
-    program[1] = (equal, 0, len(program) - 3, arch)
-    array = (_Instruction * len(program))(*[_Instruction(*line) for line in program])
-    filter_ = _Program(len(program), ctypes.cast(array, ctypes.POINTER(_Instruction)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0)
-    return bool(result == 0)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -21,6 +23,16 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
         b"network": _network,
         b"execute": _execute,
         b"write": _write,
+        b"truncate": lambda: _try(lambda: os.close(os.open(init, os.O_WRONLY | os.O_TRUNC))),
+        b"unlink": lambda: _try(lambda: os.unlink(init)),
+        b"rename": lambda: _try(lambda: os.rename(init, init + b".moved")),
+        b"mode": lambda: _try(lambda: os.chmod(init, 0o700)),
+        b"fork": lambda: _try(_fork),
+        b"signal": lambda: _try(lambda: _tgkill(os.getppid())),
+        b"limits": lambda: _try(_lower_parents_limit),
+        b"thread": _thread,
+        b"read": lambda: _try(lambda: os.close(os.open(__file__, os.O_RDONLY))),
+        b"abort": os.abort,
         b"capabilities": _capabilities,
         b"memory": lambda: str(len(bytearray(64 << 30))).encode(),
         b"spin": _spin,
@@ -65,6 +77,38 @@ def _write() -> bytes:
     finally:
         os.close(descriptor)
     return b"allowed"
+
+
+def _try(action: Callable[[], object]) -> bytes:
+    try:
+        action()
+    except PermissionError:
+        return b"refused"
+    return b"allowed"
+
+
+def _fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def _tgkill(pid: int) -> None:
+    number = {"x86_64": 234, "aarch64": 131}[os.uname().machine]
+    if ctypes.CDLL(None, use_errno=True).syscall(number, pid, pid, 0):
+        raise OSError(ctypes.get_errno(), "tgkill")
+
+
+def _lower_parents_limit() -> None:
+    parent = os.getppid()
+    resource.prlimit(parent, resource.RLIMIT_CORE, resource.prlimit(parent, resource.RLIMIT_CORE))
+
+
+def _thread() -> bytes:
+    done: list[bytes] = []
+    thread = threading.Thread(target=lambda: done.append(b"allowed"))
+    thread.start()
+    thread.join()
+    return done[0]
 
 
 def _capabilities() -> bytes:

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import hmac
 import os
+import re
 from typing import NewType
 
 from collectors.kinds import Scrubbed
@@ -22,6 +23,7 @@ SafePath = NewType("SafePath", bytes)
 # A NUL cannot stand in a file name, so it marks a replaced component without ambiguity.
 _MARK = b"\0"
 _SHOWN_TOKEN = 8
+_ENDING = re.compile(rb"(?:\.[A-Za-z0-9]{1,10}){1,2}\Z")
 
 
 class PathGuard:
@@ -58,7 +60,9 @@ class PathGuard:
         return SafePath(b"/".join([self.guard_name(part) for part in path.split(b"/")]))
 
     def display(self, path: SafePath) -> Scrubbed:
-        """Return *path* as people see it: masked components, ``~`` and the start of the token."""
+        """Return *path* as people see it: masked components with ``~`` and the start
+        of the token before the ending (``ktp_1571**********23~9f2c11ab.jpg``).
+        """
         if not _replaced(path):
             text = path.decode("utf-8", "surrogateescape")
             # Identifiers that only a whole path shows (a URL with credentials) are masked here.
@@ -71,7 +75,10 @@ class PathGuard:
         if part[:1] != _MARK:
             return part
         _, masked, token = part.split(_MARK, 2)
-        return masked + b"~" + token[:_SHOWN_TOKEN]
+        # The ending stays one: rules, scores and formats go by it.
+        ending = _ENDING.search(masked)
+        at = ending.start() if ending else len(masked)
+        return masked[:at] + b"~" + token[:_SHOWN_TOKEN] + masked[at:]
 
     def token(self, path: SafePath) -> str | None:
         """Return what ``locate`` takes for *path*, or None where nothing was replaced."""

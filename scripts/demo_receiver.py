@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import textwrap
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ _LARGEST = 1 << 20
 
 
 def lines_of(body: bytes) -> list[str]:
-    """Return the title and the first line of the message, safe for a terminal. Pure."""
+    """Return the title and the first line of the message, for a narrow terminal. Pure."""
     try:
         message: Any = json.loads(body)
     except ValueError:
@@ -26,7 +27,8 @@ def lines_of(body: bytes) -> list[str]:
         return ["(not a notification)"]
     text = f"{message.get('title', '')}\n{message.get('message', '')}"
     lines = [line for line in text.splitlines() if line.strip()][:2]
-    return ["".join(c if c.isprintable() else "?" for c in line)[:160] for line in lines]
+    clean = ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
+    return [part for line in clean for part in textwrap.wrap(line, 72, break_long_words=False)][:5]
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -50,7 +52,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
         head, *rest = lines_of(body)
-        print(f"  [notification] {head}", *rest, sep="\n                 ", flush=True)
+        print(f"  [phone] {head}", *rest, sep="\n    ", flush=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
         """Say nothing: the notification itself is shown."""

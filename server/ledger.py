@@ -106,6 +106,10 @@ class RangeSet:
         """Return the greatest member, 0 when there is none."""
         return self._last[-1] if self._last else 0
 
+    def pieces(self) -> int:
+        """Return of how many ranges the set consists."""
+        return len(self._first)
+
     def count(self) -> int:
         """Return how many sequences are in the set."""
         return sum(self._last) - sum(self._first) + len(self._first)
@@ -227,6 +231,11 @@ class Ledger:
         """Return the highest sequence up to which everything is settled; 0 when nothing is."""
         entry = self._entries.get((agent, epoch))
         return entry.settled.contiguous() if entry else 0
+
+    def pieces(self, agent: str, epoch: int) -> int:
+        """Return in how many ranges lies what is settled: each costs memory and time."""
+        entry = self._entries.get((agent, epoch))
+        return entry.settled.pieces() if entry else 0
 
     def highest(self, agent: str, epoch: int) -> int:
         """Return the highest sequence that is settled; 0 when none is."""

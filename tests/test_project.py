@@ -26,7 +26,6 @@ HEAVY = (
     "apprise",
     "cryptography",
     "numpy",
-    "rich",
     "sigma",
     "sqlite_utils",
     "starlette",

@@ -116,7 +116,8 @@ def _collector(config: AgentConfig) -> Iterator[Check]:
     try:
         identity = load(config.state_dir)
     except IdentityError as error:
-        yield Check("identity", False, str(error), "ronda-agent enroll STRING")
+        text, _, remedy = str(error).partition("; ")
+        yield Check("identity", False, text, remedy or "ronda-agent enroll STRING")
         return
     yield Check("identity", True, f"{identity.record.agent} of {identity.record.opd}")
     days = (identity.record.not_after - clock.wall()) / (86400 * SECOND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def _keys(config: AgentConfig) -> tuple[PathGuard, bytes]:
 )
 @click.pass_context
 def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
-    """Find the file whose masked path ends with '~' and TOKEN, and print its real path.
+    """Find the file whose masked name has '~' and TOKEN in it, and print its real path.
 
     TOKEN is the whole token of an event, or the eight characters that a masked name shows.
     """
@@ -124,6 +125,9 @@ def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
     if len(wanted) < 8 or any(char not in "0123456789abcdef" for char in wanted):
         fail("a token has 8 to 32 characters, 0-9 and a-f", 2)
     roots = [os.fsencode(path) for path in below] or _roots(config)
+    if sys.stderr.isatty():
+        shown = ", ".join(escape(os.fsdecode(root)) for root in roots)
+        click.echo(f"looking below {shown}; --below DIRECTORY is faster", err=True)
     found = False
     for path in _masked(roots, guard):
         guarded = guard.guard(path)
@@ -138,7 +142,7 @@ def locate(ctx: click.Context, token: str, below: tuple[str, ...]) -> None:
 def _matches(guard: PathGuard, guarded: Any, wanted: str) -> bool:
     whole = guard.token(guarded) or ""
     shown = guard.display(guarded)
-    return whole.startswith(wanted) or shown.endswith(f"~{wanted}")
+    return whole.startswith(wanted) or f"~{wanted}" in shown.rpartition("/")[2]
 
 
 def _roots(config: AgentConfig) -> list[bytes]:

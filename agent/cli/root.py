@@ -39,6 +39,19 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or fail with what was probably meant."""
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command {word!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002 - the base's

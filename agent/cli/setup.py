@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 def enroll(ctx: click.Context, string: str) -> None:
     """Join the collector with STRING, which 'ronda enroll token' prints there.
 
-    With '-' it is read from stdin, and so stays out of the history and the process list.
+    With '-' it is read from stdin, and so stays out of the history and the process list. What root
+    makes is given to the owner of the state directory, who runs the service.
     """
     from agent.enrolment import EnrolmentFailed
     from agent.enrolment import enroll as join
     from agent.identity import IdentityError
+    from agent.supervisor.lock import is_held
 
     config = load_config(ctx, sensors=False)
     os.umask(0o077)
+    if string == "-" and sys.stdin.isatty():
+        click.echo("paste the string from 'ronda enroll token', then Enter:", err=True)
     text = sys.stdin.readline() if string == "-" else string
     try:
         identity = join(config.state_dir, text)
+        _give_to_owner(config.state_dir, identity.directory)
     except IdentityError as error:
         fail(str(error), ERROR)
     except EnrolmentFailed as error:
@@ -40,7 +45,17 @@ def enroll(ctx: click.Context, string: str) -> None:
         fail(f"{config.state_dir} cannot be written: {error.strerror}; run as the agent's user")
     record = identity.record
     click.echo(f"enrolled as {record.agent} for {record.opd}, certificate in {identity.directory}")
-    click.echo("next: systemctl enable --now ronda-agent", err=True)
+    # A running agent keeps the identity it began with.
+    verb = "restart" if is_held(config.state_dir) else "enable --now"
+    click.echo(f"next: systemctl {verb} ronda-agent", err=True)
+
+
+def _give_to_owner(state_dir: Path, identity: Path) -> None:
+    """Let the identity belong to the service: the agent could not renew what root owns."""
+    owner = state_dir.stat()
+    if os.geteuid() == 0 and owner.st_uid:
+        for path in (*identity.iterdir(), identity):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 @click.command()
@@ -53,17 +68,17 @@ def check(ctx: click.Context, quiet: bool) -> None:
 
     config = load_config(ctx)
     errors, warnings = _permissions(config), _sensors(config)
-    identity = load_identity(config)
-    try:
-        identity.ssl_context()
-    except IdentityError as error:
-        fail(str(error), AUTH)
     for text in warnings:
         click.echo(f"ronda-agent: warning: {scrub(text)}", err=True)
     for text in errors:
         click.echo(f"ronda-agent: {scrub(text)}", err=True)
     if errors:
         raise SystemExit(ERROR)
+    identity = load_identity(config)
+    try:
+        identity.ssl_context()
+    except IdentityError as error:
+        fail(str(error), AUTH)
     if not quiet:
         click.echo(f"configuration {config.path} is ok", err=True)
         click.echo(f"identity {identity.record.agent} is ok", err=True)
@@ -79,15 +94,22 @@ def _permissions(config: AgentConfig) -> list[str]:
         if path.exists() and path.stat().st_mode & 0o077:
             wanted = "700" if path.is_dir() else "600"
             mistakes.append(f"{path} is open to other users: chmod {wanted} {path}")
+    identity = directory / "identity"
+    if identity.is_dir() and identity.stat().st_uid != directory.stat().st_uid:
+        mistakes.append(
+            f"{identity} does not belong to the agent's user, who could not renew the certificate:"
+            f" chown -R --reference={directory} {identity}"
+        )
     return mistakes
 
 
 def _sensors(config: AgentConfig) -> list[str]:
     """Return the warnings of all sensors that are on."""
+    from agent.watching import unwatched
     from collectors.api import Unsupported
     from collectors.registry import load_sensors
 
-    warnings = []
+    warnings = [f"sensor exposure: {text}" for text in unwatched(config.sensors)]
     for name, factory in load_sensors().items():
         settings = config.sensors[name]
         if not settings.enabled:

@@ -67,12 +67,28 @@ def _print_status(found: Any, problems: list[str], pending: int) -> None:
         f"spool      {pending} waiting, {show_bytes(spool.get('bytes', 0))}"
         f" of {show_bytes(spool.get('max_bytes', 0))}, epoch {spool.get('epoch', '-')}"
     )
-    rows = []
-    for name, sensor in found.sensors.items():
-        seen = ", ".join(f"{key}={value}" for key, value in sensor["coverage"].items())
-        rows.append((name, sensor["state"], sensor["restarts"], scrub(seen)))
-    if rows:
-        print_table(("SENSOR", "STATE", "RESTARTS", "COVERAGE"), rows)
+    for number, (name, sensor) in enumerate(found.sensors.items()):
+        again = f", restarted {sensor['restarts']} times" if sensor["restarts"] else ""
+        label = "" if number else "sensors"
+        click.echo(f"{label:<10} {scrub(name)} {sensor['state']}{again}")
+        for line in _coverage(sensor["coverage"]):
+            click.echo(f"             {scrub(line)}")
+
+
+def _coverage(facts: dict[str, Any]) -> list[str]:
+    """Return what a sensor says of itself, on lines that fit the terminal."""
+    import shutil
+    import textwrap
+
+    words = [
+        # A no-break space keeps a name and its value on one line.
+        f"{key.replace('_', ' ')} {value}".replace(" ", "\xa0")
+        for key, value in facts.items()
+        # Negative means "not yet".
+        if not (isinstance(value, (int, float)) and value < 0)
+    ]
+    width = max(40, shutil.get_terminal_size((100, 24)).columns - 13)
+    return [line.replace("\xa0", " ") for line in textwrap.wrap(", ".join(words), width)]
 
 
 @click.group()

@@ -40,6 +40,9 @@ _NUMBERS = ("epoch", "last", "acknowledged")
 _BATCH_BYTES = 3 << 20
 """Plain bytes of one batch: always below the wire's limits unless one event alone is above."""
 
+_QUARANTINED = 1000
+_QUARANTINED_BYTES = 16 << 20
+
 
 class NewerFormat(Exception):  # noqa: N818 - the operator's turn, not a mistake
     """The file belongs to a newer agent; it must not be moved aside."""
@@ -181,6 +184,23 @@ class SpoolDatabase:
             self.connection.executemany("DELETE FROM events WHERE seq = ?", victims)
         return tally if tally.counts else None
 
+    def pinned_bytes(self) -> int:
+        """Return the bytes of all tombstones."""
+        (size,) = self.connection.execute(
+            "SELECT coalesce(sum(size), 0) FROM events INDEXED BY events_class WHERE class = ?",
+            (PINNED,),
+        ).fetchone()
+        return int(size)
+
+    def drop(self, sequence: int) -> None:
+        """Delete one tombstone whose counts another one takes over."""
+        for severity, size in self.connection.execute(
+            "SELECT class, size FROM events WHERE seq = ?", (sequence,)
+        ).fetchall():
+            self.connection.execute("DELETE FROM events WHERE seq = ?", (sequence,))
+            self.bytes -= size
+            self.skip(sequence, "spool_full", min(severity, Severity.CRITICAL))
+
     def skip(self, sequence: int, cause: str, severity: int) -> None:
         """Record that *sequence* will never come; joins neighbouring ranges of the same cause.
 
@@ -223,7 +243,7 @@ class SpoolDatabase:
         )
 
     def take_out(self, sequence: int, reason: str, now: int) -> bytes | None:
-        """Move one event to quarantine (the newest 1000 are kept); None when it is not there."""
+        """Move one event to quarantine (the newest, up to a bound); None when it is not there."""
         row = self.connection.execute(
             "SELECT class, size, body FROM events WHERE seq = ?", (sequence,)
         ).fetchone()
@@ -238,7 +258,10 @@ class SpoolDatabase:
             (self.epoch, sequence, now, reason, body),
         )
         self.connection.execute(
-            "DELETE FROM quarantine WHERE id <= (SELECT max(id) - 1000 FROM quarantine)"
+            "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?1 OR id <"
+            " (SELECT min(id) FROM (SELECT id, sum(length(body)) OVER (ORDER BY id DESC) AS held"
+            " FROM quarantine) WHERE held <= max(?2, ?3))",
+            (_QUARANTINED, _QUARANTINED_BYTES, len(body)),
         )
         return bytes(body)
 

@@ -135,10 +135,10 @@ def _settle(
 def move_aside(path: Path, now: int) -> str | None:
     """Rename a damaged spool and its WAL; returns the new name, without directory."""
     target = path.with_name(f"{path.name}.corrupt-{now // SECOND}")
-    number = 0
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.corrupt-{now // SECOND}.{number}")
+    if path.exists():
+        # The newest copy only: each may be as large as the spool.
+        for older in path.parent.glob(f"{path.name}.corrupt-*"):
+            older.unlink(missing_ok=True)
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             os.rename(f"{path}{suffix}", f"{target}{suffix}")

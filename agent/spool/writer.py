@@ -162,7 +162,13 @@ class Writer:
         self.full = True
         # A tombstone that was handed out may be on its way: its counts are final.
         unseen = self._stone if self._stone and self._stone[0] > self.handed_out else None
-        record = tally.tombstone(unseen[1] if unseen else None)
+        earlier = unseen
+        if not unseen and self._stone and self.database.pinned_bytes() > self.max_bytes // 8:
+            # So many tombstones would fill the spool by themselves; the newest is the least
+            # likely to have arrived. If it has, its counts are told twice.
+            earlier = self._stone
+            self.database.drop(earlier[0])
+        record = tally.tombstone(earlier[1] if earlier else None)
         sequence = unseen[0] if unseen else self.database.last + 1
         sealed = seal_one(self.own(record), sequence=sequence, created=now)
         if unseen:

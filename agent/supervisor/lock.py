@@ -11,6 +11,21 @@ class AlreadyRunning(Exception):  # noqa: N818 - a state
     """Another process holds the state directory."""
 
 
+def is_held(directory: Path) -> bool:
+    """Say whether an agent runs on *directory*, without disturbing it."""
+    try:
+        fd = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class StateLock:
     """A lock file; the kernel drops the lock when the process dies, however it dies."""
 

@@ -45,6 +45,9 @@ class Delimited:
         self._delimiter = delimiter
         self._names = header(head.split(b"\n", 1)[0], delimiter) or []
 
+    def begin(self, data: bytes) -> None:
+        """See `collectors.content.groups.Layout`: nothing is carried over."""
+
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:  # noqa: ARG002 - Layout
         """See `collectors.content.groups.Layout`."""
         return self._numbers(column_of(block, starts, self._delimiter))

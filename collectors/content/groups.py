@@ -30,10 +30,16 @@ class Groups:
 
 
 class Layout(Protocol):
-    """A format that knows which column a place belongs to. Called block after block."""
+    """A format that knows which column a place belongs to."""
 
     format: str
     groups: Groups
 
+    def begin(self, data: bytes) -> None:
+        """Take the next block of the file; all are given, in order, each once."""
+
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:
-        """Return the group number for each of *starts* (offsets in *data*, ascending)."""
+        """Return the group number for each of *starts* (offsets in *data*, ascending).
+
+        Called any number of times for the block that `begin` took.
+        """

@@ -29,6 +29,9 @@ class Keyed:
         self._seen = 0
         self._counts: dict[int, int] = {}
 
+    def begin(self, data: bytes) -> None:
+        """See `collectors.content.groups.Layout`: nothing is carried over."""
+
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:  # noqa: ARG002 - Layout
         """See `collectors.content.groups.Layout`."""
         result = np.zeros(len(starts), np.int64)

@@ -7,6 +7,7 @@ import re
 from collectors.content.delimited import Delimited, sniff
 from collectors.content.groups import Layout
 from collectors.content.keyed import Keyed
+from collectors.content.markup import Markup
 from collectors.content.sql import Sql, looks_like_sql
 
 _ASSIGNMENT = re.compile(rb"(?m)^(?:export )?[A-Z][A-Z0-9_]{1,60}=")
@@ -39,7 +40,9 @@ def choose(head: bytes, extension: str) -> Layout:
     lowered = text[:64].lower()
     for tag, name in _TAGS:
         if lowered.startswith(tag):
-            return Keyed(name)
+            return Markup() if name == "html" or b"<table" in head.lower() else Keyed(name)
+    if extension in ("html", "htm", "xls"):
+        return Markup()
     if extension not in _BY_EXTENSION:
         delimiter = sniff(head)
         if delimiter is not None:

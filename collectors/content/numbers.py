@@ -45,6 +45,7 @@ class Numbers:
     def feed(self, data: bytes) -> None:
         """Count the identifiers in *data*, which begins and ends between values."""
         block: Bytes = np.frombuffer(data, np.uint8)
+        self._layout.begin(data)
         for found in candidates(block, BY_SHAPE):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)

@@ -31,7 +31,7 @@ _STATEMENTS = tuple(
 _MARKS = re.compile(
     rb"(?m)^(?:INSERT|insert|REPLACE) |^COPY \S+ \(|(?:CREATE|create) (?:TABLE|table) "
 )
-_COLUMN = re.compile(rb"\A\s{0,100}[`\"\[]?(\w{1,64})")
+_COLUMN = re.compile(rb"\A\s{0,100}(?:[`\"\[]([^`\"\[\]]{1,64})[`\"\]]|(\w{1,64}))")
 _NO_COLUMN = frozenset(
     b"PRIMARY KEY UNIQUE CONSTRAINT FOREIGN INDEX FULLTEXT CHECK SPATIAL EXCLUDE LIKE".split()
 )
@@ -61,12 +61,17 @@ class Sql:
         self.groups = Groups()
         self._tables: dict[str, tuple[str, ...]] = {}
         self._current: _Target | None = None
+        self._places: list[int] = []
+        self._targets: list[_Target | None] = [None]
+
+    def begin(self, data: bytes) -> None:
+        """See `collectors.content.groups.Layout`."""
+        self._places, self._targets = self._statements(data)
 
     def assign(self, data: bytes, block: Bytes, starts: Ints) -> Ints:
         """See `collectors.content.groups.Layout`."""
-        places, targets = self._statements(data)
-        segment = np.searchsorted(np.array(places, np.int64), starts, side="right")
-        ids, distinct = _distinct(targets)
+        segment = np.searchsorted(np.array(self._places, np.int64), starts, side="right")
+        ids, distinct = _distinct(self._targets)
         target = ids[segment]
         column = value_column(block, starts)
         copied = np.array([item is not None and item.copy for item in distinct])[target]
@@ -125,8 +130,9 @@ def _names(parts: list[bytes]) -> tuple[str, ...]:
     found = []
     for part in parts:
         match = _COLUMN.match(part)
-        if match and match.group(1).upper() not in _NO_COLUMN:
-            found.append(_text(match.group(1)))
+        name = match.group(match.lastindex or 0) if match else b""
+        if name and name.upper() not in _NO_COLUMN:
+            found.append(_text(name))
     return tuple(found)
 
 

@@ -32,6 +32,8 @@ GONE = "gone"
 SKIPPED = "skipped"
 INCOMPLETE = "incomplete"
 CHANGED = "changed"
+UNSUPPORTED = "unsupported"
+"""An archive or document: nobody has looked into it."""
 
 _SMALLEST = 12
 """Bytes: no identifier or credential is shorter."""
@@ -59,7 +61,8 @@ class Look(NamedTuple):
     """What one look at a file gave."""
 
     outcome: str
-    """``clean``, ``found``, ``gone``, ``skipped``, ``incomplete`` or ``changed``."""
+    """``clean``, ``found``, ``gone``, ``skipped``, ``unsupported``, ``incomplete`` or
+    ``changed``."""
     signature: Signature | None = None
     record: Kind | None = None
     """`SensitiveData` or `ScanIncomplete`."""
@@ -117,12 +120,14 @@ class Examiner:
             return Look(SKIPPED, signature)
         if before.st_size < _SMALLEST:
             return Look(CLEAN, signature)
-        if before.st_size > self._settings.max_bytes:
-            limit = f"{before.st_size} bytes, over max_bytes"
-            return self._incomplete(safe, signature, "too_large", limit)
         try:
-            if select.by_magic(os.pread(descriptor, 16, 0)) != select.LOOK:
-                return Look(SKIPPED, signature)
+            what = select.by_magic(os.pread(descriptor, 16, 0))
+            if what != select.LOOK:
+                skipped = UNSUPPORTED if what == select.CONTAINER else SKIPPED
+                return Look(skipped, signature)
+            if before.st_size > self._settings.max_bytes:
+                limit = f"{before.st_size} bytes, over max_bytes"
+                return self._incomplete(safe, signature, "too_large", limit)
             answer = self._ask(descriptor, before.st_size, safe)
         except OSError as error:
             return self._incomplete(safe, signature, UNREADABLE, os.strerror(error.errno or 0))

@@ -8,16 +8,13 @@ import os
 
 from collectors.exposure.settings import ExposureSettings
 
-# Nothing that we can read stands in these; what can be read one day (archives, documents) is
-# counted as not looked into, never as clean.
+# Nothing that we can read stands in these. Archives and documents go by their content alone: an
+# "export.xls" is often HTML or CSV.
 _MEDIA = frozenset(
     b"png jpg jpeg gif webp bmp ico svgz tif tiff heic avif psd mp3 mp4 m4a m4v avi mov mkv webm"
     b" ogg oga ogv wav flac woff woff2 ttf otf eot".replace(b"  ", b" ").split()
 )
 _PROGRAM = frozenset(b"so o a exe dll bin pyc pyo class jar wasm ko deb rpm mo iso img".split())
-_CONTAINER = frozenset(
-    b"zip docx xlsx pptx odt ods odp pdf doc xls ppt rar 7z xz bz2 zst tar".split()
-)
 _MAGIC = (
     (b"\x89PNG", "media"),
     (b"\xff\xd8\xff", "media"),
@@ -39,23 +36,23 @@ _MAGIC = (
 )
 
 LOOK = "look"
+CONTAINER = "container"
+"""An archive or document that cannot be read yet: unknown, never clean."""
 
 
 def by_name(path: bytes) -> str:
-    """Return ``look``, ``media``, ``program`` or ``container`` for the name alone."""
+    """Return ``look``, ``media`` or ``program`` for the name alone."""
     name = path.rpartition(b"/")[2].lower()
     if name[:1] == b"\0":  # a guarded component: mark, masked name, mark, token
         name = name.split(b"\0", 2)[1]
     extension = name.rpartition(b".")[2] if b"." in name else b""
     if extension in _MEDIA:
         return "media"
-    if extension in _PROGRAM:
-        return "program"
-    return "container" if extension in _CONTAINER else LOOK
+    return "program" if extension in _PROGRAM else LOOK
 
 
 def by_magic(head: bytes) -> str:
-    """Return the same for the first bytes of the content."""
+    """Return the same, or ``container``, for the first bytes of the content."""
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what

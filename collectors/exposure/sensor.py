@@ -85,5 +85,9 @@ class ExposureSensor:
             self._queue.close()
 
     def coverage(self) -> Coverage:
-        """Return how many files wait and how many looks had which outcome."""
+        """Return how many files wait, how many looks had which outcome, and what there is now.
+
+        ``findings``: files that hold something; ``unsupported``: archives and documents (zip,
+        docx, xlsx, pdf ...) that nobody has looked into; they are not clean but unknown.
+        """
         return dict(self._coverage)

@@ -11,6 +11,7 @@ from collectors.exposure.examine import (
     GONE,
     INCOMPLETE,
     SKIPPED,
+    UNSUPPORTED,
     Look,
 )
 from collectors.kinds import ExposureCleared, Kind, Scrubbed
@@ -41,6 +42,8 @@ def settle(look: Look, previous: str, shown: Scrubbed, token: str | None) -> Ste
         return _told(look, previous)
     if look.outcome == CLEAN:
         return Step(_cleared("clean", shown, token) if was_finding else (), remember="")
+    if look.outcome == UNSUPPORTED:
+        return Step(remember=f"{UNSUPPORTED}/{_finding(previous)}")
     if look.outcome == SKIPPED and look.signature is None:
         return Step()
     return Step(remember=previous)

@@ -149,6 +149,11 @@ class State:
         query = "SELECT count(*) FROM known WHERE length(digest) >= 64"
         return int(self.connection.execute(query).fetchone()[0])
 
+    def unsupported(self) -> int:
+        """Return how many files are archives or documents that nobody has looked into."""
+        query = "SELECT count(*) FROM known WHERE digest GLOB 'unsupported/*'"
+        return int(self.connection.execute(query).fetchone()[0])
+
     def put_last(self, paths: Sequence[SafePath]) -> None:
         """Add *paths* behind all others; those in line already keep their place."""
         self.connection.executemany(

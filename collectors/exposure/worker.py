@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from collectors.api import Coverage, SensorContext, Stopped
-from collectors.exposure.examine import CHANGED, GONE, Examiner, Look, Signature
+from collectors.exposure.examine import (
+    CHANGED,
+    GONE,
+    UNSUPPORTED,
+    Examiner,
+    Look,
+    Signature,
+)
 from collectors.exposure.scan import walk
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.settle import MOST_TRIES, settle
@@ -59,6 +66,8 @@ class Worker:
         self._sweep: Iterator[bytes] | None = None
         self._used = self._alive = time.monotonic()
         self._over = threading.Event()
+        self._stale = True
+        """What the coverage says of the state may have changed."""
 
     def run(self) -> None:
         """Work until ``context.stopping`` is set."""
@@ -68,7 +77,6 @@ class Worker:
             self._outbox.begin(self._context)
             watcher.start()
             self._outbox.flush(self._context)
-            self._coverage["findings"] = self._state.findings()
             while not self._context.stopping.is_set():
                 self._turn()
         except Stopped:
@@ -110,6 +118,8 @@ class Worker:
             self._take(pending)
 
     def _rest(self) -> None:
+        if self._stale:
+            self._tell_state()
         if self._sweep_step():
             return
         self._coverage["waiting"] = 0
@@ -127,10 +137,16 @@ class Worker:
             return
         self._settle(pending, look)
         self._coverage["waiting"] = self._state.waiting()
-        if self._outbox.flush(self._context):
-            self._coverage["findings"] = self._state.findings()
+        told = self._outbox.flush(self._context)
+        self._stale = self._stale or bool(told) or look.outcome in (UNSUPPORTED, GONE)
         if pending.queued == 0:  # of the sweep: nobody waits for it
             self._wake.wait(min(1.0, _GENTLE * (time.monotonic() - self._alive)))
+
+    def _tell_state(self) -> None:
+        # When nothing else is to be done: counting reads a whole table.
+        self._stale = False
+        self._coverage["findings"] = self._state.findings()
+        self._coverage["unsupported"] = self._state.unsupported()
 
     def _look(self, pending: Pending) -> Look | None:
         guard = self._context.guard
@@ -148,6 +164,8 @@ class Worker:
         return look
 
     def _count(self, outcome: str) -> None:
+        if outcome == UNSUPPORTED:
+            return  # counted as files, not as looks
         number = self._coverage.get(outcome, 0)
         self._coverage[outcome] = int(number) + 1
 

@@ -63,7 +63,7 @@ class FilesSensor:
         warnings += [
             f"path {path} cannot be read: give the agent CAP_DAC_READ_SEARCH, or leave it out"
             for path in present
-            if not os.access(path, os.R_OK)
+            if not _readable(path)
         ]
         if not present:
             raise Unsupported("none of the paths in [sensors.files] exists")
@@ -76,7 +76,7 @@ class FilesSensor:
         warnings += [
             f"path {path} is not a directory: it is only compared at intervals"
             for path in present
-            if os.access(path, os.R_OK) and not os.path.isdir(path)
+            if _readable(path) and not os.path.isdir(path)
         ]
         limit = int((_INOTIFY / "max_user_watches").read_text())
         if limit < 65536:
@@ -119,6 +119,11 @@ class FilesSensor:
 
     def offer(self, paths: Sequence[SafePath]) -> None:
         """Do nothing: this sensor finds changes itself."""
+
+
+def _readable(path: str) -> bool:
+    """Ask with the capabilities that the agent has: access(2) alone leaves them out."""
+    return os.access(path, os.R_OK, effective_ids=True)
 
 
 def _lexists(path: str) -> bool:

@@ -6,21 +6,26 @@ import re
 
 from collectors.api import Settings
 
+# The exposure sensor learns of changes from this one: what it looks into has to be here, too.
 DEFAULT_PATHS = (
     "/boot",
     "/etc",
+    "/home",
     "/opt",
     "/root",
     "/srv",
+    "/tmp",  # noqa: S108 - watched, not written
     "/usr/bin",
     "/usr/local",
     "/usr/sbin",
+    "/var/backups",
+    "/var/tmp",  # noqa: S108 - watched, not written
     "/var/www",
 )
 
 # As little as can be: what is left out is where an attacker hides. Caches and version control
 # below web roots are favourite places for web shells and stay in.
-DEFAULT_EXCLUDE = (".*.swp", ".*.swx", "/root/.cache")
+DEFAULT_EXCLUDE = (".*.swp", ".*.swx", "/root/.cache", "/home/*/.cache")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")

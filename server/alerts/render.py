@@ -49,8 +49,8 @@ WORDS: Mapping[str, str] = {
     "deleted": N_("deleted"),
     "crashed": N_("crashed"),
     "given_up": N_("given up"),
-    "web_root": N_("by anybody, through the web"),
-    "world_readable": N_("by every account of the server"),
+    "web_root": N_("from the internet, unless the web server forbids it"),
+    "world_readable": N_("by every account of the server, not through the web"),
     "private": N_("by its owner only"),
     "queue_overflow": N_("too many changes at once"),
     "watch_limit": N_("limit of watches reached"),
@@ -65,7 +65,7 @@ WORDS: Mapping[str, str] = {
     "rolled_back": N_("older than what was already received"),
 }
 TYPES: Mapping[str, str] = {
-    "nik": N_("NIK"),
+    "nik": N_("citizens' identity numbers (NIK)"),
     "kk": N_("family card numbers (KK)"),
     "npwp": N_("tax numbers (NPWP)"),
     "nip": N_("civil servant numbers (NIP)"),

@@ -135,6 +135,7 @@ def _details(services: Services, alert_id: int, lang: str) -> dict[str, Any]:
     row = _known(get_alert, state, alert_id)
     return {
         **view(row, lang),
+        "language": lang,
         **render_text(row, lang),
         "history": [{**entry, "at": iso(entry["at"])} for entry in history_of(state, alert_id)],
         "events": events_of(state, alert_id),

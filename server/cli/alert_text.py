@@ -1,51 +1,72 @@
-"""One alert as a page for an analyst. Its own words are English; the alert's are as rendered."""
+"""One alert as a page for an analyst, in the language of the alert's texts."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
+from server.alerts.catalog import N_, translate
 from server.cli import safe
-from server.cli.output import LEVEL_STYLES, Output, Row, plain, when
+from server.cli.output import LEVEL_STYLES, Output, Row, columns_of_terminal, plain, when
 
 _WIDTH = 96
-"""Columns of running text."""
+"""Columns of running text, at most."""
+MEANING = N_("What it means")
+FACTS = N_("Facts")
+EVIDENCE = N_("Evidence (masked)")
+STEPS = N_("Next steps")
+HISTORY = N_("History")
+NOTIFICATIONS = N_("Notifications")
+EVENTS = N_("Linked events")
+COMMANDS = N_("To go on")
+LEVEL = N_("Level")
+STATUS = N_("Status")
+HOST = N_("Host")
+ENTITY = N_("Entity")
+SEEN = N_("Seen")
+RULE = N_("Rule")
+ONCE = N_("once")
+TIMES = N_("{number} times")
 _MAX_EVENTS = 20
 """Linked events on the page; json has all."""
 
 
 def alert_page(alert: Row, out: Output) -> str:
     """Return the page, safe for a terminal."""
+    say = partial(translate, language=str(alert.get("language", "en")))
     parts = [
-        _head(alert, out),
-        *_section(out, "What it means", _paragraphs(alert["explanation"])),
-        *_section(out, "Facts", _facts(alert["facts"])),
-        *_section(out, "Evidence (masked)", map(safe.display, alert["evidence"])),
-        *_section(out, "Next steps", _numbered(alert["next_steps"])),
-        *_section(out, "History", map(_history, alert["history"])),
-        *_section(out, "Notifications", map(_message, alert["notifications"])),
-        *_section(out, "Linked events", _events(alert["events"])),
-        *_section(out, "To go on", _commands(alert)),
+        _head(alert, out, say),
+        *_section(out, say(MEANING), _paragraphs(alert["explanation"])),
+        *_section(out, say(FACTS), _facts(alert["facts"])),
+        *_section(out, say(EVIDENCE), map(safe.display, alert["evidence"])),
+        *_section(out, say(STEPS), _numbered(alert["next_steps"])),
+        *_section(out, say(HISTORY), map(_history, alert["history"])),
+        *_section(out, say(NOTIFICATIONS), map(_message, alert["notifications"])),
+        *_section(out, say(EVENTS), _events(alert["events"])),
+        *_section(out, say(COMMANDS), _commands(alert)),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _head(alert: Row, out: Output) -> str:
+def _head(alert: Row, out: Output, say: Callable[[str], str]) -> str:
     level = str(alert["level"])
     title = safe.display(f"#{alert['id']} {alert['title']}")
-    seen = f"{when(alert['first_seen'])} to {when(alert['last_seen'])}, {alert['count']} times"
-    if alert["count"] == 1:
-        seen = f"{when(alert['first_seen'])}, once"
+    first, last = when(alert["first_seen"]), when(alert["last_seen"])
+    count = say(TIMES).replace("{number}", str(alert["count"])) if alert["count"] > 1 else say(ONCE)
+    span = first if first == last else f"{first} - {last}"
     rows = (
-        ("Level", out.style(safe.display(level), LEVEL_STYLES.get(level, ""))),
-        ("Status", safe.display(plain(alert["status"]))),
-        ("Host", safe.display(f"{alert['host']} ({alert['opd']})")),
-        ("Entity", safe.display(f"{alert['entity']} ({alert['entity_field']})")),
-        ("Seen", safe.display(seen)),
-        ("Rule", safe.display(f"{alert['rule']} ({alert['stage']})")),
+        (LEVEL, out.style(safe.display(level), LEVEL_STYLES.get(level, ""))),
+        (STATUS, safe.display(plain(alert["status"]))),
+        (HOST, safe.display(f"{alert['host']} ({alert['opd']})")),
+        (ENTITY, safe.display(f"{alert['entity']} ({alert['entity_field']})")),
+        (SEEN, safe.display(f"{span}, {count}")),
+        (RULE, safe.display(f"{alert['rule']} ({alert['stage']})")),
     )
-    return "\n".join([out.style(title, "bold"), *(f"  {name:<8}{text}" for name, text in rows)])
+    width = max(len(say(name)) for name, _ in rows)
+    lines = (f"  {say(name):<{width}}  {text}" for name, text in rows)
+    return "\n".join([out.style(title, "bold"), *lines])
 
 
 def _section(out: Output, heading: str, lines: Iterable[str]) -> list[str]:
@@ -55,11 +76,7 @@ def _section(out: Output, heading: str, lines: Iterable[str]) -> list[str]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [
-        line
-        for paragraph in text.splitlines()
-        for line in textwrap.wrap(safe.display(paragraph), _WIDTH, break_long_words=False)
-    ]
+    return [line for paragraph in text.splitlines() for line in _wrap(safe.display(paragraph))]
 
 
 def _facts(facts: list[dict[str, str]]) -> list[str]:
@@ -74,14 +91,19 @@ def _numbered(steps: list[str]) -> list[str]:
     return [
         line
         for number, step in enumerate(steps, 1)
-        for line in textwrap.wrap(
-            f"{number}. {safe.display(step)}",
-            _WIDTH,
-            subsequent_indent="   ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        for line in _wrap(f"{number}. {safe.display(step)}", indent="   ")
     ]
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    """Return lines for this terminal; a path or a command is not broken inside a word."""
+    return textwrap.wrap(
+        text,
+        min(_WIDTH, columns_of_terminal() - 2),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _history(entry: Row) -> str:

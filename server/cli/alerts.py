@@ -106,10 +106,10 @@ def _line(row: Row, out: Output) -> str:
     """Return one line of ``watch``."""
     level = out.style(f"{row['level']:<13}", LEVEL_STYLES.get(str(row["level"]), ""))
     place = safe.display(f"{row['host']} ({row['opd']})")
-    what = safe.display(f"{row['title']}: {row['entity']}")
     count = f" x{row['count']}" if row["count"] > 1 else ""
     status = f" [{row['status']}]" if row["status"] != "open" else ""
-    return f"{when(row['last_seen'])}  {level}  #{row['id']}  {place}  {what}{count}{status}"
+    begin = f"{when(row['last_seen'])}  {level}  #{row['id']}  {place}{status}{count}"
+    return out.two_part(begin, safe.display(str(row["title"])), safe.display(str(row["entity"])))
 
 
 def _act(context: Context, ids: tuple[int, ...], action: str, note: str, done: str) -> None:

@@ -49,9 +49,10 @@ class Client:
         return self._answer("POST", _target(path, query), json.dumps(dict(body or {})).encode())
 
     def stream(self, path: str, **query: object) -> Iterator[Any]:
-        """Yield the values of a newline-delimited JSON stream for as long as the collector runs.
+        """Connect, and return the values of a newline-delimited JSON stream as they come.
 
-        An empty line comes every few seconds, so that silence means that it hangs.
+        It lasts as long as the collector runs. An empty line comes every few seconds, so that
+        silence means that it hangs.
 
         Raises:
             CliError: one of its subclasses; `Unreachable` at the end.
@@ -59,6 +60,15 @@ class Client:
         connection = _UnixConnection(self.path, self._timeout)
         try:
             response = self._send(connection, "GET", _target(path, query), None)
+        except BaseException:
+            connection.close()
+            raise
+        return self._values(connection, response)
+
+    def _values(
+        self, connection: _UnixConnection, response: http.client.HTTPResponse
+    ) -> Iterator[Any]:
+        try:
             while line := self._line(response):
                 if line.strip():
                     yield json.loads(line)

@@ -68,7 +68,8 @@ class Context:
         except (OSError, ValueError) as error:
             if path == DEFAULT_CONFIG:
                 return {}
-            raise CliError(f"{path}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise CliError(f"{path}: {reason}") from error
 
     def load_config(self) -> ServerConfig:
         """Return the checked settings.

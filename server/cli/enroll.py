@@ -51,8 +51,9 @@ def token(context: Context, opd: str, host: str | None, ttl: int) -> None:
         context.out().record(answer, str)
     bound = f" named {host}" if host else ""
     remark(
-        f"Good for one host{bound} of {opd}, for {span(ttl)}. On that host run as root:",
-        "  ronda-agent enroll STRING",
+        f"Good for one host{bound} of {opd}, for {span(ttl)}. On that host run as root",
+        "  ronda-agent enroll -",
+        "and paste the string.",
     )
 
 

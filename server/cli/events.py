@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -13,12 +14,14 @@ from server.cli.context import Context
 from server.cli.output import Column, Output, Row, plain, remark, when
 
 SEVERITIES = ("flow", "low", "medium", "high", "critical")
+_MAX_ITEMS = 3
+"""Items shown of a list inside a list."""
 _SUMMARY = (
     "event.action",
     "event.reason",
     "file.path",
-    "ronda.data.types",
     "ronda.data.count",
+    "ronda.data.types",
     "ronda.visibility.cause",
     "ronda.sensor.name",
     "ronda.subject.host",
@@ -87,8 +90,25 @@ def search(
         "/v1/events", q=" ".join(query), since=since, until=until, limit=limit
     )
     out.rows(_rows(answer["events"], out.form), COLUMNS, empty="no events in this range")
+    if not answer["events"]:
+        remark(*unknown_kinds(" ".join(query)))
     if answer["more"]:
         remark(f"only the newest {limit}; see more with --limit, or narrow the query or --since")
+
+
+def unknown_kinds(query: str) -> list[str]:
+    """Return a sentence for each kind in *query* that this version does not know. Pure."""
+    import difflib
+
+    from collectors.kinds import KINDS
+
+    lines = []
+    for kind in re.findall(r"(?:^|\s)(?:ronda\.)?kind=([\w.]+)(?=\s|$)", query):
+        if kind not in KINDS:
+            close = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(KINDS)}"
+            lines.append(f"no kind of event is called {kind!r}; {hint}")
+    return lines
 
 
 @events.command("tail")
@@ -110,8 +130,10 @@ def _line(event: Row, out: Output) -> str:
     name = severity(event.get("event.severity"))
     shown = out.style(f"{name:<8}", {"critical": "bold red", "high": "red"}.get(name, ""))
     host = safe.display(f"{event.get('host.name', '')} ({event.get('organization.name', '')})")
-    what = safe.display(f"{event.get('ronda.kind')}: {event['summary']}")
-    return f"{when(event.get('@timestamp'))}  {shown}  {host}  {what}"
+    begin = f"{when(event.get('@timestamp'))}  {shown}  {host}"
+    return out.two_part(
+        begin, safe.display(str(event.get("ronda.kind"))), safe.display(event["summary"])
+    )
 
 
 @events.command("show")
@@ -136,10 +158,20 @@ def event_page(event: Row) -> str:
     )
 
 
+def _short(item: Row) -> dict[str, Any]:
+    """Return *item* with the first of its long lists only: 64 tokens tell a reader no more."""
+    return {
+        key: [*value[:_MAX_ITEMS], f"... {len(value) - _MAX_ITEMS} more (-o json has all)"]
+        if isinstance(value, list) and len(value) > _MAX_ITEMS
+        else value
+        for key, value in item.items()
+    }
+
+
 def field_lines(name: str, value: object) -> list[str]:
     """Return the lines that show *value* of field *name*; a list of objects takes one line each."""
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return [safe.display(plain(item)) for item in value]
+        return [safe.display(plain(_short(item))) for item in value]
     if name == "event.severity":
         return [f"{plain(value)} ({severity(value)})"]
     if isinstance(value, str) and value.endswith("Z") and when(value) != value:

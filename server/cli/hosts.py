@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from server.cli import safe
+from server.cli import files, safe
 from server.cli.base import Group, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
@@ -51,6 +51,9 @@ def hosts() -> None:
     """Hosts: the agents, whether they are alive, and what they see."""
 
 
+hosts.add_command(files.on_host)
+
+
 @hosts.command("list")
 @click.option("--opd", metavar="NAME", help="Only of this OPD.")
 @click.option("--all", "everything", is_flag=True, help="Revoked agents too.")
@@ -84,7 +87,10 @@ def host_page(host: Row) -> str:
     lines += [f"{'Problem':<20}  {safe.display(plain(text))}" for text in host["problems"]]
     coverage: dict[str, Any] = host["coverage"]
     for sensor, facts in coverage.items():
-        lines.append(f"{'Sensor ' + safe.display(sensor):<20}  {safe.display(plain(facts))}")
+        label = "Sensor " + safe.display(sensor)
+        for name, value in facts.items():
+            lines.append(f"{label:<20}  {safe.display(f'{name}: {plain(value)}')}")
+            label = ""
     return "\n".join(
         [*lines, "", f"Delivery: ronda delivery {safe.display(str(host['agent']))}", ""]
     )

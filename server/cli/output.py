@@ -1,4 +1,4 @@
-"""Rows and records to stdout as table, json, jsonl or csv. rich is loaded only for a terminal."""
+"""Rows and records to stdout as table, json, jsonl or csv."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,8 +79,8 @@ class Output:
             self._write(_csv_head(columns) + "".join(_csv_row(row, columns) for row in rows))
         elif not rows:
             remark(empty)
-        elif self._rich():
-            self._rich_table(rows, columns)
+        elif sys.stdout.isatty():
+            self._write(self._screen_table(rows, columns))
         else:
             self._write(plain_table(rows, columns))
 
@@ -109,6 +110,18 @@ class Output:
             else:
                 self._write(_json(row) + "\n")
 
+    def two_part(self, begin: str, title: str, entity: str) -> str:
+        """Return one line, or two or three where a terminal would break it. Texts are safe."""
+        what = f"{title}: {entity}"
+        width = columns_of_terminal() if sys.stdout.isatty() else sys.maxsize
+        if len(begin) + 2 + len(what) <= width:
+            return f"{begin}  {what}"
+        return (
+            f"{begin}\n    {what}"
+            if 4 + len(what) <= width
+            else f"{begin}\n    {title}\n    {entity}"
+        )
+
     def style(self, text: str, style: str) -> str:
         """Return *text* in the colour of *style* when stdout is a terminal that wants it."""
         codes = {
@@ -119,39 +132,28 @@ class Output:
             "dim": "2",
             "bold": "1",
         }
-        if not (self.color and style in codes and sys.stdout.isatty()):
+        if not (self.color and style in codes and sys.stdout.isatty() and not _dumb()):
             return text
         return f"\x1b[{codes[style]}m{text}\x1b[0m"
 
-    def _rich(self) -> bool:
-        return sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
+    def _screen_table(self, rows: Sequence[Row], columns: Sequence[Column]) -> str:
+        """Return rows for this terminal: as wide as it is, the levels in colour."""
+        beside = fitting(rows, columns, columns_of_terminal())
+        lines = plain_table(rows, beside).splitlines()
+        parts = [self.style(lines[0], "bold")]
+        for row, line in zip(rows, lines[1:], strict=True):
+            level = str(row.get("level"))
+            parts.append(line.replace(level, self.style(level, LEVEL_STYLES.get(level, "")), 1))
+            parts += below(row, columns[len(beside) :])
+        return "\n".join(parts) + "\n"
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def _rich_table(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(
-                Text(column.heading), justify="right" if column.right else "left", overflow="fold"
-            )
-        for row in rows:
-            style = LEVEL_STYLES.get(str(row.get("level")), "")
-            # Text, not str: markup such as [red] in a file name must stay what it is.
-            table.add_row(
-                *(
-                    Text(column.cell(row), style=style if column.key == "level" else "")
-                    for column in columns
-                )
-            )
-        console = Console(no_color=not self.color, markup=False, highlight=False, emoji=False)
-        console.print(table)
+def _dumb() -> bool:
+    return os.environ.get("TERM", "") == "dumb"
 
 
 def remark(*lines: str) -> None:
@@ -167,6 +169,30 @@ def plain_table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     cells += [[column.cell(row) for column in columns] for row in rows]
     widths = [max(_width(line[index]) for line in cells) for index in range(len(columns))]
     return "".join(_aligned(line, widths, columns) + "\n" for line in cells)
+
+
+def fitting(rows: Sequence[Row], columns: Sequence[Column], width: int) -> Sequence[Column]:
+    """Return the first columns that fit beside each other in *width* cells. Pure."""
+    taken = 0
+    for index, column in enumerate(columns):
+        cells = [column.heading, *(column.cell(row) for row in rows)]
+        taken += max(map(_width, cells)) + (2 if index else 0)
+        if taken > width and index:
+            return columns[:index]
+    return columns
+
+
+def below(row: Row, columns: Sequence[Column]) -> list[str]:
+    """Return the lines under a row for *columns* that did not fit; empty ones are left out. Pure.
+
+    Text is not broken: a path or an id that is longer than the screen can still be copied whole.
+    """
+    return [f"    {text}" for column in columns if (text := column.cell(row))]
+
+
+def columns_of_terminal() -> int:
+    """Return the width of the terminal in cells; 80 when it is unknown."""
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

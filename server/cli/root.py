@@ -10,6 +10,7 @@ COMMANDS = {
     "status": "server.cli.status:status",
     "alerts": "server.cli.alerts:alerts",
     "events": "server.cli.events:events",
+    "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
     "delivery": "server.cli.delivery:delivery",
     "enroll": "server.cli.enroll:enroll",

@@ -40,7 +40,7 @@ def status_page(status: Row, out: Output) -> str:
         ("Notifications", _outbox(status["outbox"])),
         ("Disk", f"{disk['percent']:.0f} % used, {disk['free_bytes'] / 2**30:.1f} GiB free"),
     )
-    lines = [f"{name:<14}{safe.display(text)}" for name, text in rows]
+    lines = [f"{name:<15}{safe.display(text)}" for name, text in rows]
     if status["healthy"]:
         return "\n".join([*lines, "", out.style("healthy", "bold"), ""])
     reasons = [f"  - {safe.display(text)}" for text in status["problems"]]
@@ -56,5 +56,6 @@ def _detection(detection: Row) -> str:
 def _outbox(outbox: Row) -> str:
     if not outbox["channels"]:
         return "no channel is configured"
-    text = f"{outbox['channels']} channels, {outbox['pending']} waiting"
+    noun = "channel" if outbox["channels"] == 1 else "channels"
+    text = f"{outbox['channels']} {noun}, {outbox['pending']} waiting"
     return f"{text}, {outbox['failed']} failed" if outbox["failed"] else text

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -26,7 +28,7 @@ from collectors.wire import (
 from server.fleet import agents
 from server.fleet.agents import Health, Refused, Sign, Standing, safe_word
 from server.fleet.ca import BadRequest, peer_of
-from server.ingest.batch import Refusal, open_batch
+from server.ingest.batch import Opened, Refusal, open_batch
 from server.ingest.bodies import MAX_SMALL, Bodies, address_of, answer, busy, reject
 from server.ingest.uplink import Uplink, certificate
 from server.ingest.writer import Overloaded
@@ -34,6 +36,8 @@ from server.store.writer import StoreFull
 
 log = logging.getLogger(__name__)
 
+MAX_AT_ONCE = 4
+"""Batches of one agent; it sends one after the other."""
 MAX_COVERAGE = 32 << 10
 """Bytes of a heartbeat up to which its coverage is kept: it is shown, not searched."""
 
@@ -50,6 +54,7 @@ class AgentApi:
     def __init__(self, uplink: Uplink) -> None:
         self._up = uplink
         self._bodies = Bodies()
+        self._under_way: Counter[str] = Counter()
 
     def app(self) -> Starlette:
         """Return the application."""
@@ -99,15 +104,45 @@ class AgentApi:
         """Store a batch and acknowledge it after the commit."""
         up = self._up
         up.writer.check()
+        with self._turn(standing.agent):
+            return await self._batch(request, standing)
+
+    @contextlib.contextmanager
+    def _turn(self, agent: str) -> Iterator[None]:
+        """Let no agent fill the queue in front of the decoders, where the others wait, too."""
+        if self._under_way[agent] >= MAX_AT_ONCE:
+            raise Overloaded("too many batches of this agent at once", 1)
+        self._under_way[agent] += 1
+        try:
+            yield
+        finally:
+            self._under_way[agent] -= 1
+            if not self._under_way[agent]:
+                del self._under_way[agent]
+
+    async def _batch(self, request: Request, standing: Standing) -> Response:
+        up = self._up
         async with self._bodies.read(request, MAX_COMPRESSED) as body:
             received = time.time_ns()
             opened = await asyncio.get_running_loop().run_in_executor(
                 up.pool, open_batch, body, standing, up.collector_key, received
             )
+        self._check_order(opened)
         written = await asyncio.wrap_future(up.writer.submit(opened.new, opened.size))
         header = opened.header
         up.presence.heard(_sign(header, header.last, request, received), standing.opd)
         return self._acknowledge(header.epoch, written.acknowledged)
+
+    def _check_order(self, opened: Opened) -> None:
+        """Take only what closes gaps from an agent that has left thousands of them."""
+        header, new = opened.header, opened.new
+        if not self._up.writer.is_scattered(new.agent, new.epoch):
+            return
+        covered = {event.sequence for event in new.events}
+        settled = len(covered) + sum(skip.last - skip.first + 1 for skip in new.skipped)
+        next_one = self._up.writer.acknowledged(new.agent, new.epoch) + 1
+        if header.first > next_one or settled < header.last - header.first + 1:
+            raise Overloaded("too many gaps before these events; send the oldest first", 5)
 
     async def heartbeat(self, request: Request, standing: Standing) -> Response:
         """Take a sign of life; works while the disk is full."""

@@ -46,15 +46,16 @@ _RESERVED = frozenset(
 )
 
 
-def _defaults(kind: type[Record]) -> tuple[tuple[str, Any], ...]:
-    return tuple(
-        (field.encode_name, field.default)
+def _defaults(kind: type[Record]) -> dict[str, Any]:
+    return {
+        field.encode_name: field.default
         for field in msgspec.structs.fields(kind)
         if isinstance(field.default, str | int | float)
-    )
+    }
 
 
-_NONE: tuple[tuple[str, Any], ...] = ()
+_NESTED: frozenset[Any] = frozenset({dict, list})
+_NONE: dict[str, Any] = {}
 DEFAULTS = {tag: _defaults(kind) for tag, kind in KINDS.items()}
 """What an agent leaves out because it is the default: rules and searches must find it."""
 
@@ -161,21 +162,19 @@ def _open_event(body: msgspec.Raw, batch: Batch, key: bytes) -> NewEvent:
     envelope = open_envelope(record)
     if not batch.first <= envelope.sequence <= batch.last:
         raise InvalidEvent(f"event.sequence {envelope.sequence} lies outside first..last")
-    if not (0 < len(envelope.kind) <= _MAX_TEXT and envelope.kind.isprintable()):
+    kind = envelope.kind
+    if kind not in KINDS and not (0 < len(kind) <= _MAX_TEXT and kind.isprintable()):
         raise InvalidEvent("ronda.kind is not a proper name")
     if not 0 <= envelope.observed <= _LARGEST:
         raise InvalidEvent("@timestamp is out of range")
     open_record(record)
-    for name, value in DEFAULTS.get(envelope.kind, _NONE):
-        record.setdefault(name, value)
+    record = DEFAULTS.get(kind, _NONE) | record
     if not _RESERVED.isdisjoint(record):
         for name in _RESERVED & record.keys():
             del record[name]
     if _TALLIES in record:
         record[_TALLIES] = _protect(record[_TALLIES], key)
-    return NewEvent(
-        envelope.sequence, envelope.observed, envelope.kind, envelope.severity, _json(record)
-    )
+    return NewEvent(envelope.sequence, envelope.observed, kind, envelope.severity, _json(record))
 
 
 def _decode(body: msgspec.Raw) -> dict[str, Any]:
@@ -186,14 +185,15 @@ def _decode(body: msgspec.Raw) -> dict[str, Any]:
         record = decode_event(body)
     except Malformed as error:
         raise InvalidEvent(str(error)) from error
-    for value in record.values():
-        if isinstance(value, dict | list) and _deeper(value, _MAX_DEPTH):
-            raise InvalidEvent(f"fields lie more than {_MAX_DEPTH} deep in each other")
+    # The decoder makes no subclasses; nearly all events are flat.
+    nested = [value for value in record.values() if value.__class__ in _NESTED]
+    if nested and _deeper(nested, _MAX_DEPTH + 1):
+        raise InvalidEvent(f"fields lie more than {_MAX_DEPTH} deep in each other")
     return record
 
 
 def _deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
+    if value.__class__ not in _NESTED:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return not levels or any(_deeper(item, levels - 1) for item in inner)
@@ -229,7 +229,7 @@ def _hmac(token: object, key: bytes) -> str:
 def own_event(record: Record, sequence: int, now: int) -> NewEvent:
     """Return an event that the collector makes itself."""
     kind = tag_of(type(record))
-    fields = dict(DEFAULTS[kind]) | msgspec.to_builtins(record)
+    fields = DEFAULTS[kind] | msgspec.to_builtins(record)
     fields |= {
         "event.sequence": sequence,
         "event.severity": int(record.default_severity),

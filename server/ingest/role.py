@@ -19,6 +19,7 @@ from server.fleet.init import disk_percent
 from server.ingest import tls
 from server.ingest.app import AgentApi
 from server.ingest.enroll import EnrollApi
+from server.ingest.listening import Listening, bind
 from server.ingest.presence import Presence
 from server.ingest.uplink import Uplink
 from server.ingest.writer import WriterThread
@@ -49,7 +50,7 @@ def run(config: ServerConfig, *, disk: Callable[[], float] | None = None) -> Non
     measure = disk or functools.partial(disk_percent, config.events_dir)
     with contextlib.ExitStack() as stack:
         # Ports first: a second collector must not touch the day files of the first.
-        sockets = [tls.bind(config.agent_listen), tls.bind(config.enroll_listen)]
+        sockets = [bind(config.agent_listen), bind(config.enroll_listen)]
         for sock in sockets:
             stack.callback(sock.close)
         uplink = stack.enter_context(_uplink(config, measure))
@@ -83,7 +84,7 @@ def _uplink(config: ServerConfig, disk: Callable[[], float]) -> Iterator[Uplink]
         )
 
 
-async def _serve(config: ServerConfig, uplink: Uplink, sockets: list[tls.Socket]) -> None:
+async def _serve(config: ServerConfig, uplink: Uplink, sockets: list[Listening]) -> None:
     loop = asyncio.get_running_loop()
     tls.quiet_noise(loop)
     servers = [

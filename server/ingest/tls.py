@@ -10,6 +10,8 @@ import contextlib
 import logging
 import socket
 import ssl
+from asyncio import sslproto
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.config import Listen
+from server.ingest.listening import BACKLOG, MAX_CONNECTIONS
 
-Socket = socket.socket
 HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 15.0
 """From the first byte of a request, or from the handshake, to the end of its headers."""
@@ -28,8 +29,12 @@ MAX_HEAD = 64 << 10
 """Bytes of request line and headers; httptools itself has no bound."""
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 5
-BACKLOG = 1024
-MAX_CONNECTIONS = 4096
+MAX_PER_AGENT = 16
+"""Connections with one certificate; an agent needs two."""
+READ_SIZE = 32 << 10
+"""Bytes that asyncio reserves for each TLS connection, from its first byte on."""
+# 256 KiB by default: 3,000 connections that never say a word would fill the service's memory.
+sslproto.SSLProtocol.max_size = READ_SIZE
 
 
 class TlsProtocol(HttpToolsProtocol):
@@ -39,15 +44,29 @@ class TlsProtocol(HttpToolsProtocol):
     _in_head = True
     _head = 0
     _peer: bytes | None = None
+    _held: Counter[bytes] | None = None
+
+    def count_in(self, held: Counter[bytes]) -> None:
+        """Count the connection in *held*, by certificate, as long as it lives."""
+        self._held = held
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         self._peer = tls.getpeercert(True) if tls is not None else None
+        if self._held is not None and self._peer is not None:
+            self._held[self._peer] += 1
+            if self._held[self._peer] > MAX_PER_AGENT:
+                transport.abort()
+                return
         self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
+        if self._held is not None and self._peer is not None:
+            self._held[self._peer] -= 1
+            if self._held[self._peer] <= 0:
+                del self._held[self._peer]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -102,6 +121,7 @@ class TlsServer(uvicorn.Server):
         super().__init__(config)
         self._context = context
         self.listening = asyncio.Event()
+        self._held: Counter[bytes] = Counter()
 
     def reload(self, directory: Path) -> None:
         """Take the server's certificate anew for connections to come.
@@ -121,7 +141,9 @@ class TlsServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            return TlsProtocol(self.config, self.server_state, self.lifespan.state, loop)
+            made = TlsProtocol(self.config, self.server_state, self.lifespan.state, loop)
+            made.count_in(self._held)
+            return made
 
         self.servers = [
             await loop.create_server(
@@ -157,27 +179,6 @@ def enroll_context(directory: Path) -> ssl.SSLContext:
     context.load_cert_chain(directory / "server.crt", directory / "server.key")
     context.num_tickets = 0  # a resumed session would pass over the dates of the certificate
     return context
-
-
-def bind(listen: Listen) -> socket.socket:
-    """Return a socket bound to *listen*.
-
-    Raises:
-        OSError: the address cannot be used; ``str()`` says which.
-    """
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        found.bind(listen)
-        found.setblocking(False)
-    except OSError as error:
-        found.close()
-        hint = "is another collector running? see ss -ltnp"
-        raise OSError(f"{listen.host}:{listen.port}: {error.strerror}; {hint}") from error
-    return found
 
 
 def quiet_noise(loop: asyncio.AbstractEventLoop) -> None:

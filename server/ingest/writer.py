@@ -24,6 +24,8 @@ MAX_QUEUED = 64 << 20
 """Bytes of event fields that may wait for the disk."""
 MAX_COMMIT = 8000
 """Events in one transaction."""
+MAX_PIECES = 4096
+"""Ranges of one epoch; a commit looks at all of them, so an agent with more holds up the others."""
 _DISK_SECONDS = 1.0
 _RETENTION_SECONDS = 600.0
 _TIDY_SECONDS = 10.0
@@ -93,6 +95,10 @@ class WriterThread:
         """Return the highest sequence up to which everything is committed. Any thread."""
         # Entries are replaced, not changed, so a reader sees one or the other.
         return self._events.ledger.acknowledged(agent, epoch)
+
+    def is_scattered(self, agent: str, epoch: int) -> bool:
+        """Say whether too many gaps lie in what *agent* has sent. Any thread."""
+        return self._events.ledger.pieces(agent, epoch) > MAX_PIECES
 
     def check(self) -> None:
         """Say whether a batch would be taken now, before its body is read.

@@ -14,6 +14,7 @@ from server.ledger import EXPIRED, HELD, Entry, Ledger, Range, Stored
 from server.store import days
 
 log = logging.getLogger(__name__)
+_LEAP_DAYS = 7
 _LONG_WAL = 64 << 20
 """Bytes of write-ahead log from which it is emptied."""
 
@@ -196,8 +197,12 @@ class EventWriter:
         Raises:
             sqlite3.Error, OSError: the files cannot be used.
         """
-        gone = [old for old in days.list_days(self._directory) if old < day]
         connection = self._open_day(now)
+        present = days.list_days(self._directory)
+        if leapt(present, days.day_of(now)):
+            log.warning("retention waits a day: is the clock right? %s", ", ".join(present[-2:]))
+            return []
+        gone = [old for old in present if old < day]
         gone = [old for old in gone if old != self._day]
         for old in gone:
             path = days.path_of(self._directory, old)
@@ -238,6 +243,17 @@ def retention_limit(now: int, keep_days: int) -> str:
     """Return the first day to keep when the last *keep_days* full days and today are kept."""
     today = datetime.date.fromisoformat(days.day_of(now))
     return (today - datetime.timedelta(days=keep_days)).isoformat()
+
+
+def leapt(present: Sequence[str], today: str) -> bool:
+    """Say whether *today* follows the last day with a file by more than a week. Pure.
+
+    A clock that is set forward by mistake must not remove all evidence; a right one shows itself
+    by the day after, which has a file, too.
+    """
+    before = max((day for day in present if day < today), default=today)
+    gap = datetime.date.fromisoformat(today) - datetime.date.fromisoformat(before)
+    return gap.days > _LEAP_DAYS
 
 
 def _read_ranges(path: Path) -> list[Stored]:

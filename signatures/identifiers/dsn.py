@@ -15,13 +15,14 @@ _CREDENTIALS = re.compile(
 )
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
 _TEMPLATE = re.compile(
-    r"\$[{(A-Z_]|\{\{|%[(s]|<|>|\A\{[A-Za-z_.]*\}\Z|\A(?:x+|\.+|-+|\*+)\Z", re.IGNORECASE
+    r"\$[{(]|\A\$\w+\Z|\{\{|%\(|\A%s\Z|<|>|\A\{[A-Za-z_.]*\}\Z|\A(?:x+|\.+|-+|\*+)\Z", re.IGNORECASE
 )
 _PLACEHOLDERS = frozenset(
     {"password", "passwd", "pass", "pwd", "secret", "user", "pw", "pword", "your_password"}
 )
 _SAMPLE_HOST = re.compile(
-    r"(?:[a-z0-9-]{1,60}\.){0,4}(?:example(?:\.[a-z]{2,4})?|host(?:name)?|server|domain|proxy)\b"
+    r"(?:[a-z0-9-]{1,60}\.){0,4}"
+    r"(?:example(?:\.[a-z]{2,4})?|host(?:name)?|server|domain|proxy|company)\b"
 )
 _NAMES = """
 amqp amqps cassandra clickhouse elasticsearch ftp ftps git http https imap imaps jdbc kafka ldap

@@ -115,6 +115,25 @@ def test_before_enrolment(host: Host) -> None:
     _one_line(host.call("enroll", "rubbish"), 1, "ronda enroll token")
 
 
+@pytest.mark.root
+def test_root_enrols_for_the_owner_of_the_state(host: Host) -> None:
+    """Files of root in there: the agent could read them today, and not renew them in a month."""
+    host.state.mkdir(mode=0o700)
+    os.chown(host.state, 65534, 65534)
+    host.enroll()
+    made = [host.state / "identity", *(host.state / "identity").iterdir()]
+    assert {path.stat().st_uid for path in made} == {65534}
+    os.chown(host.state / "identity", 0, 0)
+    _one_line(host.call("check"), 1, "renew", "chown -R --reference=")
+
+
+def test_a_word_that_is_no_command(host: Host) -> None:
+    """What was probably meant."""
+    done = host.call("enrol")
+    assert done.returncode == 2
+    assert "did you mean 'enroll'?" in done.stderr
+
+
 def test_enroll_exit_codes(host: Host) -> None:
     """4 when refused, 5 when nobody is there; the secret is in no output."""
     string, host.collector.secret = host.collector.string, "other"
@@ -193,7 +212,7 @@ def test_no_number_of_a_citizen_leaves_the_host(host: Host) -> None:
         for event in host.collector.events.values()
         if event["ronda.kind"] == "exposure.finding"
     ]
-    for token in (event["ronda.path.token"], event["file.path"].rpartition("~")[2]):
+    for token in (event["ronda.path.token"], event["file.path"].rpartition("~")[2][:8]):
         found = host.call("locate", token)
         assert found.stdout == f"{host.web}/ktp_{NIK}.csv\n"
     assert host.call("locate", "0" * 32).returncode == 3
@@ -218,6 +237,8 @@ def test_status_when_the_collector_is_away(host: Host) -> None:
     """Exit code 1 and the reason, while events wait."""
     host.enroll()
     with host.running() as process:
+        done = host.call("enroll", "-", stdin=host.collector.string)
+        assert "systemctl restart ronda-agent" in done.stderr
         host.collector.close()
         (host.web / "waiting.html").write_text("x")
         until(lambda: host.status()["pending"] > 0, 40)
@@ -229,6 +250,22 @@ def test_status_when_the_collector_is_away(host: Host) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert host.log().count("is ronda-server running there?") == 1
+
+
+def test_reloads_neither_end_a_starting_agent_nor_keep_a_running_one(host: Host) -> None:
+    """SIGHUP kills by default, and systemd takes that for a clean end; SIGTERM goes first."""
+    host.enroll()
+    with subprocess.Popen(
+        [PROGRAM, "run"], env=host.environment, stderr=subprocess.DEVNULL
+    ) as process:
+        ignored = Path(f"/proc/{process.pid}/status")
+        until(lambda: "SigBlk:\t0000000000000001" in ignored.read_text())
+        process.send_signal(signal.SIGHUP)
+        until(lambda: host.status()["healthy"], 40)
+        for _ in range(20_000):
+            process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_quarantine_is_shown(host: Host) -> None:

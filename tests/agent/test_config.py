@@ -57,7 +57,6 @@ def _parse(text: str) -> AgentConfig:
         ("[spool]\nmax_bytes = 10", "agent.toml:2: max_bytes must be at least 64KiB"),
         ("[spool]\nmax_bytes = true", "agent.toml:2: max_bytes: True is not a size such as"),
         ('[log]\nlevel = "loud"', "agent.toml:2: level must be one of debug, info"),
-        ('language = "de"', "agent.toml:1: language must be one of en, id"),
         ('state_dir = "here"', "agent.toml:1: state_dir must be an absolute path"),
         ("a = = 1", "agent.toml:1: not TOML"),
         ("[sensors.files]\npaths = [3]", "agent.toml:2: [sensors.files] paths: Expected `str`"),
@@ -85,7 +84,7 @@ def test_mistakes_have_a_line_and_a_hint(text: str, line: str) -> None:
 def test_all_mistakes_come_at_once() -> None:
     """One run of ``check`` is enough."""
     with pytest.raises(ConfigError) as caught:
-        _parse('language = "x"\nfoo = 1\n[sensors.files]\nbar = 2\nlimit = "y"\n')
+        _parse('state_dir = "x"\nfoo = 1\n[sensors.files]\nbar = 2\nlimit = "y"\n')
     lines = [mistake.split(":")[1] for mistake in caught.value.mistakes]
     assert sorted(lines) == ["1", "2", "4", "5"]
 
@@ -102,8 +101,8 @@ def test_a_good_file() -> None:
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     """Editors of Windows begin with one."""
-    (tmp_path / "agent.toml").write_bytes(b"\xef\xbb\xbflanguage = 'id'\n")
-    assert load(tmp_path / "agent.toml", TYPES).language == "id"
+    (tmp_path / "agent.toml").write_bytes(b"\xef\xbb\xbfstate_dir = '/s'\n")
+    assert load(tmp_path / "agent.toml", TYPES).state_dir == Path("/s")
 
 
 def test_nothing_said_means_defaults() -> None:

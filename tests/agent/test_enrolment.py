@@ -6,6 +6,7 @@ import base64
 import contextlib
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,50 @@ def test_a_damaged_file_says_enrol_again(collector: Collector, tmp_path: Path, n
     (tmp_path / "identity" / name).write_bytes(b"garbage")
     with pytest.raises(IdentityError, match="enrol again"):
         load(tmp_path).ssl_context()
+
+
+@pytest.mark.root
+def test_root_enrols_for_the_agents_user(collector: Collector, tmp_path: Path) -> None:
+    """systemd gives files to the user only when the state directory is not the user's yet."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, 65534, 65534)
+    for _ in range(2):
+        enroll(state, collector.string)
+        for path in (state / "identity", *(state / "identity").iterdir()):
+            assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534), path
+    renew(state)
+    assert {path.stat().st_uid for path in (state / "identity").iterdir()} == {65534}
+
+
+def test_killed_while_enrolling_again_there_is_always_an_identity(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """The string is used up: an agent without an identity would need another one."""
+    enroll(tmp_path, collector.string)
+    for step in ("0", "1"):
+        command = [sys.executable, "-c", _KILLED_AT_RENAME, str(tmp_path), collector.string, step]
+        subprocess.run(command, check=False)
+        assert load(tmp_path).record.agent == collector.agent_id
+
+
+_KILLED_AT_RENAME = """
+import os, pathlib, sys
+from agent.enrolment import enroll
+
+left = int(sys.argv[3])
+
+def watch(event, arguments):
+    global left
+    name = pathlib.Path(arguments[1]).name if event == "os.rename" else ""
+    if name in ("identity", "identity.previous"):
+        left -= 1
+        if left < 0:
+            os._exit(9)
+
+sys.addaudithook(watch)
+enroll(pathlib.Path(sys.argv[1]), sys.argv[2])
+"""
 
 
 def test_renewal_keeps_the_key(collector: Collector, tmp_path: Path) -> None:

@@ -171,6 +171,49 @@ def test_a_tombstone_on_its_way_is_not_rewritten(tmp_path: Path) -> None:
         assert sum(count["low"] for count in counts) == 1000 - kept  # type: ignore[index]
 
 
+def test_tombstones_do_not_crowd_out_events(tmp_path: Path) -> None:
+    """While the collector is away each attempt to send makes a tombstone final."""
+    spool = open_spool(tmp_path, max_bytes=64 << 10)
+    dropped = 0
+    for number in range(400):
+        spool.append([sighting(f"{number}-{each}") for each in range(20)])
+        flush(spool)
+        spool.pending(spool.acknowledged)
+        spool.pending(spool.last - 1, 1)  # handed out to its end
+    status = spool.status()
+    assert status.bytes <= 64 << 10
+    assert status.by_class["high"].bytes < 16 << 10
+    assert status.by_class["low"].events > 200
+    events = drain(spool)
+    for stone in of_kind(events, SpoolDropped):
+        counts = stone["ronda.spool.dropped"]
+        assert isinstance(counts, dict)
+        dropped += sum(counts.values())
+    assert dropped + status.by_class["low"].events == 400 * 20
+    spool.close()
+
+
+def test_quarantine_is_bounded_by_bytes(tmp_path: Path) -> None:
+    """Refused events are large ones as a rule."""
+    spool = open_spool(tmp_path)
+    for number in range(12):
+        spool.append([sighting(f"{number}", pad=2 << 20)])
+        flush(spool)
+        spool.quarantine(spool.last, "too large")
+    assert 5 <= spool.status().quarantined <= 8
+    _, held = inspect(tmp_path / "spool.db")
+    assert b"/11xx" in held[-1].body
+    spool.close()
+
+
+def test_only_the_newest_damaged_copy_is_kept(tmp_path: Path) -> None:
+    """Each may be as large as the spool."""
+    for _ in range(3):
+        (tmp_path / "spool.db").write_bytes(b"no database" * 500)
+        open_spool(tmp_path).close()
+    assert len(list(tmp_path.glob("spool.db.corrupt-*"))) == 1
+
+
 def test_the_file_stays_near_its_bound(tmp_path: Path) -> None:
     """SQLite reuses the pages of evicted and acknowledged events."""
     bound = 1 << 20

@@ -28,6 +28,34 @@ def test_child_cannot(child: BoundedChild, request_: bytes) -> None:
     assert child.call(request_) == b"refused"
 
 
+@pytest.mark.parametrize("request_", [b"truncate", b"unlink", b"rename", b"mode"])
+def test_child_changes_no_file(tmp_path: Path, request_: bytes) -> None:
+    """As the agent's user it could otherwise delete the spool or the keys."""
+    path = tmp_path / "spool.db"
+    path.write_bytes(b"events")
+    before = path.stat().st_mode
+    with BoundedChild(PROBE, init=os.fsencode(path)) as child:
+        assert child.call(request_) == b"refused"
+    assert (path.read_bytes(), path.stat().st_mode) == (b"events", before)
+
+
+@pytest.mark.parametrize("request_", [b"fork", b"signal", b"limits"])
+def test_child_reaches_no_other_process(child: BoundedChild, request_: bytes) -> None:
+    """A process that it forks would outlive limits, timeout and the agent."""
+    assert child.call(request_) == b"refused"
+
+
+@pytest.mark.parametrize("request_", [b"thread", b"read"])
+def test_child_keeps_what_parsing_needs(child: BoundedChild, request_: bytes) -> None:
+    assert child.call(request_) == b"allowed"
+
+
+def test_starting_does_not_count_against_the_first_request() -> None:
+    """Else a slow start under load would blame the file."""
+    with BoundedChild(PROBE, init=b"key") as child:
+        assert child.call(b"init", timeout=0.03) == b"key"
+
+
 def test_child_holds_no_capability(child: BoundedChild) -> None:
     lines = dict(line.split(":\t") for line in child.call(b"capabilities").decode().splitlines())
     assert int(lines["CapEff"], 16) == 0
@@ -61,6 +89,7 @@ def test_an_exception_does_not_carry_its_text(child: BoundedChild) -> None:
         (b"crash", "signal", "SIGSEGV"),
         (b"terminate", "signal", "SIGTERM"),
         (b"leave", "exit", "status 3"),
+        (b"abort", "signal", "SIGABRT"),
     ],
 )
 def test_death_is_named(child: BoundedChild, request_: bytes, cause: str, detail: str) -> None:

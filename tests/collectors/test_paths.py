@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_two_citizens_with_the_same_mask_stay_apart() -> None:
     other = GUARD.guard(b"/srv/1571014612900101.jpg")
     assert one != other
     assert GUARD.display(one) != GUARD.display(other)
+
+
+@pytest.mark.parametrize("ending", [b".php", b".pHtml", b".sql.gz", b".php.jpg", b""])
+def test_a_masked_name_keeps_its_ending(ending: bytes) -> None:
+    """Or a web shell named like a citizen would pass by every rule about endings."""
+    for name in (NIK, b"ktp_" + NIK, b"a." + NIK, base64.b64encode(NIK).rstrip(b"=")):
+        shown = GUARD.display(GUARD.guard(b"/srv/uploads/" + name + ending))
+        assert NIK.decode() not in shown
+        assert shown.endswith(ending.decode())
+        token = GUARD.guard_name(name + ending).rpartition(b"\0")[2][:8].decode()
+        assert f"~{token}" in shown
 
 
 def test_another_host_gives_other_tokens() -> None:

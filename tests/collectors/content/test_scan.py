@@ -171,3 +171,14 @@ def test_a_compression_bomb_is_bounded() -> None:
     result = scan(data)
     assert result.outcome == SAMPLED
     assert result.scanned < 40_000_000
+
+
+def test_statements_are_followed_over_blocks_once() -> None:
+    """A block with several written forms, and one without any number, keep their columns."""
+    filler = "INSERT INTO `catatan` (`isi`) VALUES ('" + "lorem ipsum " * 300_000 + "');\n"
+    head = "CREATE TABLE `w` (\n `order_id` varchar(20),\n `nik` char(16)\n);\n"
+    rows = ",\n".join(f"('{nik}','{nik}')" for nik in NIKS * 600)
+    dotted = ",\n".join(f"('{nik[:6]}.{nik[6:12]}.{nik[12:]}','x')" for nik in NIKS * 300)
+    tail = "INSERT INTO `lain` (`nik`, `kk`) VALUES ('a','b');\n"
+    text = head + filler + f"INSERT INTO `w` VALUES {rows},\n{dotted};\n" + tail * 3
+    assert found(text.encode(), "x.sql") == {"nik": len(NIKS) * 600}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import msgspec
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.content.match import Match
-from collectors.content.result import ScanResult
+from collectors.content.result import Init, Request, ScanResult
+from collectors.content.worker import start
 from collectors.redact import Redactor
-from tests.collectors.content.citizens import cards, kks, leaks, niks, nips, npwps
+from tests.collectors.content.citizens import cards, kks, leaks, make_niks, niks, nips, npwps
 from tests.collectors.content.scanning import KEY, answer, scan
 
 passwords = st.text("abcdefghkmnpqrstuvwxyzABCDEF23456789!-+", min_size=8, max_size=30)
@@ -89,6 +91,26 @@ def test_tokens_are_those_of_the_redactor(values: list[str]) -> None:
     assert tally.count == tally.distinct == len(values)
     assert set(tally.tokens) <= {redactor.token("nik", value) for value in values}
     assert len(tally.tokens) == min(64, len(values))
+
+
+def test_tokens_meet_over_hosts_and_formats_only_with_the_key() -> None:
+    """Two hosts, one citizen register: overlap shows; a host with another key tells nothing."""
+    values = make_niks(6000)
+    dump = "INSERT INTO `w` (`nik`) VALUES " + ",".join(f"('{nik}')" for nik in values) + ";"
+    table = "no;NIK\n" + "".join(f"{at};{nik}\n" for at, nik in enumerate(reversed(values)))
+    (here,), (there,) = scan(dump.encode()).tallies, scan(table.encode()).tallies
+    assert len(here.tokens) == 64
+    assert here.tokens == there.tokens
+    part = "nik\n" + "\n".join(values[:3000]) + "\n"
+    (half,) = scan(part.encode()).tallies
+    assert 16 <= len(set(here.tokens) & set(half.tokens)) <= 48
+    other = start(msgspec.msgpack.encode(Init(key=b"g" * 32, epoch=1)))
+    descriptor = os.memfd_create("other")
+    os.write(descriptor, part.encode())
+    request = msgspec.msgpack.encode(Request(name="x.csv", size=len(part)))
+    (foreign,) = msgspec.msgpack.decode(other(request, [descriptor]), type=ScanResult).tallies
+    assert foreign.count == half.count
+    assert not set(foreign.tokens) & set(half.tokens)
 
 
 def test_a_match_prints_nothing_of_itself() -> None:

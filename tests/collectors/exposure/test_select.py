@@ -14,7 +14,7 @@ from collectors.paths import PathGuard
     [
         (b"/w/a.png", "media"),
         (b"/w/a.SO", "program"),
-        (b"/w/a.zip", "container"),
+        (b"/w/a.zip", "look"),
         (b"/w.jpg/dump", "look"),
         (b"/w/dump.sql", "look"),
         (b"/w/dump.sql.gz", "look"),

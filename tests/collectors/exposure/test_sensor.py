@@ -268,3 +268,44 @@ def test_state_and_sightings_hold_no_number(tmp_path: Path, web: Path) -> None:
     assert record.path_token is not None
     for nik in NIKS[:50]:
         assert not leaks(nik, everything)
+
+
+def test_archives_and_documents_are_told_as_unknown(tmp_path: Path, web: Path) -> None:
+    """Neither clean nor found: counted as files that nobody has looked into, over restarts."""
+    context = FakeContext(tmp_path)
+    for name, head in (("a.zip", b"PK\x03\x04"), ("b.docx", b"PK\x03\x04"), ("c.pdf", b"%PDF-1.7")):
+        (web / name).write_bytes(head + b"x" * 100)
+    (web / "export.xls").write_text("<table><tr><td>NIK</td><td>a</td><td>b</td></tr>" + table())
+    root = str(web)
+    settings = ExposureSettings(paths=(root,), web_roots=(root,))
+    for unsupported, rename in ((3, False), (2, True)):
+        if rename:
+            (web / "a.zip").unlink()
+        sensor = ExposureSensor(settings, context.state_dir)
+        thread = threading.Thread(target=sensor.run, args=(context,))
+        thread.start()
+        try:
+            sensor.offer([context.guard.guard(os.fsencode(web / "a.zip"))])
+            until(sensor, unsupported)
+            context.wait(1)
+        finally:
+            context.stopping.set()
+            thread.join(5.0)
+            context.stopping.clear()
+        assert "unsupported" in sensor.coverage()
+    (record,) = context.records()
+    assert isinstance(record, SensitiveData)
+    assert str(record.path).endswith("export.xls")
+
+
+def until(sensor: ExposureSensor, unsupported: int) -> None:
+    """Poll the coverage."""
+    deadline = time.monotonic() + 20
+    while sensor.coverage().get("unsupported") != unsupported:
+        assert time.monotonic() < deadline, sensor.coverage()
+        time.sleep(0.02)
+
+
+def table() -> str:
+    """Rows of a web application's "Excel" export."""
+    return "".join(f"<tr><td>{nik}</td><td>x</td><td>y</td></tr>\n" for nik in NIKS[:20])

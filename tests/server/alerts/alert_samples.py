@@ -31,8 +31,8 @@ _BASE = NewAlert(
     event="agent1.1.1",
     fields={
         "facts": FACTS,
-        "summary": "{path} on {host} ({opd}) can be fetched by anybody and holds {counts}."
-        " Examples, masked: {samples}.",
+        "summary": "{path} on {host} ({opd}) lies in a web root, where anybody may fetch it,"
+        " and holds {counts}. Examples, masked: {samples}.",
         "explanation": "Hardly anything else needs it {nothing}.",
         "next_steps": [
             "See what else happened on this server: ronda events search host={host} --since 24h"

@@ -8,6 +8,7 @@ from babel.messages.pofile import read_po
 
 from server.alerts import render
 from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
+from server.cli import alert_text
 from server.notify import message
 from signatures.sigma_facts import placeholders
 from signatures.sigma_load import EVENT_RULES, load_files
@@ -23,8 +24,12 @@ def _po(language: str) -> dict[str, str]:
 def _used() -> set[str]:
     words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}
-    used |= {getattr(message, name) for name in dir(message) if name.isupper()
-             and isinstance(getattr(message, name), str)}  # fmt: skip
+    used |= {
+        value
+        for module in (message, alert_text)
+        for name, value in vars(module).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str)
+    }
     return used | {text for rule in load_files([EVENT_RULES]).rules for text in rule.messages}
 
 

@@ -49,10 +49,14 @@ def test_what_people_read(state: StateStore) -> None:
     row = row_of(state)
     english, indonesian = render_text(row, "en"), render_text(row, "id")
     assert english["summary"] == (
-        "/var/www/html/backup.sql on web1 (Dinas A) can be fetched by anybody and holds 1,200 NIK,"
-        " at least 30 family card numbers (KK). Examples, masked: 1571**********01."
+        "/var/www/html/backup.sql on web1 (Dinas A) lies in a web root, where anybody may fetch it,"
+        " and holds 1,200 citizens' identity numbers (NIK), at least 30 family card numbers"
+        " (KK). Examples, masked: 1571**********01."
     )
-    assert "1.200 NIK, sedikitnya 30 nomor kartu keluarga (KK)" in indonesian["summary"]
+    assert (
+        "1.200 nomor induk kependudukan (NIK), sedikitnya 30 nomor kartu keluarga (KK)"
+        in indonesian["summary"]
+    )
     assert indonesian["next_steps"] == [
         "Lihat apa lagi yang terjadi di server ini: ronda events search host=web1 --since 24h"
     ]

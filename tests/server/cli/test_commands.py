@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from server.cli.events import unknown_kinds
 from server.store.events import NewSkip
 from tests.server.api.collector import (
     AGENT,
@@ -148,7 +149,7 @@ def test_the_page_of_an_alert_has_all_that_an_analyst_needs(collector: Collector
         "/var/www/dump.sql (file.path)",
         "2026-11-24 13:00:00, once",
         "What it means",
-        "holds 120 NIK.",
+        "120 citizens' identity",
         "Identity numbers are used for fraud.",
         "Evidence (masked)\n  3273**********02",
         "1. Move the file out of the web root.",
@@ -245,7 +246,7 @@ def test_hosts(collector: Collector) -> None:
     assert collector.call("hosts", "show", "web3").returncode == 3
     page = collector.call("hosts", "show", "WEB1").stdout
     assert "Sensor files" in page
-    assert "directories=12" in page
+    assert "directories: 12" in page
 
 
 def test_one_name_for_two_agents_is_not_guessed(collector: Collector) -> None:
@@ -458,3 +459,18 @@ def test_status_notices_detection_that_lags(collector: Collector) -> None:
     (day,) = [path.stem for path in collector.config.events_dir.glob("*.db")]
     collector.state.execute("INSERT INTO cursor VALUES ('detect', ?, 3)", (day,))
     assert status_of(collector)["detection"] == {"lag_seconds": 0.0, "events_behind": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "hints"),
+    [
+        ("kind=file.change", []),
+        ("kind=file.* mankind=x", []),
+        ("host=web1 kind=file.chnge", ["did you mean 'file.change'?"]),
+        ("ronda.kind=zzz", ["there are: "]),
+    ],
+)
+def test_a_kind_that_does_not_exist_is_named(query: str, hints: list[str]) -> None:
+    lines = unknown_kinds(query)
+    assert len(lines) == len(hints)
+    assert all(hint in line for hint, line in zip(hints, lines, strict=True))

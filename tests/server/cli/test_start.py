@@ -20,7 +20,6 @@ HEAVY = {
     "asyncio",
     "cryptography",
     "msgspec",
-    "rich",
     "sigma",
     "sqlite_utils",
     "starlette",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from collectors import wire
 from collectors.event import seal
 from collectors.kinds import Scrubbed, SensitiveData, Tally
 from collectors.sighting import Sighting
+from server.ingest.app import MAX_AT_ONCE
+from server.ingest.writer import MAX_PIECES
 from server.ledger import Ledger
 from server.store.events import EventStore
 from server.store.query import parse_query
-from tests.server.ingest.rig import Agent, Collector, make_event, new_agent
+from tests.server.ingest.rig import Agent, Collector, make_event, new_agent, until
 
 
 def stored(store: EventStore, agent: Agent) -> list[int]:
@@ -208,3 +212,40 @@ def test_refusals_are_reported(agent: Agent, store: EventStore) -> None:
     (event,) = until(lambda: store.search(query), "ingest.rejected")
     assert event.opd == "dinkes"
     assert "zstd" in event.fields["event.reason"]
+
+
+def test_an_agent_that_leaves_gaps_everywhere_must_close_them_first(
+    collector: Collector, agent: Agent, store: EventStore, tmp_path: Path
+) -> None:
+    last = 0
+    for start in range(1, 2 * (MAX_PIECES + 1000), 1000):
+        last = start + 998
+        answer = agent.post("/v1/batch", agent.batch(range(start + 1, start + 1000, 2)))
+        if answer.status != 200:
+            break
+    assert answer.status == 503
+    assert "oldest first" in answer.json["reason"]
+    assert new_agent(collector, tmp_path).send(1).status == 200
+    # In order it goes on as always, and the gaps close.
+    answer = agent.post("/v1/batch", agent.batch(range(1, 401)))
+    assert answer.json["acknowledged"] == 400
+    answer = agent.post("/v1/batch", agent.batch(range(401, 801)))
+    assert answer.json["acknowledged"] == 800
+    assert last > 2 * MAX_PIECES
+
+
+def test_one_agent_does_not_take_all_decoders(agent: Agent, collector: Collector) -> None:
+    port = collector.config.agent_listen.port
+    held = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_AT_ONCE):
+            connection = http.client.HTTPSConnection("127.0.0.1", port, context=agent.context)
+            stack.callback(connection.close)
+            connection.putrequest("POST", "/v1/batch")
+            connection.putheader("content-length", "100")
+            connection.endheaders(b"x")  # and never the rest
+            held.append(connection)
+        refused = until(lambda: (found := agent.send(1)).status == 503 and found, "a refusal")
+        assert "at once" in refused.json["reason"]
+        assert agent.beat().status == 200
+    until(lambda: agent.send(1).status == 200, "the places are free again")

@@ -179,6 +179,21 @@ def test_retention_keeps_what_was_settled(
                                                        "2024-10-06.db-wal"]  # fmt: skip
 
 
+def test_a_clock_set_forward_removes_nothing_on_the_first_day(
+    tmp_path: Path, writer: EventWriter
+) -> None:
+    for number in range(3):
+        writer.write([batch(number + 1)], NOON + number * DAY)
+    later = NOON + 400 * DAY
+    assert writer.drop_before(retention_limit(later, 365), later) == []
+    # Set right again: what is due by the right clock goes.
+    assert writer.drop_before(retention_limit(NOON + 2 * DAY, 1), NOON + 2 * DAY) == ["2024-10-04"]
+    # It stays so: the clock was right, the collector was away.
+    later += DAY
+    assert len(writer.drop_before(retention_limit(later, 365), later)) == 2
+    assert len(days.list_days(tmp_path / "events")) == 2
+
+
 def test_retention_limit_keeps_whole_days() -> None:
     assert retention_limit(NOON, 2) == "2024-10-02"
 

@@ -1,0 +1,52 @@
+"""What the exposure sensor is told to look into, but nobody watches, is said by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.watching import unwatched
+from collectors.exposure.settings import ExposureSettings
+from collectors.files.settings import FileSettings
+
+
+def test_the_defaults_fit() -> None:
+    assert unwatched({"files": FileSettings(), "exposure": ExposureSettings()}) == []
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> FileSettings:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "alias").symlink_to(tmp_path / "www")
+    return FileSettings(paths=(str(tmp_path / "www"),))
+
+
+@pytest.mark.parametrize("name", ["www", "www/site", "alias", "alias/site", "www/"])
+def test_what_lies_below_a_watched_path_is_fine(
+    tmp_path: Path, watched: FileSettings, name: str
+) -> None:
+    path = f"{tmp_path}/{name}"
+    settings = ExposureSettings(paths=(path,), web_roots=(path,))
+    assert unwatched({"files": watched, "exposure": settings}) == []
+
+
+@pytest.mark.parametrize("name", ["www2", "srv", ""])
+def test_what_follows_is_said(tmp_path: Path, watched: FileSettings, name: str) -> None:
+    path = f"{tmp_path}/{name}"
+    (line,) = unwatched(
+        {"files": watched, "exposure": ExposureSettings(paths=(path,), web_roots=())}
+    )
+    assert path in line
+    assert "ronda-agent scan" in line
+    both = ExposureSettings(paths=(path,), web_roots=(path,))
+    (line,) = unwatched({"files": watched, "exposure": both})
+    assert "swept once" in line
+
+
+def test_sensors_that_are_off() -> None:
+    files, exposure = FileSettings(enabled=False), ExposureSettings()
+    lines = unwatched({"files": files, "exposure": exposure})
+    assert len(lines) == len({*exposure.paths, *exposure.web_roots})
+    assert unwatched({"files": files, "exposure": ExposureSettings(enabled=False)}) == []
+    assert unwatched({"files": FileSettings()}) == []

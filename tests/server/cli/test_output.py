@@ -1,0 +1,30 @@
+"""Tables on screens of any width."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.cli.output import Column, below, fitting
+
+COLUMNS = (
+    Column(key="id", heading="ID", right=True),
+    Column(key="level", heading="LEVEL"),
+    Column(key="path", heading="PATH"),
+    Column(key="note", heading="NOTE"),
+)
+ROW = {"id": 7, "level": "critical", "path": "/var/www/html/backup/penduduk.sql", "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("width", "beside"), [(1, 1), (11, 1), (12, 2), (46, 2), (47, 3), (52, 3), (53, 4), (200, 4)]
+)
+def test_columns_stand_beside_each_other_only_while_they_fit(width: int, beside: int) -> None:
+    assert fitting([ROW], COLUMNS, width) == COLUMNS[:beside]
+
+
+def test_what_does_not_fit_stands_below_whole_and_clean() -> None:
+    assert below({**ROW, "note": "a\x1b[2J"}, COLUMNS[2:]) == [
+        "    /var/www/html/backup/penduduk.sql",
+        "    a\\x1b[2J",
+    ]
+    assert below(ROW, COLUMNS[3:]) == []
