@@ -58,11 +58,12 @@ def read(path: bytes, record: FileChange, owners: Owners, pulse: Callable[[], No
             return None
         if stat.S_ISREG(state.st_mode):
             return _file(descriptor, path, state, pulse, owners)
-        target: tuple[Owned, ...] = ()
+        link, target = b"", list[Owned]()
         if stat.S_ISLNK(state.st_mode):
             link = os.readlink(name, dir_fd=descriptor)
-            target = tuple(owners(os.path.normpath(os.path.join(directory, link))))
-        return Disk(state.st_mode, state.st_uid, state.st_gid, target=target)
+            target = owners(os.path.normpath(os.path.join(directory, link)))
+        rights = (state.st_mode, state.st_uid, state.st_gid)
+        return Disk(*rights, link=link, target=tuple(target))
     except OSError:
         return None
     finally:

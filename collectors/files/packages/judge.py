@@ -18,7 +18,7 @@ from collectors.files.packages.manifests import info_package, plain
 from collectors.kinds import FileChange, Severity
 
 MANIFEST, CONFFILE, OWNED, REMOVED = "manifest", "conffile", "owned", "removed"
-STATE, TRANSIENT, COMPILED = "state", "transient", "compiled"
+STATE, TRANSIENT, COMPILED, ALTERNATIVE = "state", "transient", "compiled", "alternative"
 
 INFO = b"/var/lib/dpkg/info/"
 
@@ -63,6 +63,10 @@ STATES = tuple(
         (rb"/var/cache/ldconfig/aux-cache~?", "written by ldconfig, which libc-bin's trigger runs"),
     )
 )
+PASSING = re.compile(rb"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)(?:\+|\.lock|\.\d+)")
+"""Locks and drafts of the tools that maintainer scripts make users with; folded only when gone.
+The files themselves are told."""
+_ALTERNATIVES = b"/etc/alternatives/"
 _COMPILED = re.compile(
     rb"(.*)/__pycache__/([^/]+)\.cpython-\d{2,4}(?:\.opt-[12])?\.pyc(?:\.\d+)?", re.DOTALL
 )
@@ -88,8 +92,10 @@ class Disk(NamedTuple):
     md5: bytes | None = None
     extended: bool = False
     """It has capabilities, an ACL or other attributes that no manifest speaks of."""
+    link: bytes = b""
+    """What a symbolic link says."""
     target: tuple[Owned, ...] = ()
-    """Owners of what a symbolic link points to."""
+    """Owners of what it points to."""
     source: bool = False
     """It is byte code made from the source file beside it, as its header says."""
     clean: bool = True
@@ -108,6 +114,8 @@ class Case(NamedTuple):
     """By the new manifests."""
     beside: frozenset[str]
     """Packages that own, or owned, the file this one is made from: see `origin`."""
+    twin: bool
+    """The path it stands in for was explained as an alternative."""
     disk: Disk | None
     """None: nothing is there, or not what was seen."""
     gone: bool
@@ -156,10 +164,20 @@ def explain(case: Case) -> str | None:
     if kind == stat.S_IFDIR:
         cache = case.path.endswith(b"/__pycache__") and _acts(case.beside, case.acted)
         return OWNED if any(o.md5 is None for o in owners) or cache else None
-    if kind == stat.S_IFLNK and any(o.md5 is None for o in owners):
-        sure = any(plain(o.package) in case.acted for o in case.disk.target)
-        return OWNED if sure and all(o.md5 is None for o in case.owners) else None
-    return None
+    return _explain_link(case, case.disk) if kind == stat.S_IFLNK else None
+
+
+def _explain_link(case: Case, disk: Disk) -> str | None:
+    """A manifest does not say where a link points: it has to be a file of the same packages."""
+    sure = any(plain(owner.package) in case.acted for owner in disk.target)
+    if case.owners:
+        links = all(owner.md5 is None for owner in case.owners)
+        return OWNED if sure and links and _acting(case) else None
+    if case.path.startswith(_ALTERNATIVES):
+        return ALTERNATIVE if sure else None
+    before = case.held[0].before
+    fresh = before is None or stat.S_ISLNK(before.mode)
+    return ALTERNATIVE if fresh and disk.link.startswith(_ALTERNATIVES) else None
 
 
 def _explain_file(case: Case, disk: Disk) -> str | None:
@@ -189,6 +207,10 @@ def _explain_gone(case: Case) -> str | None:
     package = info_of(case.path)
     if package is not None:
         return STATE if plain(package) in case.acted else None
+    if PASSING.fullmatch(case.path) and case.acted:
+        return STATE
+    if case.twin:
+        return ALTERNATIVE
     if _acts(case.beside, case.acted):
         compiled = _COMPILED.fullmatch(case.path) or case.path.endswith(b"/__pycache__")
         return COMPILED if compiled else TRANSIENT
@@ -214,7 +236,7 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
             fine = True
         else:
             # Nobody may run what dpkg has not finished; finished, it is a file that we know.
-            fine = why in (TRANSIENT, STATE, COMPILED) and (
+            fine = why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE) and (
                 record.type != "file"
                 or record.sha256 in known
                 or not int(record.mode, 8) & _EXECUTE

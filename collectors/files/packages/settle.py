@@ -51,6 +51,7 @@ class Settlement:
         self._rights = judge.Rights(*dpkg.owner())
         self._overrides = index.overrides()
         self._known: set[str] = set()
+        self._alternatives: set[bytes] = set()
         self._digest = hashlib.sha256()
         self._actions: Counter[str] = Counter()
         self._sample: list[Scrubbed] = []
@@ -79,6 +80,8 @@ class Settlement:
         for each in (changes[-1].record.sha256, changes[0].before and changes[0].before.sha256):
             if each and case.owners and len(self._known) < _MAX_KNOWN:
                 self._known.add(each)
+        if why == judge.ALTERNATIVE:
+            self._alternatives.add(case.path)
         fine = judge.steps_explained(case, why, self._known)
         for held, explained in zip(changes, fine, strict=True):
             if explained:
@@ -102,6 +105,7 @@ class Settlement:
             acted=self._acted,
             owners=self._index.owners(path),
             beside=beside,
+            twin=origin in self._alternatives,
             disk=disk.read(real, record, self._owners, self._pulse) if real else None,
             gone=disk.gone(real) if real else True,
             rights=self._rights,

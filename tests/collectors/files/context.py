@@ -110,8 +110,15 @@ class FakeContext:
 class Running:
     """A sensor at work on a thread, as the supervisor would run it."""
 
-    def __init__(self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any) -> None:
-        values: dict[str, Any] = {"coalesce": 0.05, "reconcile_interval": "1h", "exclude": (), "packages": False}
+    def __init__(
+        self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any
+    ) -> None:
+        values: dict[str, Any] = {
+            "coalesce": 0.05,
+            "reconcile_interval": "1h",
+            "exclude": (),
+            "packages": False,
+        }
         values.update(settings)
         self.context = FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)

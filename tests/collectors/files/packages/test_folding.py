@@ -262,9 +262,7 @@ def test_places_without_packages_do_not_wait(tmp_path: Path, world: World) -> No
         closed(running)
 
 
-def test_what_is_held_is_told_when_the_setting_is_taken_back(
-    tmp_path: Path, world: World
-) -> None:
+def test_what_is_held_is_told_when_the_setting_is_taken_back(tmp_path: Path, world: World) -> None:
     world.unpack("alpha", "1.0", files_of("alpha", "1.0", 3))
     with world.lock():
         with start(tmp_path, world) as running:
