@@ -65,7 +65,13 @@ class Mutator(threading.Thread):
             for path in news:
                 name = os.fsdecode(path)
                 plain = "/share/" in name or "/include/" in name or "/lib/" in name
-                if not plain or ".dpkg-" in name or name in self.done or chance.random() > 0.25:
+                if (
+                    not plain
+                    or "/var/lib/dpkg/" in name
+                    or ".dpkg-" in name
+                    or name in self.done
+                    or chance.random() > 0.25
+                ):
                     continue
                 if len(self.done) < self._count and alter(name, len(self.done) % 5):
                     self.done[name] = len(self.done) % 5
@@ -104,6 +110,7 @@ def watch(root: Path, command: list[str], mutate: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ronda-bench-") as state:
         running = Running(Path(state), paths, root=os.fsencode(root), packages=True, coalesce=0.2)
         with running:
+            eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
             before = snapshot(root)
             mutator = Mutator(root, running, mutate)
             mutator.start()

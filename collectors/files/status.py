@@ -22,6 +22,7 @@ class Status:
             "overflows": 0,
             "backlog": 0,
             "held": 0,
+            "packages": "not known",
         }
         self._reconciled: float | None = None
 

@@ -163,8 +163,10 @@ class Worker:
         if over or verdict is Verdict.EXPIRED:
             self._look()
             self._packages.settle(verdict)
-        self._status.update(held=self._packages.held)
-        return not self._reconciler.running and self._packages.step(_STEP)
+        reading = not self._reconciler.running and self._packages.step(_STEP)
+        known = "known" if self._packages.ready else "being read"
+        self._status.update(held=self._packages.held, packages=known)
+        return reading
 
     def _walk(self) -> None:
         self._walking = True

@@ -78,6 +78,11 @@ class Packages:
         return self._transaction.open
 
     @property
+    def ready(self) -> bool:
+        """Whether the manifests have been read."""
+        return self._ready and self._reading is None
+
+    @property
     def held(self) -> int:
         """How many changes wait."""
         return self._held

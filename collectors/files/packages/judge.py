@@ -22,6 +22,8 @@ STATE, TRANSIENT, COMPILED, ALTERNATIVE = "state", "transient", "compiled", "alt
 
 INFO = b"/var/lib/dpkg/info/"
 
+_WHOLE = (b".list", b".md5sums", b".conffiles")
+
 NEVER_PACKAGED = re.compile(
     rb"/(?:home|root|srv|tmp|usr/local|var/tmp|var/www|mnt|media|run|dev)(?:/|\Z)"
 )
@@ -225,6 +227,9 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
     paths before.
     """
     before, final = case.held[0].before, case.held[-1].record
+    # dpkg renames a finished manifest into place; one that is written to is an attack.
+    draft = not (case.path.startswith(INFO) and case.path.endswith(_WHOLE))
+    draft = draft and why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE)
     answers = []
     for index, each in enumerate(case.held):
         record = each.record
@@ -236,7 +241,7 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
             fine = True
         else:
             # Nobody may run what dpkg has not finished; finished, it is a file that we know.
-            fine = why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE) and (
+            fine = draft and (
                 record.type != "file"
                 or record.sha256 in known
                 or not int(record.mode, 8) & _EXECUTE

@@ -349,8 +349,7 @@ def test_modes_of_the_state(root: Path, state: Path) -> None:
 
 def test_a_root_that_appears_later(root: Path, state: Path) -> None:
     later = root / "later"
-    settings = {"reconcile_interval": 1}
-    with Running(state, [root / "now", later], **settings) as running:
+    with Running(state, [root / "now", later], reconcile_interval=1) as running:
         later.mkdir()
         (later / "f").write_bytes(b"x")
         running.wait("created", later / "f")

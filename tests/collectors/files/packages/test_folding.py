@@ -35,6 +35,7 @@ def running(tmp_path: Path, world: World) -> Iterator[Running]:
     world.unpack("beta", "1.0", files_of("beta", "1.0", 60))
     world.unpack("gamma", "1.0", {"/usr/bin/gamma": b"gamma 1.0\n"}, conffiles={"/etc/gamma": b"a"})
     with start(tmp_path, world) as running:
+        known(running)
         yield running
 
 
@@ -42,12 +43,20 @@ def start(tmp_path: Path, world: World) -> Running:
     return Running(tmp_path / "agent", world.watched(), root=world.root, packages=True)
 
 
+def known(running: Running) -> None:
+    """Wait until the manifests have been read."""
+    eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+
+
 def closed(running: Running, count: int = 1) -> PackageTransaction:
     """Wait for the event of the transaction number *count*."""
-    return eventually(  # type: ignore[no-any-return]
-        lambda: running.error or (running.context.transactions()[count - 1 :] or [None])[0],
-        f"transaction {count}",
-    )
+
+    def found() -> bool:
+        assert running.error is None, repr(running.error)
+        return len(running.context.transactions()) >= count
+
+    eventually(found, f"transaction {count}")
+    return running.context.transactions()[count - 1]
 
 
 def severity_of(running: Running, path: Path) -> list[int | None]:
@@ -214,7 +223,7 @@ def test_a_manifest_outside_a_transaction_is_an_alarm(running: Running, world: W
 def test_an_upgrade_while_the_agent_was_down(tmp_path: Path, world: World) -> None:
     world.unpack("alpha", "1.0", files_of("alpha", "1.0", 60))
     with start(tmp_path, world) as running:
-        eventually(lambda: running.sensor.coverage()["state"] == "watching")
+        known(running)
     world.install("alpha", "1.1", files_of("alpha", "1.1", 60))
     world.path("/usr/bin/alpha-0").write_bytes(b"evil")
     with start(tmp_path, world) as running:
