@@ -185,9 +185,14 @@ class Packages:
         try:
             self._journal.wrote()
             settlement.run(self._begin or now, now, expired=verdict is Verdict.EXPIRED)
-            self._buffer.clear()
             if verdict is Verdict.CLOSED:
+                if self._dpkg.look() != seen:
+                    # dpkg runs again and has changed files under our eyes: judge both together.
+                    self._journal.rollback()
+                    self.poll()
+                    return
                 self._remember(seen)
+            self._buffer.clear()
             self._journal.commit()
         except BaseException:
             self._journal.rollback()
