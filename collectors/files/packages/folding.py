@@ -21,7 +21,14 @@ from collectors.files.packages.index import Index, Owned
 from collectors.files.packages.manifests import plain
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.settle import Settlement, annotate
-from collectors.files.packages.transaction import LIMIT, QUIET, Evidence, Transaction, Verdict
+from collectors.files.packages.transaction import (
+    LIMIT,
+    QUIET,
+    STALE,
+    Evidence,
+    Transaction,
+    Verdict,
+)
 from collectors.files.tell import Subject
 from collectors.kinds import FileChange
 from collectors.paths import SafePath
@@ -39,6 +46,7 @@ class Packages:
     """See the module. All calls from the sensor's worker."""
 
     quiet: ClassVar[float] = QUIET
+    stale: ClassVar[float] = STALE
     limit: ClassVar[float] = LIMIT
 
     def __init__(
@@ -66,16 +74,13 @@ class Packages:
         baseline.commit()
         self._held = self._buffer.count()
         self._ready = baseline.get(_READY) == 1
-        self._transaction = Transaction(self._seen(), quiet=self.quiet, limit=self.limit)
+        self._transaction = Transaction(
+            self._seen(), quiet=self.quiet, stale=self.stale, limit=self.limit
+        )
         if self._held:
             self._transaction.resume(time.monotonic())
         self._reading: Iterator[None] | None = self._index.refresh()
         self.poll()
-
-    @property
-    def open(self) -> bool:
-        """Whether a transaction is open, as far as the last look showed."""
-        return self._transaction.open
 
     @property
     def ready(self) -> bool:
@@ -91,7 +96,7 @@ class Packages:
         """Look for a transaction; return what is to be done."""
         now = self._looked = time.monotonic()
         self._transaction.observe(now, self._dpkg.look())
-        if self._transaction.open and self._begin is None:
+        if self._transaction.holding and self._begin is None:
             oldest = self._buffer.oldest() if self._held else None
             self._begin = oldest if oldest is not None else self._context.now()
         return self._transaction.verdict(now)
@@ -130,14 +135,14 @@ class Packages:
     def tell(self, subject: Subject, record: FileChange, row: Row | None) -> None:
         """Hold one change or tell it at once; *row* is what stood there before."""
         path = self._below(subject.path)
-        owners = self._index.owners(subject.path) if path is not None else []
-        if path is None or (not owners and judge.NEVER_PACKAGED.match(path)):
+        if path is None or judge.NEVER_PACKAGED.match(path):
             self._journal.tell(record)
             return
-        if not self._transaction.open and time.monotonic() - self._looked > _FRESH:
+        owners = self._index.owners(subject.path)
+        if not self._transaction.holding and time.monotonic() - self._looked > _FRESH:
             self.poll()
         before = _before(row)
-        held = self._transaction.open and self._held < MAX_HELD
+        held = self._transaction.holding and self._held < MAX_HELD
         if held and not judge.hopeless(record, before):
             names = frozenset(owner.package for owner in owners)
             sighting = Sighting(record=record, observed=self._context.now(), module=NAME)
@@ -199,8 +204,8 @@ class Packages:
             self._held = self._buffer.count()
             raise
         self._held = 0
-        self._begin = None if verdict is Verdict.CLOSED else now
-        self._transaction.settled(time.monotonic(), verdict)
+        self._begin = None
+        self._transaction.settled(verdict)
 
     def _seen(self) -> Evidence:
         """Return the evidence up to which everything is settled; that of now at first."""

@@ -136,6 +136,12 @@ class Buffer:
         query = "SELECT sighting, before, owners FROM held WHERE path = ? ORDER BY id"
         return [_held(*each) for each in self._connection.execute(query, (path,))]
 
+    def owners(self, path: SafePath) -> frozenset[str]:
+        """Return the packages that owned *path* when its changes were seen."""
+        query = "SELECT owners FROM held WHERE path = ?"
+        rows = self._connection.execute(query, (path,))
+        return frozenset(name for row in rows for name in (row[0] or "").split())
+
     def clear(self) -> None:
         """Forget all that is held."""
         self._connection.execute("DELETE FROM held")

@@ -22,12 +22,15 @@ STATE, TRANSIENT, COMPILED, ALTERNATIVE = "state", "transient", "compiled", "alt
 
 INFO = b"/var/lib/dpkg/info/"
 
-_WHOLE = (b".list", b".md5sums", b".conffiles")
+_WHOLE = re.compile(
+    rb"\.(?:list|md5sums|conffiles|preinst|postinst|prerm|postrm|triggers|shlibs|symbols)\Z"
+)
 
 NEVER_PACKAGED = re.compile(
     rb"/(?:home|root|srv|tmp|usr/local|var/tmp|var/www|mnt|media|run|dev)(?:/|\Z)"
+    rb"|/etc/(?:ld\.so\.preload|passwd|shadow|group|gshadow|subuid|subgid)\Z"
 )
-"""Debian policy 9.1: packages put no files there. What changes there is told at once."""
+"""No package ships these (Debian policy 9.1 and base-files): what changes there is told at once."""
 
 STATES = tuple(
     (re.compile(pattern, re.ASCII), reason)
@@ -228,7 +231,7 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
     """
     before, final = case.held[0].before, case.held[-1].record
     # dpkg renames a finished manifest into place; one that is written to is an attack.
-    draft = not (case.path.startswith(INFO) and case.path.endswith(_WHOLE))
+    draft = not (case.path.startswith(INFO) and _WHOLE.search(case.path))
     draft = draft and why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE)
     answers = []
     for index, each in enumerate(case.held):

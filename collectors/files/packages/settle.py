@@ -99,6 +99,10 @@ class Settlement:
             beside = frozenset(o.package for o in self._index.owners(SafePath(root + origin)))
             beside |= self._owners_before(SafePath(root + origin))
         record = changes[-1].record
+        absent = record.action == "deleted" or record.outcome == "gone"
+        present = None
+        if real is not None and not absent:
+            present = disk.read(real, record, self._owners, self._pulse)
         return judge.Case(
             path=below,
             held=changes,
@@ -106,8 +110,8 @@ class Settlement:
             owners=self._index.owners(path),
             beside=beside,
             twin=origin in self._alternatives,
-            disk=disk.read(real, record, self._owners, self._pulse) if real else None,
-            gone=disk.gone(real) if real else True,
+            disk=present,
+            gone=absent and (real is None or disk.gone(real)),
             rights=self._rights,
             override=self._overrides.get(bytes(path)),
         )
@@ -118,7 +122,7 @@ class Settlement:
         return found or self._index.owners(self._guard.guard(self._index.real(path)))
 
     def _owners_before(self, path: SafePath) -> frozenset[str]:
-        return frozenset().union(*(held.owners for held in self._buffer.changes(path)))
+        return self._buffer.owners(path)
 
     def _fold(self, path: SafePath, record: FileChange, why: str) -> None:
         self._buffer.add_child(self._number, Child(path, record.action, why, record.sha256))

@@ -1,8 +1,10 @@
 """When a package transaction is open. Pure: what was seen and the time go in, a verdict comes out.
 
 Open from the first evidence (dpkg's lock is held, or dpkg.log or the status file changed) until
-nobody holds the lock and nothing has moved for a while. A transaction that lasts longer than the
-limit is settled in pieces, so that no change is held back longer than that.
+nobody holds the lock and nothing has moved for a while. Changes are held only once the log or the
+status file has moved: dpkg writes there before it touches a file, and apt has the lock already
+while it downloads or asks. A transaction that lasts or stalls is settled in pieces, so that no
+change is held back longer than the limit.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from typing import NamedTuple
 
 QUIET = 3.0
 """Seconds without lock and without change after which a transaction is over."""
+STALE = 180.0
+"""Seconds without a line in the log after which nothing more is held: somebody is being asked, or
+a script runs. The longest unpacking of one package has to fit."""
 LIMIT = 600.0
 """Seconds that a change may be held back at most."""
 
@@ -38,51 +43,69 @@ class Verdict(enum.Enum):
 class Transaction:
     """The state. Times are seconds of any clock that does not go back."""
 
-    def __init__(self, seen: Evidence, *, quiet: float = QUIET, limit: float = LIMIT) -> None:
+    def __init__(
+        self, seen: Evidence, *, quiet: float = QUIET, stale: float = STALE, limit: float = LIMIT
+    ) -> None:
         """*seen* is the evidence after which everything had been settled."""
         self._seen = seen._replace(locked=False)
-        self._locked = False
         self._quiet = quiet
+        self._stale = stale
         self._limit = limit
+        self._locked = False
         self._since = 0.0
         self._moved = 0.0
+        self._last = 0.0
+        self._active = False
         self.open = False
 
     def resume(self, now: float) -> None:
-        """Open, because changes are held from an earlier run."""
-        if not self.open:
-            self._since = self._moved = now
+        """Go on, because changes are held from an earlier run."""
         self.open = True
+        self._last = now
+        self._activate(now)
 
     def observe(self, now: float, evidence: Evidence) -> None:
         """Take note of one look."""
-        moved = evidence._replace(locked=False) != self._seen
+        seen = evidence._replace(locked=False)
+        moved = seen != self._seen
         if evidence.locked or moved:
-            if not self.open:
-                self._since = now
             self.open = True
-            self._moved = now
-        self._seen = evidence._replace(locked=False)
+            self._last = now
+        if moved:
+            self._activate(now)
+        self._seen = seen
         self._locked = evidence.locked
+
+    @property
+    def holding(self) -> bool:
+        """Whether changes may be a package's: a lock alone (a download, a prompt) makes none."""
+        return self._active
 
     def verdict(self, now: float) -> Verdict:
         """Return what is to be done now."""
         if not self.open:
             return Verdict.NONE
-        if now - self._since >= self._limit:
-            return Verdict.EXPIRED
-        if not self._locked and now - self._moved >= self._quiet:
+        if not self._locked and now - self._last >= self._quiet:
             return Verdict.CLOSED
+        if not self._active:
+            return Verdict.NONE
+        if now - self._since >= self._limit or now - self._moved >= self._stale:
+            return Verdict.EXPIRED
         return Verdict.HOLD
 
-    def settled(self, now: float, verdict: Verdict) -> None:
+    def settled(self, verdict: Verdict) -> None:
         """Take note that everything held was settled on *verdict*."""
+        self._active = False
         if verdict is Verdict.CLOSED:
             self.open = False
-        else:
-            self._since = now
 
     @property
     def seen(self) -> Evidence:
         """Return the last evidence, as of a free lock."""
         return self._seen
+
+    def _activate(self, now: float) -> None:
+        if not self._active:
+            self._since = now
+        self._active = True
+        self._moved = now

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collectors.files.packages.folding import Packages
+from collectors.files.packages.hold import Buffer
 from collectors.kinds import FileChange, PackageTransaction, Severity
 from tests.collectors.files.context import Running, eventually
 from tests.collectors.files.packages.world import World, files_of
@@ -153,7 +155,8 @@ def test_strangers_during_an_upgrade_are_told(running: Running, world: World) ->
             path.write_bytes(b"\x7fELF")
     event = closed(running)
     assert told(running) == {str(path) for path in strangers}
-    assert event.unexplained == len(running.context.changes())
+    # What never comes from a package has not waited.
+    assert event.unexplained == len(running.context.changes()) - 1
 
 
 def test_a_foreign_state_in_between_is_told(running: Running, world: World) -> None:
@@ -248,6 +251,74 @@ def test_a_lock_that_is_never_given_back(
         running.wait("created", second)
 
 
+def test_a_lock_alone_holds_nothing(running: Running, world: World) -> None:
+    with world.lock():
+        stranger = world.path("/usr/bin/evil")
+        stranger.write_bytes(b"x")
+        running.wait("created", stranger)
+        assert running.sensor.coverage()["held"] == 0
+
+
+def test_a_prompt_does_not_hold_for_long(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Packages, "stale", 1.0)
+    with start(tmp_path, world) as running, world.lock():
+        world.unpack("alpha", "1.0", files_of("alpha", "1.0", 30))
+        stranger = world.path("/usr/bin/evil")
+        stranger.write_bytes(b"x")
+        running.wait("created", stranger)
+        assert told(running) == {str(stranger)}
+        assert closed(running).outcome == "expired"
+
+
+def test_a_trigger_may_not_lead_the_linker_astray(running: Running, world: World) -> None:
+    cache = world.path("/etc/ld.so.cache")
+    with world.lock():
+        world.unpack("alpha", "1.1", files_of("alpha", "1.1", 60))
+        cache.write_bytes(b"glibc-ld.so.cache1.1\0" + b"/lib/alpha/m1\0")
+    closed(running)
+    assert told(running) == set()
+    with world.lock():
+        world.unpack("alpha", "1.2", files_of("alpha", "1.2", 60))
+        cache.write_bytes(b"glibc-ld.so.cache1.1\0" + b"/lib/alpha/m1\0/tmp/evil.so\0")
+    closed(running, 2)
+    assert told(running) == {str(cache)}
+
+
+def test_conffiles_and_links(running: Running, world: World) -> None:
+    links = {"/usr/lib/gamma.so": "../bin/gamma", "/usr/lib/astray.so": "/tmp/evil.so"}
+    with world.lock():
+        world.unpack(
+            "gamma",
+            "1.1",
+            {"/usr/bin/gamma": b"gamma 1.1\n"},
+            conffiles={"/etc/gamma": b"b", "/etc/gamma2": b"c"},
+            links=links,
+        )
+    closed(running)
+    assert told(running) == {str(world.path("/usr/lib/astray.so"))}
+
+
+def test_the_children_are_kept(running: Running, world: World) -> None:
+    with world.lock():
+        world.unpack("alpha", "1.1", files_of("alpha", "1.1", 60))
+    event = closed(running)
+    connection = sqlite3.connect(running.context.state_dir / "baseline.db", timeout=10.0)
+    try:
+        children = list(Buffer(connection).children(event.number))
+    finally:
+        connection.close()
+    digest = hashlib.sha256()
+    for child in children:
+        digest.update(
+            b"\0".join((child.action.encode(), child.path, (child.sha256 or "").encode())) + b"\n"
+        )
+    assert digest.hexdigest() == event.digest
+    assert len(children) == event.total
+    assert {child.why for child in children} <= {"manifest", "state", "transient", "owned"}
+
+
 def test_setuid_does_not_wait(running: Running, world: World) -> None:
     with world.lock():
         world.unpack("alpha", "1.1", files_of("alpha", "1.1", 60))
@@ -275,9 +346,9 @@ def test_what_is_held_is_told_when_the_setting_is_taken_back(tmp_path: Path, wor
     world.unpack("alpha", "1.0", files_of("alpha", "1.0", 3))
     with world.lock():
         with start(tmp_path, world) as running:
+            world.log("startup archives unpack")
             world.path("/usr/bin/evil").write_bytes(b"x")
             eventually(lambda: running.sensor.coverage()["held"], "held changes")
-        assert running.context is not None
         paths = world.watched()
         with Running(tmp_path / "agent", paths, root=world.root, packages=False) as running:
             running.wait("created", world.path("/usr/bin/evil"))
