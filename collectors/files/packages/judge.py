@@ -231,7 +231,7 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
     """
     before, final = case.held[0].before, case.held[-1].record
     # dpkg renames a finished manifest into place; one that is written to is an attack.
-    draft = not (case.path.startswith(INFO) and _WHOLE.search(case.path))
+    draft = case.gone or not (case.path.startswith(INFO) and _WHOLE.search(case.path))
     draft = draft and why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE)
     answers = []
     for index, each in enumerate(case.held):

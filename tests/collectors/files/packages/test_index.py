@@ -1,4 +1,4 @@
-"""What must not happen: a path that is nobody's, or somebody else's, after manifests have changed."""
+"""What must not happen: a path that is nobody's, or another's, after manifests have changed."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_what_dpkg_has_not_finished_may_not_run() -> None:
     assert judge.explain(one) == judge.TRANSIENT
     answer = judge.steps_explained(one, judge.TRANSIENT, frozenset({"1" * 64}))
     assert answer == [True, False, True, True]
-    manifest = one._replace(path=b"/var/lib/dpkg/info/alpha.md5sums")
+    manifest = one._replace(path=b"/var/lib/dpkg/info/alpha.md5sums", gone=False)
     assert not all(judge.steps_explained(manifest, judge.STATE, frozenset()))
 
 
@@ -150,7 +150,9 @@ def test_byte_code() -> None:
     path = b"/usr/lib/python3/dist-packages/a/__pycache__/b.cpython-311.pyc"
     assert judge.origin(path) == b"/usr/lib/python3/dist-packages/a/b.py"
     disk = Disk(stat.S_IFREG | 0o644, 0, 0, md5=BAD, source=True)
-    one = case(path=path, owners=[], disk=disk, beside=frozenset({"alpha"}), held=[held(before=None)])
+    one = case(
+        path=path, owners=[], disk=disk, beside=frozenset({"alpha"}), held=[held(before=None)]
+    )
     assert judge.explain(one) == judge.COMPILED
     assert judge.explain(one._replace(disk=disk._replace(source=False))) is None
     assert judge.explain(one._replace(beside=frozenset({"beta"}))) is None
