@@ -134,6 +134,20 @@ def test_a_word_that_is_no_command(host: Host) -> None:
     assert "did you mean 'enroll'?" in done.stderr
 
 
+def test_output_on_a_full_disk_is_one_line(host: Host) -> None:
+    """Not a traceback."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [PROGRAM, "status"],
+            env=host.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    _one_line(done, 1, "disk is full")
+
+
 def test_enroll_exit_codes(host: Host) -> None:
     """4 when refused, 5 when nobody is there; the secret is in no output."""
     string, host.collector.secret = host.collector.string, "other"
