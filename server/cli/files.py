@@ -108,6 +108,7 @@ def files() -> None:
 @pass_context
 def history(
     context: Context,
+    /,
     path: str | None,
     token: str | None,
     host: str | None,
@@ -162,6 +163,7 @@ def where(context: Context, sha256: str, limit: int) -> None:
 @pass_context
 def on_host(
     context: Context,
+    /,
     host: str,
     under: str | None,
     **bounds: int | None,
