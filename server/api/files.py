@@ -173,7 +173,7 @@ def _followed(store: EventStore, content: Hash) -> list[dict[str, Any]]:
     known: dict[tuple[str, str], files.Last] | None = {}
     if present:
         since = min(stay.last for stay in present.values())
-        known = files.last_states(store, present, since)
+        known = files.last_states(store, present, since, timeout=20.0)
     for key, stay in present.items():
         if known and key in known:
             stay.follow(known[key], content.sha256)
