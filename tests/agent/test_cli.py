@@ -111,7 +111,9 @@ def test_before_enrolment(host: Host) -> None:
     assert host.call("status").returncode == 1
     assert host.status()["problems"]
     _one_line(host.call("spool", "show"), 3, "has not run yet")
-    assert host.call("doctor").returncode == 1
+    doctor = host.call("doctor")
+    assert doctor.returncode == 1
+    assert "ok   bounded child: no network, program" in doctor.stdout
     _one_line(host.call("enroll", "rubbish"), 1, "ronda enroll token")
 
 
