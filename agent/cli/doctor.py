@@ -60,6 +60,7 @@ def _checks(config: AgentConfig) -> Iterator[Check]:
     yield _watches(Path("/proc/sys/fs/inotify/max_user_watches"), _FEW_WATCHES)
     yield _watches(Path("/proc/sys/fs/inotify/max_user_instances"), 8)
     yield _capabilities()
+    yield _bounds()
     yield _disk(config)
     yield from _collector(config)
 
@@ -89,6 +90,29 @@ def _capabilities() -> Check:
     seen = "may read all files" if able else f"user {os.geteuid()} may not read all files"
     remedy = "run as root, or use the unit's AmbientCapabilities=CAP_DAC_READ_SEARCH"
     return Check("capabilities", able, seen, remedy)
+
+
+def _bounds() -> Check:
+    """Try what the process that parses files must not be able to do here."""
+    from collectors.child import BoundedChild, ChildError
+
+    name = "bounded child"
+    remedy = "scan only files that you trust, or use x86_64 or aarch64 with a kernel with seccomp"
+    allowed = []
+    with BoundedChild("collectors.child_probe:start") as child:
+        try:
+            child.call(b"init", timeout=30)
+        except ChildError as error:
+            return Check(name, False, f"does not run: {error}", "see the journal of the kernel")
+        for what in ("network", "execute", "write", "fork", "signal", "limits"):
+            try:
+                if child.call(what.encode(), timeout=10) != b"refused":
+                    allowed.append(what)
+            except ChildError:  # it became another program, or died of what it did
+                allowed.append(what)
+    if allowed:
+        return Check(name, False, f"may do more than it should: {', '.join(allowed)}", remedy)
+    return Check(name, True, "no network, program, writing, fork or reach into other processes")
 
 
 def _disk(config: AgentConfig) -> Check:

@@ -29,6 +29,8 @@ class Markup:
         self._names: list[str] = []
         self._row: list[str] = []
         """Texts of the cells of the row so far; empty for one that holds a number."""
+        self._before = ""
+        """Last text in the row so far."""
         self._first = True
         self._all_heads = False
         self._read = False
@@ -65,7 +67,9 @@ class Markup:
                 self._places.append(tag.end())
                 self._cells.append(self._name())
                 self._all_heads = kind == b"th" and (self._all_heads or not self._row)
-                self._row.append(_text(data[tag.end() : min(end, tag.end() + _LONGEST_CELL)]))
+                text = _text(data[tag.end() : min(end, tag.end() + _LONGEST_CELL)])
+                self._row.append(text)
+                self._before = text if text and text != ":" else self._before
             tag = following
 
     def _name(self) -> str:
@@ -74,8 +78,7 @@ class Markup:
         if column < len(self._names) and self._names[column]:
             return self._names[column]
         # A table of two columns, or three with a colon: the name stands in the same row.
-        before = [text for text in self._row if text and text != ":"]
-        return before[-1] if before and not self._names else ""
+        return "" if self._names else self._before
 
     def _end_row(self, *, table: bool) -> None:
         names = [text for text in self._row if text and text != ":"]
@@ -84,7 +87,7 @@ class Markup:
         self._first = table or (self._first and not self._row)
         if table:
             self._names = []
-        self._row, self._all_heads = [], False
+        self._row, self._before, self._all_heads = [], "", False
 
 
 def _text(cell: bytes) -> str:

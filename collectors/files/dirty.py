@@ -40,18 +40,21 @@ class Marks:
         self.touched = now
 
 
-def account(marks: Marks, *, before: bool, after: bool) -> tuple[int, int]:
+def account(marks: Marks, *, before: bool, after: bool, settled: bool = False) -> tuple[int, int]:
     """Return how many creations and deletions of a name are to be told. Pure.
 
     *before*: the name is in the baseline and was told. *after*: it is on disk now. Presence
     alternates, so a creation as the first event of a name that is already in the baseline is one
-    that was found by looking earlier than its event was read: it is not told again. Exact as long
+    that was found by looking earlier than its event was read: it is not told again. *settled*: the
+    last look found the name gone before that was read, so a move is one onto the file that was
+    told to be gone then. Exact as long
     as the reader has caught up with one look before the next look at that name.
     """
     created = marks.arrivals
+    went = marks.last == GONE or marks.arrivals > 0
     if marks.first == CREATED and before:
         created -= 1
-    elif marks.first == MOVED and not before:
+    elif marks.first == MOVED and not before and not (settled and went):
         created += 1
     ends_absent = marks.last == GONE or (marks.last == NOTHING and not before)
     if after and ends_absent:

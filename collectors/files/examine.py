@@ -11,7 +11,7 @@ from collectors.api import SensorContext
 from collectors.files import tree
 from collectors.files.baseline import Baseline, Directory, Stored, finished, same_directory
 from collectors.files.compare import Row, classify, racy, row_of
-from collectors.files.dirty import CREATED, MOVED, DirtySet, Marks, Work, account
+from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, Work, account
 from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
@@ -65,6 +65,8 @@ class Examiner:
         self.blind: dict[bytes, str] = {}
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
+        self._settled: set[tuple[bytes, bytes]] = set()
+        self._settling: set[tuple[bytes, bytes]] = set()
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.
@@ -83,6 +85,11 @@ class Examiner:
                 raise
             self.blind[path] = _LOST[error.errno]
             return []
+
+    def looked(self, *, everywhere: bool) -> None:
+        """Take note that a look is over; *everywhere*: all that was read has been settled."""
+        self._settled = self._settling if everywhere else self._settled | self._settling
+        self._settling = set()
 
     def _unreachable_roots(self) -> set[bytes]:
         """Return the roots below a directory that we may not search."""
@@ -234,7 +241,11 @@ class Examiner:
             return now
         if row is not None and row.type == "dir" and (now is None or now.type != "dir"):
             self.remove_tree(join(place.path, name), place.found_by)
-        created, deleted = account(marks, before=told, after=now is not None)
+        where = (place.path, name)
+        settled = marks.first != NOTHING and where in self._settled
+        created, deleted = account(marks, before=told, after=now is not None, settled=settled)
+        if now is None and (marks.last in (CREATED, MOVED) or (marks.last == NOTHING and told)):
+            self._settling.add(where)
         subject = Subject(place, name, key)
         if created or deleted:
             counts = (created, deleted)

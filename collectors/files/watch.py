@@ -17,10 +17,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
 
+from collectors.files.barrier import Barrier
 from collectors.files.dirty import DirtySet
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.tree import open_directory, subdirectories
@@ -108,6 +110,7 @@ class Watcher:
         """Directories without a watch, and the cause. Guarded by the lock: see `blind_paths`."""
         self._nodes = {root: self._new(None, root) for root in scope.roots}
         self._reader: InotifyFD | None = None
+        self._barrier: Barrier | None = None
 
     @property
     def _fd(self) -> InotifyFD:
@@ -115,8 +118,10 @@ class Watcher:
             raise RuntimeError("start the watcher first")
         return self._reader
 
-    def start(self) -> None:
+    def start(self, directory: Path) -> None:
         """Open the inotify instance and start the reader thread; `stop` must follow.
+
+        *directory* is our own; a file in it serves `catch_up`.
 
         Raises:
             OSError: EMFILE when no instance is to be had.
@@ -131,6 +136,7 @@ class Watcher:
         # watchdog opens it without IN_CLOEXEC: a child must not inherit it.
         os.set_inheritable(self._fd._inotify_fd, False)
         self._fd.name = "ronda-files-reader"
+        self._barrier = Barrier(self._fd, directory)
         self._fd.start()
 
     def stop(self) -> None:
@@ -139,6 +145,13 @@ class Watcher:
             self._closing = True
         self._fd.stop()
         self._fd.join(5.0)
+        if self._barrier is not None:
+            self._barrier.close()
+
+    def catch_up(self) -> None:
+        """Wait until all that happened before this call is in the dirty set."""
+        if self._barrier is not None:
+            self._barrier.wait()
 
     def alive(self) -> bool:
         """Tell whether the reader runs."""

@@ -89,7 +89,7 @@ class Worker:
 
     def run(self) -> None:
         """Watch until the agent stops."""
-        self._watcher.start()
+        self._watcher.start(self._context.state_dir)
         try:
             self._watch()
             self._close()
@@ -169,19 +169,23 @@ class Worker:
         return reading
 
     def _walk(self) -> None:
+        self._watcher.catch_up()
         self._walking = True
         try:
             finished = self._reconciler.step(_STEP)
         finally:
             self._walking = False
+            self._examiner.looked(everywhere=False)
         if finished:
             self._reconciled()
         elif self._journal.due():
             self._journal.commit()
 
     def _look(self, *, everything: bool = False) -> None:
+        self._watcher.catch_up()
         for path, work in self._dirty.take(everything=everything).items():
             self._examiner.examine(path, work, "watch")
+        self._examiner.looked(everywhere=True)
         folded = self._dirty.take_folded()
         if folded:
             self._visibility.folded(folded)

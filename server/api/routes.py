@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from server.api import admin, alerts, events, hosts, status
+from server.api import admin, alerts, events, files, hosts, status
 
 ROUTES = [
     Route("/v1/status", status.status),
@@ -17,8 +17,11 @@ ROUTES = [
     Route("/v1/events", events.search),
     Route("/v1/events/stream", events.tail),
     Route("/v1/events/{id}", events.show),
+    Route("/v1/files/history", files.history),
+    Route("/v1/files/where", files.where),
     Route("/v1/hosts", hosts.list_hosts),
     Route("/v1/hosts/{name}", hosts.show_host),
+    Route("/v1/hosts/{name}/files", files.on_host),
     Route("/v1/hosts/{name}/revoke", hosts.revoke_host, methods=["POST"]),
     Route("/v1/delivery", hosts.delivery),
     Route("/v1/enroll/tokens", admin.list_tokens, methods=["GET"]),

@@ -6,6 +6,7 @@ prompt comes back at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -51,6 +52,12 @@ def _run(arguments: list[str] | None) -> int:
         # The interpreter flushes stdout once more at exit; give it something that takes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.remark("ronda: the output cannot be written: the disk is full")
+        return CliError.code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     return result if isinstance(result, int) else 0

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from server.cli import safe
-from server.cli.base import Group, pass_context, range_options
+from server.cli.base import Command, Group, pass_context, range_options
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.errors import NotFound
@@ -108,16 +108,17 @@ def files() -> None:
 @pass_context
 def history(
     context: Context,
+    /,
     path: str | None,
     token: str | None,
     host: str | None,
     **bounds: int | None,
 ) -> None:
-    """Show every change of one file, in order, and what was found in it.
+    """Show the changes of one file and what was found in it.
 
-    PATH is the whole path as the tables print it. If the path itself holds an identity number,
-    give its masked form, or the field ronda.path.token of an event with --token (8 characters or
-    more): the collector does not know the real name.
+    Oldest first. PATH is the whole path as the tables print it. If the path itself holds an
+    identity number, give its masked form, or the field ronda.path.token of an event with --token
+    (8 characters or more): the collector does not know the real name.
     """
     if (path is None) == (token is None):
         raise click.UsageError("say either PATH or --token TOKEN")
@@ -155,20 +156,21 @@ def where(context: Context, sha256: str, limit: int) -> None:
     _end(answer, "places", limit, f"no file with the hash {safe.display(sha256)} was seen")
 
 
-@click.command("files")
+@click.command("files", cls=Command)
 @click.argument("host")
 @click.option("--under", metavar="DIR", help="Only this directory and what lies below it.")
 @range_options(default_since="24h", limit=200)
 @pass_context
 def on_host(
     context: Context,
+    /,
     host: str,
     under: str | None,
     **bounds: int | None,
 ) -> None:
-    """Show what changed on a host, the newest first, one line for each path.
+    """Show which files changed on a host, the newest first.
 
-    HOST is a host name or an agent id.
+    One line for each path, with its last state. HOST is a host name or an agent id.
     """
     answer = context.client().get(
         f"/v1/hosts/{segment(host)}/files",

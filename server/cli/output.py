@@ -163,11 +163,18 @@ def remark(*lines: str) -> None:
             sys.stderr.write(safe.display(line) + "\n")
 
 
+_WIDEST = 120
+"""Cells up to which a column is aligned; longer text is whole, but moves only its own row."""
+
+
 def plain_table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """Return rows as aligned text. Pure."""
     cells = [[column.heading for column in columns]]
     cells += [[column.cell(row) for column in columns] for row in rows]
-    widths = [max(_width(line[index]) for line in cells) for index in range(len(columns))]
+    # One path of 4,096 characters must not push the other rows' columns off every screen.
+    widths = [
+        min(max(_width(line[index]) for line in cells), _WIDEST) for index in range(len(columns))
+    ]
     return "".join(_aligned(line, widths, columns) + "\n" for line in cells)
 
 

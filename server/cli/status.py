@@ -55,7 +55,7 @@ def _detection(detection: Row) -> str:
 
 def _outbox(outbox: Row) -> str:
     if not outbox["channels"]:
-        return "no channel is configured"
+        return "no channel is configured: nobody is told; add [[notify.channels]] to server.toml"
     noun = "channel" if outbox["channels"] == 1 else "channels"
     text = f"{outbox['channels']} {noun}, {outbox['pending']} waiting"
     return f"{text}, {outbox['failed']} failed" if outbox["failed"] else text

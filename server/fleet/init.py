@@ -271,6 +271,8 @@ def _disk_problems(config: ServerConfig) -> list[Problem]:
 def _store_problems(config: ServerConfig, now: int) -> list[Problem]:
     problems = []
     try:
+        if not config.state_db.exists():  # opening would make one that knows no agent
+            raise FileNotFoundError("it is gone, with all agents and alerts")
         StateStore.open(config.state_db).close()
     except (OSError, sqlite3.Error) as error:
         text = f"{config.state_db}: {error}: restore it from a backup"

@@ -123,7 +123,7 @@ class EventStore:
         self._busy.discard(day)
         self._close_surplus()
 
-    def _span(self, day: str, *, over: bool) -> tuple[int, int] | None:
+    def span(self, day: str, *, over: bool) -> tuple[int, int] | None:
         """Return the first and last moment of observation of *day*, None when it is empty.
 
         Only of a day that is *over* is it remembered.
@@ -250,15 +250,15 @@ class EventStore:
         Raises:
             SearchTimeout: it took longer.
         """
-        with self._lock, self._bounded(timeout):
+        with self._lock, self.bounded(timeout):
             edge = self._place(before) if before else None
             condition = _condition(query, since, until)
             present = self.days()
             sources = [
                 Source(self, day, span, newest_first=newest_first)
                 for day in present
-                if (span := self._span(day, over=day != present[-1]))
-                and _overlaps(span, since, until)
+                if (span := self.span(day, over=day != present[-1]))
+                and overlaps(span, since, until)
             ]
             try:
                 return list(merge(sources, condition, edge, limit))
@@ -275,7 +275,12 @@ class EventStore:
         return row[0], cursor.day, cursor.row
 
     @contextmanager
-    def _bounded(self, timeout: float) -> Iterator[None]:
+    def bounded(self, timeout: float) -> Iterator[None]:
+        """End statements inside after *timeout* seconds.
+
+        Raises:
+            SearchTimeout: it was so.
+        """
         self._deadline = time.monotonic() + timeout
         try:
             yield
@@ -305,5 +310,6 @@ def _condition(query: EventQuery, since: int | None, until: int | None) -> tuple
     return where, params
 
 
-def _overlaps(span: tuple[int, int], since: int | None, until: int | None) -> bool:
+def overlaps(span: tuple[int, int], since: int | None, until: int | None) -> bool:
+    """Say whether moments of *span* lie within *since* .. *until*, not included (ns)."""
     return (since is None or span[1] >= since) and (until is None or span[0] < until)

@@ -111,7 +111,9 @@ def test_before_enrolment(host: Host) -> None:
     assert host.call("status").returncode == 1
     assert host.status()["problems"]
     _one_line(host.call("spool", "show"), 3, "has not run yet")
-    assert host.call("doctor").returncode == 1
+    doctor = host.call("doctor")
+    assert doctor.returncode == 1
+    assert "ok   bounded child: no network, program" in doctor.stdout
     _one_line(host.call("enroll", "rubbish"), 1, "ronda enroll token")
 
 
@@ -132,6 +134,20 @@ def test_a_word_that_is_no_command(host: Host) -> None:
     done = host.call("enrol")
     assert done.returncode == 2
     assert "did you mean 'enroll'?" in done.stderr
+
+
+def test_output_on_a_full_disk_is_one_line(host: Host) -> None:
+    """Not a traceback."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [PROGRAM, "status"],
+            env=host.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    _one_line(done, 1, "disk is full")
 
 
 def test_enroll_exit_codes(host: Host) -> None:

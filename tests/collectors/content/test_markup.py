@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from collectors.content.reader import BLOCK
@@ -63,3 +65,15 @@ def test_names_last_over_blocks() -> None:
     text = head + rows(["1"] * many, [KKS[index % 60] for index in range(many)])
     (tally,) = scan(text.encode(), "x.html").tallies
     assert (tally.type, tally.count, tally.distinct) == ("kk", many, 60)
+
+
+def test_a_row_without_end_takes_no_longer_than_rows() -> None:
+    """Quadratic once; in the agent it would cost the child's whole time for one file."""
+    cells = BLOCK // 8
+    endless = b"<html><table><tr>" + b"<td>" * cells + b"1571014512900001"
+    rows_of_one = b"<html><table>" + b"<tr><td>" * (cells // 2) + b"1571014512900001"
+    began = time.process_time()
+    scan(rows_of_one, "x.html")
+    usual = time.process_time() - began
+    scan(endless, "x.html")
+    assert time.process_time() - began - usual < 10 * usual + 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.files import dirty
-from collectors.files.dirty import DirtySet, Marks, account
+from collectors.files.dirty import CREATED, GONE, MOVED, DirtySet, Marks, account
 
 
 class World:
@@ -182,3 +182,17 @@ def test_names_below_a_directory_that_goes_do_not_wait() -> None:
     box.touched(b"/d/e", b"f", writing=True)
     box.gone(b"/d", b"e", is_directory=True)
     assert list(box.take()) == [b"/d/e", b"/d"]
+
+
+def test_a_move_onto_a_file_that_was_settled_early_is_told_once() -> None:
+    """Created; replaced by a move and removed before we looked; the last two are read later."""
+    early = Marks(0.0)
+    early.first = early.last = CREATED
+    early.arrivals = 1
+    assert account(early, before=False, after=False) == (1, 1)
+    late = Marks(0.0)
+    late.first, late.last = MOVED, GONE
+    assert account(late, before=False, after=False, settled=True) == (0, 0)
+    assert account(late, before=False, after=False) == (1, 1)
+    late.last = MOVED  # nothing went: it was no move onto the old file
+    assert account(late, before=False, after=True, settled=True) == (1, 0)

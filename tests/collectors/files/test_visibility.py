@@ -101,7 +101,13 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
     for number in range(60):
         (root / f"d{number:02}").mkdir()
     context = FakeContext(tmp_path / "agent")
-    command = [sys.executable, str(_SCRIPT), str(tmp_path / "agent"), str(root), "20"]
+    command = [
+        sys.executable,
+        str(_SCRIPT),
+        str(tmp_path / "agent"),
+        str(root),
+        "21",
+    ]  # one is our own
     process = subprocess.Popen(
         ["unshare", "--user", "--map-root-user", *command],
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from collectors.files import watch
-from collectors.files.dirty import DirtySet
+from collectors.files.dirty import GONE, DirtySet
 from collectors.files.scope import Scope
 from collectors.files.tree import open_directory
 from collectors.files.watch import Watcher
@@ -23,9 +23,11 @@ def dirty() -> DirtySet:
 
 
 @pytest.fixture
-def watcher(tmp_path: Path, dirty: DirtySet) -> Iterator[Watcher]:
+def watcher(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, dirty: DirtySet
+) -> Iterator[Watcher]:
     made = Watcher(Scope([os.fsencode(tmp_path)], ["left-out"]), dirty)
-    made.start()
+    made.start(tmp_path_factory.mktemp("own"))
     yield made
     made.stop()
     assert not made.alive()
@@ -89,7 +91,7 @@ def test_no_instance_to_be_had(
 
     monkeypatch.setattr(watch, "InotifyFD", refuse)
     with pytest.raises(OSError, match="max_user_instances is used up: raise it"):
-        Watcher(Scope([os.fsencode(tmp_path)], []), dirty).start()
+        Watcher(Scope([os.fsencode(tmp_path)], []), dirty).start(tmp_path)
 
 
 @pytest.mark.parametrize(("root", "path"), [(b"/", b"/a/b"), (b"/srv", b"/srv/a/b")])
@@ -101,3 +103,25 @@ def test_paths_are_spelled_by_the_way_up(dirty: DirtySet, root: bytes, path: byt
     top = watcher._find(root)
     assert top is not None
     assert top.path() == root
+
+
+def test_what_happened_before_catching_up_is_known(
+    watcher: Watcher, dirty: DirtySet, tmp_path: Path
+) -> None:
+    add(watcher, tmp_path)
+    for number in range(300):
+        (tmp_path / f"f{number}").write_bytes(b"x")
+        (tmp_path / f"f{number}").unlink()
+        watcher.catch_up()
+        (work,) = dirty.take(everything=True).values()
+        assert set(work.names) == {b"f%d" % number}
+        assert work.names[b"f%d" % number].last == GONE
+
+
+def test_catching_up_does_without_its_file(
+    watcher: Watcher, dirty: DirtySet, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for path in tmp_path_factory.getbasetemp().glob("own*/barrier"):
+        path.unlink()
+    watcher.catch_up()
+    watcher.catch_up()

@@ -474,3 +474,18 @@ def test_a_kind_that_does_not_exist_is_named(query: str, hints: list[str]) -> No
     lines = unknown_kinds(query)
     assert len(lines) == len(hints)
     assert all(hint in line for hint, line in zip(hints, lines, strict=True))
+
+
+def test_output_on_a_full_disk_is_one_line_not_a_traceback(collector: Collector) -> None:
+    collector.raise_alert()
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [RONDA, "alerts", "list"],
+            env=collector.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "ronda: the output cannot be written: the disk is full\n"

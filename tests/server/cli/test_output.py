@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.cli.output import Column, below, fitting
+from server.cli.output import Column, below, fitting, plain_table
 
 COLUMNS = (
     Column(key="id", heading="ID", right=True),
@@ -28,3 +28,12 @@ def test_what_does_not_fit_stands_below_whole_and_clean() -> None:
         "    a\\x1b[2J",
     ]
     assert below(ROW, COLUMNS[3:]) == []
+
+
+def test_a_huge_cell_moves_only_its_own_row() -> None:
+    rows = [{"path": "x" * 100_000, "host": "web1"}, {"path": "/srv", "host": "web2"}]
+    columns = [Column(key="path", heading="PATH"), Column(key="host", heading="HOST")]
+    lines = plain_table(rows, columns).splitlines()
+    assert "x" * 100_000 in lines[1]
+    assert len(lines[0]) < 200
+    assert len(lines[2]) < 200

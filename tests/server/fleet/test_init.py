@@ -143,3 +143,14 @@ def test_store(config: ServerConfig) -> None:
     config.state_db.write_bytes(b"nonsense" * 1000)
     config.state_db.chmod(0o600)
     assert any("state.db" in text for text in errors(config))
+
+
+def test_a_lost_state_is_told_and_not_made_anew(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    initialise(config)
+    config.state_db.unlink()
+    found = check(config)
+    assert [problem.level for problem in found if "state.db: it is gone" in problem.text] == [
+        "error"
+    ]
+    assert not config.state_db.exists()
