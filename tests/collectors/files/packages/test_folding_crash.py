@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.collectors.files.test_sensor_crash import Agent
 
 from tests.collectors.files.context import FakeContext, eventually
 from tests.collectors.files.packages.world import World, files_of
+from tests.collectors.files.test_crash import Agent
 
 
 @pytest.fixture
