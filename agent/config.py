@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -273,8 +272,3 @@ def _key_lines(text: str) -> dict[tuple[str, str], int]:
             if len(parts) > 1:
                 lines.setdefault((table, parts[0]), number)
     return lines
-
-
-def chosen_path(option: str | None) -> Path:
-    """Return the configuration file: *option*, else RONDA_AGENT_CONFIG, else the default."""
-    return Path(option or os.environ.get("RONDA_AGENT_CONFIG") or DEFAULT_PATH)

@@ -18,7 +18,7 @@ A sensor watches one thing on this host. Duties of both sides:
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeAlias
 
@@ -120,6 +120,3 @@ class SensorFactory(Protocol):
 
     def __call__(self, settings: Settings, state_dir: Path) -> Sensor:
         """Make the sensor. *settings* is of ``settings_type``; must not touch the system yet."""
-
-
-SettingsByName: TypeAlias = Mapping[str, Settings]

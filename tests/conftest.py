@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,12 @@ _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[Health
 settings.register_profile("fast", _COMMON, max_examples=60)
 settings.register_profile("deep", _COMMON, max_examples=2000)
 settings.load_profile(os.environ.get("RONDA_HYPOTHESIS", "fast"))
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and their children too;
+# tests that press it need it to arrive.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def open_descriptors() -> dict[int, str]:

@@ -19,7 +19,6 @@ from collectors.kinds import Severity
 from collectors.wire import Skipped
 
 FORMAT = 1
-CLASSES = len(Severity)
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -8,7 +8,7 @@ from typing import Any
 
 from server.alerts.catalog import N_, translate
 from server.alerts.model import LEVELS
-from server.alerts.render import LEVEL_WORDS, clean, fill, number, render_text, render_title
+from server.alerts.render import LEVEL_WORDS, clean, fill, moment, number, render_text, render_title
 from server.notify.channels import Message
 
 MAX_BODY = 3500
@@ -19,6 +19,7 @@ LISTED = 8
 
 TITLE = N_("[{level}] {title} on {host}")
 AGAIN = N_("[{level}] Again ({count} times): {title} on {host}")
+SEEN = N_("Seen: {when}")
 STEPS = N_("What to do:")
 MORE = N_("More: ronda alerts show {alert}")
 DIGEST_TITLE = N_("[{level}] and {number} more alerts")
@@ -35,10 +36,14 @@ def alert_message(row: Mapping[str, Any], reason: str, language: str) -> Message
     """Return the message for a row of table ``alert``; *reason* is the outbox row's."""
     text = render_text(row, language)
     words = _words(row, language)
-    template = TITLE if reason == "opened" else AGAIN
+    first = reason == "opened"
+    template = TITLE if first else AGAIN
+    # The message may be late, and the three days of the law run from when it was seen.
+    seen = moment(int(row["first_seen" if first else "last_seen"]))
     steps = [f"{place}. {step}" for place, step in enumerate(text["next_steps"], 1)]
     parts = [
         text["explanation"],
+        fill(translate(SEEN, language), {"when": seen}),
         "\n".join([translate(STEPS, language), *steps]) if steps else "",
         fill(translate(MORE, language), words),
     ]

@@ -61,10 +61,8 @@ PASSWORD = Identifier(
     normalise=str,
     validate=validate_password,
     keys=("password", "passwd"),
-    atoms=("PASS",),
     chance=0.0,
     weight=60,
-    standalone=True,
     source="twelve-factor .env files; wp-config.php",
 )
 
@@ -74,9 +72,7 @@ APP_KEY = Identifier(
     normalise=str,
     validate=validate_app_key,
     keys=("app_key",),
-    atoms=("APP_KEY",),
     chance=0.0,
     weight=60,
-    standalone=True,
     source="Laravel: php artisan key:generate",
 )

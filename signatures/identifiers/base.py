@@ -20,14 +20,10 @@ class Identifier(NamedTuple):
     """Whether a normalised value can be a real one."""
     keys: tuple[str, ...]
     """Names of columns and keys next to such values, folded by `signatures.identifiers.keys`."""
-    atoms: tuple[str, ...]
-    """Literal strings of 3 bytes or more of which one stands in every occurrence (for YARA)."""
     chance: float
     """Share of random strings of the same shape that are valid."""
     weight: int
     """Sensitivity of one value, 0 to 100."""
-    standalone: bool
-    """Whether a valid value counts without a key or column next to it."""
     source: str
     """Where form and validity are laid down."""
 

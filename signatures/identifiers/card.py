@@ -62,9 +62,7 @@ CARD = Identifier(
         "debit",
         "visa",
     ),
-    atoms=(),
     chance=0.018,
     weight=60,
-    standalone=False,
     source="ISO/IEC 7812-1; issuer ranges as the schemes publish them",
 )

@@ -81,9 +81,7 @@ DSN = Identifier(
     normalise=normalise,
     validate=validate,
     keys=("dsn", "database_url", "connection_string"),
-    atoms=("://",),
     chance=0.0,
     weight=70,
-    standalone=True,
     source="RFC 3986 section 3.2.1",
 )

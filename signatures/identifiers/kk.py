@@ -17,9 +17,7 @@ KK = Identifier(
     normalise=digits_only,
     validate=validate,
     keys=("kk", "nokk", "nkk", "kartu_keluarga", "no_kartu_keluarga", "nomor_keluarga"),
-    atoms=(),
     chance=0.0021,
     weight=50,
-    standalone=False,  # a bare match is reported as NIK
     source="Perpres 25/2008; Permendagri 109/2019; no checksum",
 )

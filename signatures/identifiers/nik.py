@@ -46,9 +46,7 @@ NIK = Identifier(
         "nik_ayah",
         "psnoka_nik",
     ),
-    atoms=(),  # one for each regency: signatures.yara_rules generates them
     chance=0.0042,
     weight=60,
-    standalone=True,
     source="UU 23/2006 art. 13 with UU 24/2013; Perpres 25/2008 art. 37; no checksum",
 )

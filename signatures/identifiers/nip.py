@@ -35,9 +35,7 @@ NIP = Identifier(
     normalise=digits_only,
     validate=validate,
     keys=("nip", "nip_baru", "nomor_induk_pegawai", "induk_pegawai", "nonip"),
-    atoms=(),
     chance=0.0006,
     weight=25,
-    standalone=True,
     source="Peraturan Kepala BKN 22/2007",
 )

@@ -30,9 +30,7 @@ NPWP = Identifier(
     normalise=normalise,
     validate=validate,
     keys=("npwp", "nonpwp", "wajib_pajak", "pokok_wajib_pajak"),
-    atoms=(),
     chance=0.1,
     weight=35,
-    standalone=False,  # the dotted form is: signatures.identifiers.is_telling
     source="UU 6/1983 as amended; PMK 112/2022",
 )

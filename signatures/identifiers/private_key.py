@@ -40,9 +40,7 @@ PRIVATE_KEY = Identifier(
     normalise=normalise,
     validate=validate,
     keys=("private_key", "privatekey", "ssh_key"),
-    atoms=("PRIVATE KEY",),
     chance=0.0,
     weight=80,
-    standalone=True,
     source="RFC 7468; RFC 9580 section 6.2",
 )

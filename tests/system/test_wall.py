@@ -17,38 +17,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bench.latency import Receiver
-from bench.people import REGENCIES
+from tests.collectors.content.citizens import cards, niks, nips
 from tests.system.deployment import Deployment, wait_for
 
 EXAMPLES = int(os.environ.get("RONDA_WALL_EXAMPLES", "2000"))
-
-
-@st.composite
-def niks(draw: st.DrawFn) -> str:
-    day = draw(st.integers(1, 28)) + draw(st.sampled_from([0, 40]))
-    born = f"{day:02d}{draw(st.integers(1, 12)):02d}{draw(st.integers(50, 99)):02d}"
-    region = f"{draw(st.sampled_from(REGENCIES))}{draw(st.integers(1, 30)):02d}"
-    return f"{region}{born}{draw(st.integers(1, 9999)):04d}"
-
-
-@st.composite
-def nips(draw: st.DrawFn) -> str:
-    born = draw(st.integers(1965, 1990))
-    month, day = draw(st.integers(1, 12)), draw(st.integers(1, 28))
-    sex, serial = draw(st.sampled_from("12")), draw(st.integers(1, 999))
-    rest = f"{draw(st.integers(1, 12)):02d}{sex}{serial:03d}"
-    return f"{born}{month:02d}{day:02d}{born + draw(st.integers(20, 30))}{rest}"
-
-
-def luhn_digit(digits: str) -> str:
-    doubled = [int(d) * (2 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits))]
-    return str(-sum(d - 9 if d > 9 else d for d in doubled) % 10)
-
-
-@st.composite
-def cards(draw: st.DrawFn) -> str:
-    body = "4" + draw(st.text("0123456789", min_size=14, max_size=14))
-    return body + luhn_digit(body)
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import signal
 import threading
@@ -45,7 +46,7 @@ class Sender(threading.Thread):
                 answer = self.agent.send(
                     *range(self.acknowledged + 1, self.acknowledged + 1 + BATCH)
                 )
-            except OSError:
+            except (OSError, http.client.HTTPException):  # cut off in the middle of an answer
                 continue
             if answer.status == 200:
                 self.acknowledged = answer.json["acknowledged"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from server.alerts.queries import list_alerts
+from server.alerts.render import moment
 from server.notify.message import (
     LISTED,
     MAX_BODY,
@@ -39,7 +40,11 @@ def test_what_a_phone_shows(state: StateStore) -> None:
     message = alert_message(row, "opened", "id")
     assert message.title == "[TINGGI] Banyak nomor identitas warga di folder web di web1"
     assert message.body.endswith(f"Selengkapnya: ronda alerts show {row['id']}")
-    again = alert_message(row, "repeated:1", "en")
+    again = alert_message(
+        {**row, "last_seen": row["first_seen"] + 3600 * 10**9}, "repeated:1", "en"
+    )
+    assert f"Terlihat: {moment(row['first_seen'])}\n" in message.body
+    assert f"Seen: {moment(row['first_seen'] + 3600 * 10**9)}\n" in again.body
     assert again.title.startswith("[HIGH] Again (2 times): Many")
 
 
