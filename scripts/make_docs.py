@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 _EVENTS_HEAD = """\
 # Events
 
-Made by `scripts/make_docs.py` from collectors/kinds.py and collectors/event.py.
+Made by `scripts/make_docs.py` from collectors/kinds and collectors/event.py.
 
 Every record that an agent sends, or that the collector makes about itself, is one of these kinds.
 Field names are those of the Elastic Common Schema 8; what it has no name for stands under
@@ -105,9 +105,17 @@ def _table(fields: list[Field]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def kind_pages() -> dict[str, KindPage]:
+    """Return the pages of all kinds and of the structs inside them, by class name."""
+    pages: dict[str, KindPage] = {}
+    for name in ("files", "exposure", "health", "collector"):
+        pages |= read_classes(ROOT / f"collectors/kinds/{name}.py")
+    return pages
+
+
 def events_page() -> str:
     """Return docs/events.md."""
-    pages = read_classes(ROOT / "collectors/kinds.py")
+    pages = kind_pages()
     envelope = read_classes(ROOT / "collectors/event.py")["Envelope"]
     parts = [_EVENTS_HEAD, f"## Every event\n\n{envelope.meaning}\n\n{_table(envelope.fields)}"]
     parts += [

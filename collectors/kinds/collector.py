@@ -1,0 +1,57 @@
+"""What the collector tells."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from collectors.kinds.base import Record, Scrubbed, Severity, ecs
+
+
+class AgentSilent(Record, frozen=True, kw_only=True, tag="agent.silent"):
+    """Made by the collector: no sign of life for longer than the limit."""
+
+    default_severity: ClassVar[Severity] = Severity.HIGH
+
+    agent: str = ecs("ronda.subject.agent")
+    """Agent id."""
+    host: Scrubbed = ecs("ronda.subject.host")
+    """Its host name."""
+    since: int = ecs("event.start")
+    """Last sign of life, ns since 1970."""
+    state: str = ecs("event.action", "silent")
+    """``silent`` or ``returned``."""
+
+
+class AgentCloned(Record, frozen=True, kw_only=True, tag="agent.cloned"):
+    """Made by the collector: two machines use one identity."""
+
+    default_severity: ClassVar[Severity] = Severity.CRITICAL
+
+    agent: str = ecs("ronda.subject.agent")
+    """Agent id."""
+    hosts: tuple[Scrubbed, ...] = ecs("ronda.subject.hosts")
+    """Host names seen."""
+    addresses: tuple[str, ...] = ecs("source.ip", ())
+    """Addresses seen."""
+
+
+class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):
+    """Made by the collector: a batch or event of an agent was refused."""
+
+    default_severity: ClassVar[Severity] = Severity.MEDIUM
+
+    agent: str = ecs("ronda.subject.agent")
+    """Agent id."""
+    reason: str = ecs("event.reason")
+    """What was wrong."""
+    count: int = ecs("ronda.ingest.count", 1)
+    """How many since the last such event."""
+
+
+class CollectorState(Record, frozen=True, kw_only=True, tag="collector.state"):
+    """Made by the collector about itself: started, disk watermark, a role that crashed."""
+
+    action: str = ecs("event.action")
+    """``started``, ``stopping``, ``disk_warning``, ``disk_full``, ``disk_ok``, ``role_crashed``."""
+    reason: str | None = ecs("event.reason", None)
+    """One sentence."""

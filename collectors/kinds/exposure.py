@@ -1,0 +1,100 @@
+"""What the exposure sensor tells."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from collectors.kinds.base import Record, Scrubbed, Severity, ecs
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one type of sensitive value stands in a file."""
+
+    type: str
+    """Identifier or credential type: ``nik``, ``kk``, ``npwp``, ``nip``, ``card``,
+    ``private_key``, ``dsn`` ..."""
+    count: int
+    """Validated occurrences; a lower bound unless ``exact``."""
+    distinct: int
+    """Distinct values, counted up to the sketch size and estimated above it."""
+    exact: bool = True
+    """False when the file was sampled or counting was cut short."""
+    confidence: float = 1.0
+    """0 to 1, from validation, key or column context and column population."""
+    column: Scrubbed | None = None
+    """Column or key name next to the values."""
+    samples: tuple[str, ...] = ()
+    """At most 3 masked values."""
+    tokens: tuple[str, ...] = ()
+    """Bottom-k tokens (k=64 at most), hex, keyed: equal values meet across hosts."""
+
+
+class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
+    """A file holds citizens' data or credentials."""
+
+    default_severity: ClassVar[Severity] = Severity.HIGH
+
+    path: Scrubbed = ecs("file.path")
+    """Which file; escaped and scrubbed."""
+    tallies: tuple[Tally, ...] = ecs("ronda.data.tallies")
+    """One entry for each type found."""
+    types: tuple[str, ...] = ecs("ronda.data.types")
+    """The types alone, for rules."""
+    count: int = ecs("ronda.data.count")
+    """Sum over all types."""
+    score: int = ecs("ronda.data.score")
+    """0 to 100: sensitivity, volume, combination, reachability."""
+    reasons: tuple[str, ...] = ecs("ronda.data.reasons", ())
+    """Why the score is what it is: short keys such as ``in_web_root``, ``world_readable``."""
+    reachable: str = ecs("ronda.data.reachable", "unknown")
+    """``web_root``, ``world_readable``, ``private`` or ``unknown``."""
+    format: str = ecs("ronda.data.format", "text")
+    """``csv``, ``sql``, ``json``, ``text``, ``env`` ..."""
+    outcome: str = ecs("ronda.scan.outcome", "found")
+    """``found`` or ``sampled``."""
+    scanned: int = ecs("ronda.scan.bytes", 0)
+    """Bytes looked at."""
+    size: int | None = ecs("file.size", None)
+    """Bytes of the file."""
+    sha256: str | None = ecs("file.hash.sha256", None)
+    """Hash of the content that was looked at, when it was read whole."""
+    inode: str | None = ecs("file.inode", None)
+    """Inode number, as text (ECS)."""
+    mode: str | None = ecs("file.mode", None)
+    """Octal permission bits."""
+    uid: str | None = ecs("file.uid", None)
+    """Numeric owner, as text."""
+    mtime: int | None = ecs("file.mtime", None)
+    """ns since 1970."""
+    url_path: Scrubbed | None = ecs("url.path", None)
+    """Path below the web root, as a browser would ask for it."""
+    path_token: str | None = ecs("ronda.path.token", None)
+    """Present when the path was masked."""
+
+
+class ExposureCleared(Record, frozen=True, kw_only=True, tag="exposure.cleared"):
+    """A file that held sensitive data is gone, or no longer holds any."""
+
+    path: Scrubbed = ecs("file.path")
+    """Which file."""
+    reason: str = ecs("event.reason")
+    """``deleted`` or ``clean``."""
+    path_token: str | None = ecs("ronda.path.token", None)
+    """Present when the path was masked."""
+
+
+class ScanIncomplete(Record, frozen=True, kw_only=True, tag="exposure.incomplete"):
+    """A file could not be looked into to the end: it is not clean, it is unknown."""
+
+    default_severity: ClassVar[Severity] = Severity.MEDIUM
+
+    path: Scrubbed = ecs("file.path")
+    """Which file."""
+    outcome: str = ecs("ronda.scan.outcome")
+    """``timed_out``, ``too_large``, ``unreadable``, ``crashed``, ``encrypted``, ``damaged``."""
+    detail: Scrubbed | None = ecs("event.reason", None)
+    """What happened, one sentence."""
+    path_token: str | None = ecs("ronda.path.token", None)
+    """Present when the path was masked."""
