@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from collectors.api import SensorContext
 from collectors.files import tree
@@ -15,7 +15,7 @@ from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, Wor
 from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
-from collectors.files.tell import Listener, Place, Subject, Teller
+from collectors.files.tell import Addition, Listener, Place, Subject, Teller
 from collectors.files.watch import Watcher
 from collectors.paths import SafePath
 
@@ -46,6 +46,7 @@ class Examiner:
         limit: int,
         pulse: Callable[[], None],
         listener: Listener | None = None,
+        additions: Sequence[Addition] = (),
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
         self._context = context
@@ -53,7 +54,7 @@ class Examiner:
         self._scope = scope
         self._baseline = baseline
         self._journal = journal
-        self._teller = Teller(context, journal, listener)
+        self._teller = Teller(context, journal, listener, additions)
         self._watcher = watcher
         self._dirty = dirty
         self._limit = limit

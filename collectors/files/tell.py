@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -51,13 +52,27 @@ class Listener(Protocol):
         """Take one change; *row* is what stood there before."""
 
 
+class Addition(Protocol):
+    """Adds what it knows of a change to its record; never waits, never raises for the file."""
+
+    def __call__(
+        self, record: FileChange, subject: Subject, row: Row | None, now: Row | None
+    ) -> FileChange:
+        """Return *record* with more in it; *row* is what stood there before, *now* what does."""
+
+
 class Teller:
     """Turns changes into records for the journal."""
 
     def __init__(
-        self, context: SensorContext, journal: Journal, listener: Listener | None = None
+        self,
+        context: SensorContext,
+        journal: Journal,
+        listener: Listener | None = None,
+        additions: Sequence[Addition] = (),
     ) -> None:
-        """*listener* stands between the records and the journal."""
+        """*listener* stands between the records and the journal; *additions* come before it."""
+        self._additions = tuple(additions)
         self._guard = context.guard
         self._journal = journal
         self._listener = listener
@@ -88,6 +103,8 @@ class Teller:
             old=row,
             target=target,
         )
+        for add in self._additions:
+            record = add(record, subject, row, now)
         if self._listener is None:
             self._journal.tell(record)
         else:

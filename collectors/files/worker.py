@@ -17,6 +17,7 @@ from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.status import Status
+from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
 from collectors.files.watch import Watcher
 from collectors.outbox import Outbox
@@ -75,6 +76,7 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
             listener=self._packages,
+            additions=self._additions(),
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._beaten = 0.0
@@ -86,6 +88,10 @@ class Worker:
         self._overflow_told = False
         self._orphans_checked = False
         self._deadline: float | None = None
+
+    def _additions(self) -> list[Addition]:
+        """Return who adds what to the record of a change, in this order."""
+        return []
 
     def run(self) -> None:
         """Watch until the agent stops."""
