@@ -164,6 +164,7 @@ class Worker:
         if self._packages is None:
             return False
         verdict = self._packages.poll()
+        self._packages.gather()
         # What happened before the start is known when the walk has found it.
         over = verdict is Verdict.CLOSED and not self._reconciler.running
         if over or verdict is Verdict.EXPIRED:
