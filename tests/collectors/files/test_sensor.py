@@ -34,7 +34,12 @@ def test_the_first_baseline_tells_of_no_file(root: Path, state: Path) -> None:
     with Running(state, [root]) as running:
         assert running.settle() == []
         assert running.context.lost() == []
-        assert running.context.published == [os.fsencode(c.path) for c in running.context.changes()]
+        told = [os.fsencode(c.path) for c in running.context.changes()]
+        # The root itself: what came while it was not all watched has been told to nobody.
+        assert running.context.published == [os.fsencode(root) + b"/", *told]
+    with Running(state, [root]) as running:
+        running.settle()
+        assert os.fsencode(root) + b"/" not in running.context.published
 
 
 def test_create_modify_attributes_delete(root: Path, state: Path) -> None:
