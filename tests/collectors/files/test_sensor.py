@@ -153,7 +153,8 @@ def test_nested_directories_made_in_one_go(root: Path, state: Path) -> None:
         for number in range(200):
             (root / f"a{number}" / "b" / "c").mkdir(parents=True)
             (root / f"a{number}" / "b" / "c" / "f").write_bytes(b"x")
-        counts = Counter(running.settle())
+        # A file may be seen before it is written to.
+        counts = Counter(told for told in running.settle() if told[0] != "modified")
         assert len(counts) == 200 * 4
         assert set(counts.values()) == {1}
         assert {action for action, _ in counts} == {"created"}
