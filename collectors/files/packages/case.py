@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from collectors.files.packages.archive import Entry
 from collectors.files.packages.hold import Held
 from collectors.files.packages.index import Owned
+from collectors.files.packages.manifests import Act, plain
+
+_WAYS = {
+    "install": "unpacked",
+    "upgrade": "unpacked",
+    "remove": "removed",
+    "purge": "removed",
+    "disappear": "removed",
+}
 
 
 class Rights(NamedTuple):
@@ -26,6 +35,15 @@ class Acted(NamedTuple):
     """Configured or triggered: their files and manifests stay as they were."""
     sealed: frozenset[str] = frozenset()
     """Those unpacked from an archive that was read, and that a signed list names."""
+
+    @classmethod
+    def of(cls, acts: Iterable[Act]) -> Acted:
+        """Return what the log tells."""
+        names: dict[str, set[str]] = {"unpacked": set(), "removed": set(), "touched": set()}
+        for act in acts:
+            names[_WAYS.get(act.action, "touched")].add(plain(act.package))
+        unpacked, removed = frozenset(names["unpacked"]), frozenset(names["removed"])
+        return cls(unpacked, removed, frozenset(names["touched"]) - unpacked - removed)
 
     @property
     def all(self) -> frozenset[str]:

@@ -45,8 +45,6 @@ _BATCH = 50
 """Packages that are indexed in one transaction."""
 _SEEN = ("dpkg_log_inode", "dpkg_log_size", "dpkg_status_inode", "dpkg_status_mtime")
 _READY = "packages_ready"
-_UNPACKING = frozenset(("install", "upgrade"))
-_REMOVING = frozenset(("remove", "purge", "disappear"))
 _MAX_ACCOUNTS = 1000
 """Changes of a file of accounts that are remembered in one transaction."""
 
@@ -221,7 +219,7 @@ class Packages:
         before = self._seen()
         acts = self._dpkg.acts(*before.log)
         self._read_archives(acts)
-        acted = self._acted(acts)
+        acted = Acted.of(acts)
         # Without the whole log nobody can say whose manifests may have changed.
         whole = self._ready and self._dpkg.continuous(before.log[0])
         only = acted.unpacked | acted.removed if whole else None
@@ -268,15 +266,6 @@ class Packages:
         self._accounts.clear()
         self._transaction.settled(verdict)
 
-    @staticmethod
-    def _acted(acts: Sequence[Act]) -> Acted:
-        names: dict[bool | None, set[str]] = {True: set(), False: set(), None: set()}
-        for act in acts:
-            way = True if act.action in _UNPACKING else False if act.action in _REMOVING else None
-            names[way].add(plain(act.package))
-        unpacked, removed = frozenset(names[True]), frozenset(names[False])
-        return Acted(unpacked, removed, frozenset(names[None]) - unpacked - removed)
-
     def _seen(self) -> Evidence:
         """Return the evidence up to which everything is settled; that of now at first."""
         values = [self._baseline.get(key) for key in _SEEN]
@@ -304,19 +293,3 @@ def _before(row: Row | None) -> Before | None:
         return None
     sha256 = row.digest.hex() if row.digest is not None and row.outcome == "hashed" else None
     return Before(row.mode, row.uid, row.gid, sha256)
-
-
-def tell_held(baseline: Baseline, journal: Journal) -> None:
-    """Tell what is held as it is: nobody knows packages any more (the setting was changed)."""
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'held'"
-    if baseline.connection.execute(query).fetchone() is None:
-        return
-    buffer = Buffer(baseline.connection)
-    if not buffer.count():
-        return
-    journal.wrote()
-    for _, changes in buffer.groups():
-        for held in changes:
-            journal.pass_on(held.sighting)
-    buffer.clear()
-    journal.commit()

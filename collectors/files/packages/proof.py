@@ -188,7 +188,7 @@ class Asking:
         self._answers: list[Contents | Found | Refused | None] = []
         self._given_up = False
         # Started and ended on one thread: the kernel kills it when the thread that made it ends.
-        self._child = BoundedChild("collectors.files.packages.archive:start", limits=_LIMITS)
+        self._child = BoundedChild("collectors.files.packages.unpack:start", limits=_LIMITS)
         self._thread = threading.Thread(target=self._run, name="files-archive")
 
     def wait(self, pulse: Callable[[], None]) -> list[Contents | Found | Refused | None]:
