@@ -226,6 +226,7 @@ class Packages:
         if only is not None:
             changed = frozenset(plain(name) for name in self._index.stale())
             acted = acted._replace(touched=acted.touched - (changed - only))
+        former = self._index.directories(acted.removed)
         self._reading = self._index.refresh(acted.all, only)
         while self._read_some():
             pass
@@ -243,6 +244,7 @@ class Packages:
                 acted=acted,
                 report=Report(acts, proven),
                 accounts=self._accounts,
+                former=former,
                 pulse=self._pulse,
             )
             settlement.run(self._begin or now, now, expired=verdict is Verdict.EXPIRED)

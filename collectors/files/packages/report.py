@@ -48,6 +48,11 @@ class Report:
         self.unverified = 0
 
     @property
+    def packages(self) -> int:
+        """Return how many lines of the log there are about packages."""
+        return len(self._acts)
+
+    @property
     def total(self) -> int:
         """Return how many changes were folded."""
         return sum(self._actions.values())
