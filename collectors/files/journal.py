@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
-from collectors.kinds import Record, Scrubbed
+from collectors.files.meaning.severity import heavier
+from collectors.kinds import FileChange, Record, Scrubbed
 from collectors.outbox import Outbox
 from collectors.paths import SafePath
 from collectors.sighting import Sighting
@@ -38,8 +41,10 @@ class Journal:
         self._opened = 0.0
 
     def tell(self, record: Record, *, severity: int | None = None) -> None:
-        """Add a record to what the next `commit` hands over."""
+        """Add a record to what the next `commit` hands over; a change weighs what it means."""
         self.wrote()
+        if isinstance(record, FileChange):
+            severity = heavier(severity, record)
         self._sightings.append(
             Sighting(
                 record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
@@ -52,6 +57,9 @@ class Journal:
     def pass_on(self, sighting: Sighting) -> None:
         """Add a sighting of earlier; many of them go into the open transaction bit by bit."""
         self.wrote()
+        if isinstance(sighting.record, FileChange):
+            severity = heavier(sighting.severity, sighting.record)
+            sighting = msgspec.structs.replace(sighting, severity=severity)
         self._sightings.append(sighting)
         if len(self._sightings) >= MAX_CHANGES:
             self._outbox.add(self._sightings)

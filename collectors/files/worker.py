@@ -10,6 +10,8 @@ from collectors.files.baseline import DAMAGED, Baseline, Gap
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.meaning.meaning import Meaning
+from collectors.files.meaning.roles import Roles
 from collectors.files.packages.folding import Packages, tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
@@ -47,8 +49,13 @@ class Worker:
         status: Status,
         *,
         dpkg: Dpkg | None = None,
+        roles: Roles | None = None,
     ) -> None:
-        """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
+        """*dpkg*: whose packages to know; None where there are none or nobody wants to.
+
+        *roles* of this host.
+        """
+        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._interval = settings.reconcile_seconds()
         self._scope = scope
@@ -91,7 +98,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return []
+        return [Meaning(self._roles)]
 
     def run(self) -> None:
         """Watch until the agent stops."""
