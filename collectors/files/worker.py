@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
@@ -15,6 +16,7 @@ from collectors.files.meaning.roles import Roles
 from collectors.files.packages.folding import Packages, tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
+from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
@@ -86,6 +88,8 @@ class Worker:
             additions=self._additions(),
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._pauses = Pauses()
+        self._paused: list[Gap] = []
         self._beaten = 0.0
         self._looked = 0.0
         self._due = 0.0
@@ -148,6 +152,7 @@ class Worker:
         if not self._watcher.alive():
             raise RuntimeError("the inotify reader has died")
         self._check_overflow()
+        self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
@@ -160,9 +165,9 @@ class Worker:
             self._request()
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
-            self._context.stopping.wait(self._coalesce)
+            self._sleep(self._context.stopping.wait, self._coalesce)
         else:
-            self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
+            self._sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
 
@@ -220,6 +225,28 @@ class Worker:
             self._visibility.overflow(begin)
         self._journal.commit()
         _log.warning("files: events were lost; comparing the whole tree")
+        self._request()
+
+    def _sleep(self, wait: Callable[[float], object], seconds: float) -> None:
+        self._notice()
+        wait(seconds)
+        self._notice(max(seconds, 0.001))
+
+    def _notice(self, slept: float = 0.0) -> None:
+        pause = self._pauses.tick(slept)
+        if pause is not None:
+            self._paused.append(pause)
+
+    def _check_pauses(self) -> None:
+        """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
+        if not self._paused:
+            return
+        self._journal.wrote()
+        for pause in self._paused:
+            self._baseline.add_gap(pause)
+        self._paused = []
+        self._journal.commit()
+        _log.warning("files: nothing ran for a time; comparing the whole tree")
         self._request()
 
     def _request(self) -> None:
@@ -285,6 +312,7 @@ class Worker:
         Raises:
             Stopped: the agent stops, and the time for a last look is over.
         """
+        self._notice()
         now = time.monotonic()
         if self._context.stopping.is_set():
             self._deadline = self._deadline or now + _GRACE
