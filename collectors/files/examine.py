@@ -15,8 +15,8 @@ from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, Wor
 from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.sources.source import EventSource
 from collectors.files.tell import Addition, Listener, Place, Subject, Teller
-from collectors.files.watch import Watcher
 from collectors.paths import SafePath
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -41,7 +41,7 @@ class Examiner:
         scope: Scope,
         baseline: Baseline,
         journal: Journal,
-        watcher: Watcher,
+        source: EventSource,
         dirty: DirtySet,
         limit: int,
         pulse: Callable[[], None],
@@ -55,7 +55,7 @@ class Examiner:
         self._baseline = baseline
         self._journal = journal
         self._teller = Teller(context, journal, listener, additions)
-        self._watcher = watcher
+        self._source = source
         self._dirty = dirty
         self._limit = limit
         self._pulse = pulse
@@ -110,6 +110,9 @@ class Examiner:
 
         A root that could not be read has none yet: its files are not news when it opens up.
         """
+        for root in self.first - self.blind.keys():
+            # What came between its being asked for and its being watched was told to nobody.
+            self._journal.publish(SafePath(self._guard.guard(root).rstrip(b"/") + b"/"))
         self.first.intersection_update(self.blind)
         return [self._guard.guard(root) for root in self._scope.roots if root not in self.first]
 
@@ -124,7 +127,7 @@ class Examiner:
         try:
             self.blind.pop(path, None)
             if found_by == "reconcile":
-                self._watcher.add(path, descriptor)
+                self._source.add(path, descriptor)
             return self._compare(path, descriptor, work, found_by)
         finally:
             os.close(descriptor)
@@ -348,7 +351,7 @@ class Examiner:
             self._baseline.remove_directory(number)
         for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
             del self.blind[where]
-        self._watcher.drop_if_gone(path)
+        self._source.drop_if_gone(path)
 
     def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
         """Tell whether the file system that we know here is not mounted: its files are not gone."""

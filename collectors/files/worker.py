@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
+from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -20,10 +21,10 @@ from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
+from collectors.files.sources.inotify import InotifySource
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
-from collectors.files.watch import Watcher
 from collectors.outbox import Outbox
 
 _BEAT = 10.0
@@ -65,7 +66,7 @@ class Worker:
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._watcher = Watcher(scope, self._dirty)
+        self._source = InotifySource(scope, self._dirty)
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context)
         self._visibility = Visibility(context, self._journal)
@@ -75,12 +76,20 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
+        self._orders = Orders(
+            context,
+            baseline,
+            self._journal,
+            scope=scope,
+            longest=settings.longest_window(),
+            look=lambda: self._look(everything=True),
+        )
         self._examiner = Examiner(
             context,
             scope=scope,
             baseline=baseline,
             journal=self._journal,
-            watcher=self._watcher,
+            source=self._source,
             dirty=self._dirty,
             limit=settings.hash_limit(),
             pulse=self._pulse,
@@ -102,16 +111,16 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles)]
+        return [Meaning(self._roles), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
-        self._watcher.start(self._context.state_dir)
+        self._source.start(self._context.state_dir)
         try:
             self._watch()
             self._close()
         finally:
-            self._watcher.stop()
+            self._source.stop()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -149,13 +158,14 @@ class Worker:
 
     def _turn(self) -> None:
         self._pulse()
-        if not self._watcher.alive():
+        if not self._source.alive():
             raise RuntimeError("the inotify reader has died")
         self._check_overflow()
         self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
+        self._orders.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -187,7 +197,7 @@ class Worker:
         return reading
 
     def _walk(self) -> None:
-        self._watcher.catch_up()
+        self._source.catch_up()
         self._walking = True
         try:
             finished = self._reconciler.step(_STEP)
@@ -200,7 +210,7 @@ class Worker:
             self._journal.commit()
 
     def _look(self, *, everything: bool = False) -> None:
-        self._watcher.catch_up()
+        self._source.catch_up()
         for path, work in self._dirty.take(everything=everything).items():
             self._examiner.examine(path, work, "watch")
         self._examiner.looked(everywhere=True)
@@ -215,9 +225,9 @@ class Worker:
             return
         now = self._context.now()
         begin = now
-        if self._watcher.overflows != self._overflows:  # else our own bounds were reached
-            self._overflows = self._watcher.overflows
-            begin = min(self._watcher.overflow_since, now)
+        if self._source.overflows != self._overflows:  # else our own bounds were reached
+            self._overflows = self._source.overflows
+            begin = min(self._source.overflow_since, now)
         self._journal.wrote()
         self._baseline.add_gap(Gap("queue_overflow", begin, now))
         if not self._overflow_told:
@@ -281,12 +291,14 @@ class Worker:
         self._orphans_checked = True
 
     def _report(self) -> None:
-        blind = {**self._watcher.blind_paths(), **self._examiner.blind}
+        blind = {**self._source.blind_paths(), **self._examiner.blind}
         self._status.update(
-            watched_directories=self._watcher.watched,
+            watched_directories=self._source.watched,
             blind_directories=len(blind),
-            overflows=self._watcher.overflows,
+            overflows=self._source.overflows,
             backlog=len(self._dirty),
+            windows=len(self._orders.windows),
+            drift=len(self._orders.drift),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:

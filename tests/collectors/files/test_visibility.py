@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from collectors.files.baseline import set_aside
-from collectors.files.watch import Watcher
+from collectors.files.sources.inotify import InotifySource
 from collectors.files.worker import Worker
 from tests.collectors.files.context import FakeContext, Running, eventually
 
@@ -27,13 +27,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watchers(monkeypatch: pytest.MonkeyPatch) -> list[Watcher]:
-    made: list[Watcher] = []
+def sources(monkeypatch: pytest.MonkeyPatch) -> list[InotifySource]:
+    made: list[InotifySource] = []
     make = Worker.__init__
 
     def remember(self: Worker, *arguments: object, **named: object) -> None:
         make(self, *arguments, **named)  # type: ignore[arg-type]
-        made.append(self._watcher)
+        made.append(self._source)
 
     monkeypatch.setattr(Worker, "__init__", remember)
     return made
@@ -47,12 +47,12 @@ _STORM = 6_000
 
 
 def test_an_overflow_is_told_and_repaired(
-    root: Path, tmp_path: Path, watchers: list[Watcher]
+    root: Path, tmp_path: Path, sources: list[InotifySource]
 ) -> None:
     (root / "old").write_bytes(b"x")
     with Running(tmp_path / "agent", [root]) as running:
-        watcher = watchers[0]
-        with watcher._lock:  # the reader is frozen
+        source = sources[0]
+        with source._lock:  # the reader is frozen
             (root / "first").write_bytes(b"x")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
@@ -78,11 +78,11 @@ def test_an_overflow_is_told_and_repaired(
 
 
 def test_a_directory_moved_away_unseen_does_not_haunt(
-    root: Path, tmp_path: Path, watchers: list[Watcher]
+    root: Path, tmp_path: Path, sources: list[InotifySource]
 ) -> None:
     (root / "a").mkdir()
     with Running(tmp_path / "agent", [root]) as running:
-        with watchers[0]._lock:
+        with sources[0]._lock:
             (root / "wake").write_bytes(b"")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")

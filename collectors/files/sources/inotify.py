@@ -3,7 +3,7 @@
 watchdog's stock observer loses events silently: its pairing of renames is a linear scan, an
 overflow is one log line, directories beyond the watch limit are blind without a word. Its
 low-level reader has none of these faults but is not documented API: the version is pinned and
-tests/collectors/files/test_watchdog_contract.py holds what we rely on.
+tests/collectors/files/sources/test_inotify_watchdog_contract.py holds what we rely on.
 
 The reader thread keeps the watches in step with directories that come and go, and fills the
 `DirtySet`; it never reads a file.
@@ -16,15 +16,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
 
-from collectors.files.barrier import Barrier
 from collectors.files.dirty import DirtySet
 from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.sources.barrier import Barrier
+from collectors.files.sources.nodes import Node, Nodes, forget_below
 from collectors.files.tree import open_directory, subdirectories
 
 _C = InotifyConstants
@@ -47,50 +47,45 @@ CAUSES = {errno.ENOSPC: "watch_limit", errno.ENOMEM: "watch_limit", errno.EACCES
 logging.getLogger("watchdog").setLevel(logging.ERROR)  # its overflow line; ours says more
 
 
-class Node:
-    """A directory in the tree of watches, and watchdog's callback for it.
+class _Watch(Node):
+    """A directory, and watchdog's callback for it.
 
-    The path is spelled by the way up, so that nothing needs rewriting and a subtree is found
-    without a scan. One object per directory: two bind mounts of one directory have the same watch
-    descriptor and both hear of a change.
+    One object per directory: two bind mounts of one directory have the same watch descriptor and
+    both hear of a change.
     """
 
-    __slots__ = ("children", "ident", "name", "parent", "watcher", "wd")
+    __slots__ = ("ident", "source", "wd")
 
-    def __init__(self, watcher: Watcher, parent: Node | None, name: bytes, ident: int) -> None:
-        self.watcher = watcher
-        self.parent = parent
-        self.name = name
+    def __init__(self, source: InotifySource, parent: Node | None, name: bytes, ident: int) -> None:
+        super().__init__(parent, name)
+        self.source = source
         self.ident = CallbackId(ident)
-        self.children: dict[bytes, Node] = {}
         self.wd: int | None = None
-
-    def path(self) -> bytes:
-        """Return the directory's path as it is now."""
-        parts = [self.name]
-        node = self.parent
-        while node is not None:
-            parts.append(node.name)
-            node = node.parent
-        return b"/".join(reversed(parts)) if parts[-1] != b"/" else b"/" + b"/".join(parts[-2::-1])
 
     def on_event(self, event: Any) -> None:
         """Called by watchdog, in its reader thread."""
-        self.watcher.handle(self, event.mask, event.name)
+        self.source.handle(self, event.mask, event.name)
 
     def on_watch_deleted(self, wd: int) -> None:
         """Called by watchdog: the kernel has dropped the watch."""
         if self.wd == wd:
-            self.watcher.watched -= 1
+            self.source.watched -= 1
             self.wd = None
 
     def on_queue_overflow(self) -> None:
         """Called by watchdog, once for each watch."""
-        self.watcher.overflowed()
+        self.source.overflowed()
 
 
-class Watcher:
-    """Watches below the roots of *scope*; tells *dirty*."""
+class InotifySource:
+    """Watches below the roots of *scope*; tells *dirty*.
+
+    Events of one name come in order and each one counts: a file is told once for each time that it
+    came, also when it is gone again before anybody looks.
+    """
+
+    name: ClassVar[str] = "inotify"
+    detects_loss: ClassVar[bool] = True
 
     def __init__(self, scope: Scope, dirty: DirtySet) -> None:
         """Touches nothing before `start`."""
@@ -108,14 +103,14 @@ class Watcher:
         """ns: when the last event before the latest overflow was read."""
         self.blind: dict[bytes, str] = {}
         """Directories without a watch, and the cause. Guarded by the lock: see `blind_paths`."""
-        self._nodes = {root: self._new(None, root) for root in scope.roots}
+        self._nodes = Nodes(scope, self._new)
         self._reader: InotifyFD | None = None
         self._barrier: Barrier | None = None
 
     @property
     def _fd(self) -> InotifyFD:
         if self._reader is None:
-            raise RuntimeError("start the watcher first")
+            raise RuntimeError("start the source first")
         return self._reader
 
     def start(self, directory: Path) -> None:
@@ -167,7 +162,7 @@ class Watcher:
         with self._lock:
             if self._closing:
                 return False
-            node = self._find(path, make=True)
+            node = self._nodes.make(path)
             if node is None:
                 return False
             if node.wd is not None:
@@ -186,7 +181,16 @@ class Watcher:
             except OSError:
                 self._drop(path)
 
-    def handle(self, node: Node, mask: int, name: bytes) -> None:
+    def drop(self, path: bytes) -> None:
+        """Drop the watches of *path* and all below it."""
+        with self._lock:
+            self._drop(path)
+
+    def describe(self) -> str:
+        """Return the name of the backend."""
+        return self.name
+
+    def handle(self, node: _Watch, mask: int, name: bytes) -> None:
         """Take one event."""
         with self._lock:
             self._overflowing = False
@@ -209,7 +213,7 @@ class Watcher:
                 self.overflow_since = self._heard
                 self._dirty.everything()
 
-    def _about_itself(self, node: Node, mask: int) -> None:
+    def _about_itself(self, node: _Watch, mask: int) -> None:
         if mask & _C.IN_UNMOUNT:
             self._dirty.whole(node.path())
         if node.parent is None:  # others are told by their parent's watch
@@ -260,7 +264,7 @@ class Watcher:
             finally:
                 os.close(descriptor)
 
-    def _watch(self, node: Node, path: bytes, descriptor: int) -> bool:
+    def _watch(self, node: _Watch, path: bytes, descriptor: int) -> bool:
         try:
             # Through the descriptor: the very directory that was opened, however long its path.
             wd = self._fd.add_callback(b"/proc/self/fd/%d/." % descriptor, MASK, node, node.ident)
@@ -278,47 +282,16 @@ class Watcher:
         self.blind.pop(path, None)
         return True
 
-    def _new(self, parent: Node | None, name: bytes) -> Node:
+    def _new(self, parent: Node | None, name: bytes) -> _Watch:
         self._idents += 1
-        return Node(self, parent, name, self._idents)
-
-    def _find(self, path: bytes, *, make: bool = False) -> Node | None:
-        root = self._scope.root_of(path)
-        if root is None:
-            return None
-        node = self._nodes[root]
-        rest = path[len(root) :].strip(b"/")
-        for name in rest.split(b"/") if rest else ():
-            child = node.children.get(name)
-            if child is None:
-                if not make:
-                    return None
-                child = node.children[name] = self._new(node, name)
-            node = child
-        return node
+        return _Watch(self, parent, name, self._idents)
 
     def _drop(self, path: bytes) -> None:
-        node = self._find(path)
-        if node is None:
-            return
-        if node.parent is not None:
-            del node.parent.children[node.name]
         gone: list[tuple[Any, CallbackId]] = []
-        for each in list(_subtree(node)):
+        for each in self._nodes.cut(path):
             if each.wd is not None:
                 gone.append((each.wd, each.ident))
                 each.wd = None
-        if node.parent is None:
-            node.children.clear()
         self.watched -= len(gone)
         self._fd.remove_callbacks(gone)
-        for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
-            del self.blind[where]
-
-
-def _subtree(node: Node) -> Iterator[Node]:
-    stack = [node]
-    while stack:
-        each = stack.pop()
-        stack.extend(each.children.values())
-        yield each
+        forget_below(self.blind, path)

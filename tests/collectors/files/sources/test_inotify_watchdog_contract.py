@@ -1,7 +1,7 @@
 """What must not happen: a new watchdog that changes what we lean on, unnoticed.
 
 `watchdog.observers.inotify_c` is not documented API. If a test fails here after an update, read
-collectors/files/watch.py before touching the version bound in setup.cfg.
+collectors/files/sources/inotify.py before touching the version bound in setup.cfg.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD
 
-from collectors.files.watch import MASK
+from collectors.files.sources.inotify import MASK
 
 
 class Recorder:
