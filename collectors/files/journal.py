@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
-from collectors.files.meaning.severity import heavier
 from collectors.kinds import FileChange, Record, Scrubbed
 from collectors.outbox import Outbox
 from collectors.paths import SafePath
@@ -30,7 +29,15 @@ class Journal:
     at a file, never not at all.
     """
 
-    def __init__(self, baseline: Baseline, outbox: Outbox, context: SensorContext) -> None:
+    def __init__(
+        self,
+        baseline: Baseline,
+        outbox: Outbox,
+        context: SensorContext,
+        weigh: Callable[[int | None, FileChange], int | None] | None = None,
+    ) -> None:
+        """*weigh* gives the severity of a change, from the one that the teller gives."""
+        self._weigh = weigh
         self._baseline = baseline
         self._outbox = outbox
         self._context = context
@@ -43,8 +50,8 @@ class Journal:
     def tell(self, record: Record, *, severity: int | None = None) -> None:
         """Add a record to what the next `commit` hands over; a change weighs what it means."""
         self.wrote()
-        if isinstance(record, FileChange):
-            severity = heavier(severity, record)
+        if self._weigh is not None and isinstance(record, FileChange):
+            severity = self._weigh(severity, record)
         self._sightings.append(
             Sighting(
                 record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
@@ -57,8 +64,8 @@ class Journal:
     def pass_on(self, sighting: Sighting) -> None:
         """Add a sighting of earlier; many of them go into the open transaction bit by bit."""
         self.wrote()
-        if isinstance(sighting.record, FileChange):
-            severity = heavier(sighting.severity, sighting.record)
+        if self._weigh is not None and isinstance(sighting.record, FileChange):
+            severity = self._weigh(sighting.severity, sighting.record)
             sighting = msgspec.structs.replace(sighting, severity=severity)
         self._sightings.append(sighting)
         if len(self._sightings) >= MAX_CHANGES:

@@ -14,6 +14,7 @@ from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
 from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.severity import heavier
 from collectors.files.packages.folding import Packages, tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
@@ -68,7 +69,7 @@ class Worker:
         self._dirty = DirtySet()
         self._source = InotifySource(scope, self._dirty)
         self._outbox = Outbox(baseline.connection, NAME)
-        self._journal = Journal(baseline, self._outbox, context)
+        self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
         self._outbox.create_table()
         self._packages = (
