@@ -48,9 +48,21 @@ class Pauses:
         """*read* gives the clocks."""
         self._read = read
         self._last = read()
+        self._pauses: list[Gap] = []
 
-    def tick(self, slept: float = 0.0) -> Gap | None:
-        """Return the pause since the last call, if any.
+    def take(self) -> list[Gap]:
+        """Return and forget what was found."""
+        found, self._pauses = self._pauses, []
+        return found
+
+    def sleep(self, wait: Callable[[float], object], seconds: float) -> None:
+        """Call *wait*, which blocks for *seconds* at most."""
+        self.tick()
+        wait(seconds)
+        self.tick(max(seconds, 0.001))
+
+    def tick(self, slept: float = 0.0) -> None:
+        """Look whether there was a pause since the last call.
 
         *slept*: seconds for which the thread wanted to sleep meanwhile, 0 when it has worked.
         """
@@ -63,4 +75,5 @@ class Pauses:
             or elapsed - (now.monotonic - last.monotonic) > self.asleep
             or (now.wall - last.wall) / _SECOND - elapsed > self.jump
         )
-        return Gap("suspended", min(last.wall, now.wall), now.wall) if paused else None
+        if paused:
+            self._pauses.append(Gap("suspended", min(last.wall, now.wall), now.wall))

@@ -44,6 +44,16 @@ _log = logging.getLogger(__name__)
 class Worker:
     """One run: from opening to stopping."""
 
+    _beaten = 0.0
+    _looked = 0.0
+    _due = 0.0
+    _walking = False
+    _overflows = 0
+    _blind = 0
+    _overflow_told = False
+    _orphans_checked = False
+    _deadline: float | None = None
+
     def __init__(
         self,
         settings: FileSettings,
@@ -99,16 +109,6 @@ class Worker:
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
-        self._paused: list[Gap] = []
-        self._beaten = 0.0
-        self._looked = 0.0
-        self._due = 0.0
-        self._walking = False
-        self._overflows = 0
-        self._blind = 0
-        self._overflow_told = False
-        self._orphans_checked = False
-        self._deadline: float | None = None
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
@@ -176,9 +176,9 @@ class Worker:
             self._request()
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
-            self._sleep(self._context.stopping.wait, self._coalesce)
+            self._pauses.sleep(self._context.stopping.wait, self._coalesce)
         else:
-            self._sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
+            self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
 
@@ -238,24 +238,14 @@ class Worker:
         _log.warning("files: events were lost; comparing the whole tree")
         self._request()
 
-    def _sleep(self, wait: Callable[[float], object], seconds: float) -> None:
-        self._notice()
-        wait(seconds)
-        self._notice(max(seconds, 0.001))
-
-    def _notice(self, slept: float = 0.0) -> None:
-        pause = self._pauses.tick(slept)
-        if pause is not None:
-            self._paused.append(pause)
-
     def _check_pauses(self) -> None:
         """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
-        if not self._paused:
+        pauses = self._pauses.take()
+        if not pauses:
             return
         self._journal.wrote()
-        for pause in self._paused:
+        for pause in pauses:
             self._baseline.add_gap(pause)
-        self._paused = []
         self._journal.commit()
         _log.warning("files: nothing ran for a time; comparing the whole tree")
         self._request()
@@ -325,7 +315,7 @@ class Worker:
         Raises:
             Stopped: the agent stops, and the time for a last look is over.
         """
-        self._notice()
+        self._pauses.tick()
         now = time.monotonic()
         if self._context.stopping.is_set():
             self._deadline = self._deadline or now + _GRACE
