@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
@@ -15,7 +14,8 @@ from collectors.files.journal import NAME, Journal
 from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
-from collectors.files.packages.folding import Packages, tell_held
+from collectors.files.packages.folding import Packages
+from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
@@ -187,6 +187,7 @@ class Worker:
         if self._packages is None:
             return False
         verdict = self._packages.poll()
+        self._packages.gather()
         # What happened before the start is known when the walk has found it.
         over = verdict is Verdict.CLOSED and not self._reconciler.running
         if over or verdict is Verdict.EXPIRED:
