@@ -16,7 +16,7 @@ from collectors.files.packages.transaction import Verdict
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
-from collectors.files.sources.inotify import InotifySource
+from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
@@ -30,6 +30,8 @@ _IDLE = 1.0
 """Seconds after which an idle worker looks whether it is to stop."""
 _GRACE = 0.6
 """Seconds for the last look when the agent stops (the contract allows two in all)."""
+_UNSURE = 60.0
+"""Seconds between two comparisons when the backend may lose events without noticing."""
 _SHORT_GAP = 1_000_000_000
 
 _log = logging.getLogger(__name__)
@@ -56,7 +58,9 @@ class Worker:
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._source = InotifySource(scope, self._dirty)
+        self._source, self._why_not = choose(settings.backend, scope, self._dirty)
+        if not self._source.detects_loss:
+            self._interval = min(self._interval, _UNSURE)
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context)
         self._visibility = Visibility(context, self._journal)
@@ -139,7 +143,7 @@ class Worker:
     def _turn(self) -> None:
         self._pulse()
         if not self._source.alive():
-            raise RuntimeError("the inotify reader has died")
+            raise RuntimeError("the reader of events has died")
         self._check_overflow()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
@@ -250,6 +254,8 @@ class Worker:
         blind = {**self._source.blind_paths(), **self._examiner.blind}
         self._status.update(
             watched_directories=self._source.watched,
+            backend=self._source.describe(),
+            why_not_better=self._why_not,
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),

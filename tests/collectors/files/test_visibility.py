@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from collectors.files.baseline import set_aside
-from collectors.files.sources.inotify import InotifySource
+from collectors.files.sources.source import EventSource
 from collectors.files.worker import Worker
 from tests.collectors.files.context import FakeContext, Running, eventually
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture
@@ -27,8 +29,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sources(monkeypatch: pytest.MonkeyPatch) -> list[InotifySource]:
-    made: list[InotifySource] = []
+def sources(monkeypatch: pytest.MonkeyPatch) -> list[EventSource]:
+    made: list[EventSource] = []
     make = Worker.__init__
 
     def remember(self: Worker, *arguments: object, **named: object) -> None:
@@ -47,12 +49,12 @@ _STORM = 6_000
 
 
 def test_an_overflow_is_told_and_repaired(
-    root: Path, tmp_path: Path, sources: list[InotifySource]
+    root: Path, tmp_path: Path, sources: list[EventSource]
 ) -> None:
     (root / "old").write_bytes(b"x")
     with Running(tmp_path / "agent", [root]) as running:
         source = sources[0]
-        with source._lock:  # the reader is frozen
+        with source._lock:  # type: ignore[attr-defined]  # the reader is frozen
             (root / "first").write_bytes(b"x")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
@@ -78,11 +80,11 @@ def test_an_overflow_is_told_and_repaired(
 
 
 def test_a_directory_moved_away_unseen_does_not_haunt(
-    root: Path, tmp_path: Path, sources: list[InotifySource]
+    root: Path, tmp_path: Path, sources: list[EventSource]
 ) -> None:
     (root / "a").mkdir()
     with Running(tmp_path / "agent", [root]) as running:
-        with sources[0]._lock:
+        with sources[0]._lock:  # type: ignore[attr-defined]
             (root / "wake").write_bytes(b"")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
