@@ -61,6 +61,7 @@ class Worker:
         self._source, self._why_not = choose(settings.backend, scope, self._dirty)
         if not self._source.detects_loss:
             self._interval = min(self._interval, _UNSURE)
+            self._why_not += f"; losses go unnoticed, so all is compared every {self._interval:g} s"
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context)
         self._visibility = Visibility(context, self._journal)

@@ -97,7 +97,8 @@ class Ear:
     def _about_itself(self, place: Place, event: Event) -> None:
         directory, name = (ROOTS, place.name) if place.parent is None else split(place.path())
         self._dirty.touched(directory, name, writing=False, writer=self._writer(event.pid))
-        if place.parent is None and event.mask & (api.MOVE_SELF | api.DELETE_SELF):
+        gone = event.mask & (api.MOVE_SELF | api.DELETE_SELF)
+        if place.parent is None and gone and not _same(place.name, place.key):
             self._handles.cut(place.name)
 
     def _about_name(self, place: Place, directory: bytes, event: Event) -> None:
@@ -162,11 +163,13 @@ class Ear:
     def _stands(directory: bytes, event: Event) -> bool:
         """Tell whether what the event is about stands under its name now."""
         path = join(directory, event.name)
-        try:
-            if event.target:
-                # The key begins with the 8 bytes of the file system's id.
-                return api.handle(_CWD, path).raw == event.target[8:]
-            os.lstat(path)
-        except OSError:
-            return False
-        return True
+        return _same(path, event.target) if event.target else os.path.lexists(path)
+
+
+def _same(path: bytes, key: bytes) -> bool:
+    """Tell whether the object with this key stands at *path*."""
+    try:
+        # The key begins with the 8 bytes of the file system's id.
+        return api.handle(_CWD, path).raw == key[8:]
+    except OSError:
+        return False
