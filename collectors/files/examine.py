@@ -110,6 +110,9 @@ class Examiner:
 
         A root that could not be read has none yet: its files are not news when it opens up.
         """
+        for root in self.first - self.blind.keys():
+            # What came between its being asked for and its being watched was told to nobody.
+            self._journal.publish(SafePath(self._guard.guard(root).rstrip(b"/") + b"/"))
         self.first.intersection_update(self.blind)
         return [self._guard.guard(root) for root in self._scope.roots if root not in self.first]
 
