@@ -31,8 +31,6 @@ _IDLE = 1.0
 """Seconds after which an idle worker looks whether it is to stop."""
 _GRACE = 0.6
 """Seconds for the last look when the agent stops (the contract allows two in all)."""
-_UNSURE = 60.0
-"""Seconds between two comparisons when the backend may lose events without noticing."""
 _SHORT_GAP = 1_000_000_000
 
 _log = logging.getLogger(__name__)
@@ -53,16 +51,14 @@ class Worker:
     ) -> None:
         """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
         self._coalesce = settings.coalesce_seconds()
-        self._interval = settings.reconcile_seconds()
         self._scope = scope
         self._baseline = baseline
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._source, self._why_not = choose(settings.backend, scope, self._dirty)
-        if not self._source.detects_loss:
-            self._interval = min(self._interval, _UNSURE)
-            self._why_not += f"; losses go unnoticed, so all is compared every {self._interval:g} s"
+        self._choice = choose(settings.backend, scope, self._dirty)
+        self._source = self._choice.source
+        self._interval = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context)
         self._visibility = Visibility(context, self._journal)
@@ -266,7 +262,7 @@ class Worker:
         self._status.update(
             watched_directories=self._source.watched,
             backend=self._source.describe(),
-            why_not_better=self._why_not,
+            why_not_better=self._choice.reason,
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),

@@ -12,6 +12,9 @@ from collectors.files.sources.fanotify_events import Writers
 from collectors.files.sources.fanotify_probe import open_group, why_not
 from collectors.files.sources.source import EventSource
 
+UNSURE = 60.0
+"""Seconds between two comparisons when the backend may lose events without noticing."""
+
 
 class Choice(NamedTuple):
     """A source, not started, and what stands against a better one."""
@@ -19,6 +22,10 @@ class Choice(NamedTuple):
     source: EventSource
     reason: str
     """Why not fanotify; empty where it is fanotify or the setting says otherwise."""
+
+    def interval(self, wanted: float) -> float:
+        """Return seconds between two comparisons: fewer than *wanted* where losses go unnoticed."""
+        return wanted if self.source.detects_loss else min(wanted, UNSURE)
 
 
 def choose(backend: str, scope: Scope, dirty: DirtySet, writers: Writers | None = None) -> Choice:
@@ -43,7 +50,8 @@ def choose(backend: str, scope: Scope, dirty: DirtySet, writers: Writers | None 
             return Choice(InotifySource(scope, dirty), reason)
     from collectors.files.sources.observer import ObserverSource
 
-    return Choice(ObserverSource(scope, dirty), reason)
+    blind = f"losses go unnoticed: everything is compared at least every {UNSURE:g} s"
+    return Choice(ObserverSource(scope, dirty), f"{reason}; {blind}" if reason else blind)
 
 
 def probe_fanotify() -> str:
