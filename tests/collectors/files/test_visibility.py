@@ -133,8 +133,9 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
         assert "max_user_watches" in str(lost.detail)
         for number in range(60):
             (root / f"d{number:02}" / "f").write_bytes(b"x")
-        eventually(lambda: len(context.changes()) == 60)
-        assert {change.action for change in context.changes()} == {"created"}
+        # A file may be seen between its creation and its first write: then that is told, too.
+        eventually(lambda: sum(c.action == "created" for c in context.changes()) == 60)
+        assert {change.action for change in context.changes()} <= {"created", "modified"}
         process.send_signal(signal.SIGUSR1)
         repaired = eventually(lambda: [r for r in context.lost() if r.repaired])[0]
         assert (repaired.cause, repaired.directories) == ("watch_limit", 41)
