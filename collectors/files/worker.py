@@ -11,6 +11,7 @@ from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.mounts import Mounts
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
@@ -22,6 +23,9 @@ from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.who.addition import Who
+from collectors.files.who.holders import Holders
+from collectors.files.who.programs import Programs
 from collectors.outbox import Outbox
 
 _BEAT = 10.0
@@ -57,7 +61,7 @@ class Worker:
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._choice = choose(settings.backend, scope, self._dirty)
+        self._choice = choose(settings.backend, scope, self._dirty, Programs())
         self._source = self._choice.source
         self._interval = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
@@ -89,6 +93,7 @@ class Worker:
             listener=self._packages,
             additions=self._additions(),
         )
+        self._mounts: Mounts | None = None
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._beaten = 0.0
         self._looked = 0.0
@@ -102,16 +107,19 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [*self._orders.additions()]
+        holders = None if self._source.names_writers else Holders()
+        return [Who(self._context.guard, holders), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
         self._source.start(self._context.state_dir)
+        self._mounts = self._follow_mounts()
         try:
             self._watch()
             self._close()
         finally:
             self._source.stop()
+            self._mounts.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -121,6 +129,17 @@ class Worker:
                 self._turn()
         except Stopped:
             return  # in the middle of something; the next start takes it up
+
+    def _follow_mounts(self) -> Mounts:
+        return Mounts(
+            self._context,
+            scope=self._scope,
+            source=self._source,
+            dirty=self._dirty,
+            baseline=self._baseline,
+            examiner=self._examiner,
+            visibility=self._visibility,
+        )
 
     def _open(self) -> None:
         self._outbox.begin(self._context)
@@ -152,6 +171,7 @@ class Worker:
         if not self._source.alive():
             raise RuntimeError("the reader of events has died")
         self._check_overflow()
+        self._check_mounts()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
@@ -163,6 +183,8 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
+        elif self._mounts is not None and self._mounts.pending:
+            return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._context.stopping.wait(self._coalesce)
@@ -227,6 +249,23 @@ class Worker:
         self._journal.commit()
         _log.warning("files: events were lost; comparing the whole tree")
         self._request()
+
+    def _check_mounts(self) -> None:
+        """Compare what has been mounted or unmounted, a few directories at a time."""
+        if self._mounts is None:
+            return
+        if self._mounts.check():
+            self._request()
+        deadline = time.monotonic() + _STEP
+        while self._mounts.pending and time.monotonic() < deadline:
+            self._source.catch_up()
+            self._walking = True
+            try:
+                self._mounts.step()
+            finally:
+                self._walking = False
+                self._examiner.looked(everywhere=False)
+            self._journal.commit()
 
     def _request(self) -> None:
         self._due = time.monotonic() + self._interval

@@ -75,6 +75,7 @@ class FanotifySource:
         self._group = -1
         self._wake = -1
         self._directory = Path()
+        self._ear: Ear | None = None
         self._thread: threading.Thread | None = None
         self._other: InotifySource | None = None
         self._handles = Handles(scope)
@@ -86,7 +87,6 @@ class FanotifySource:
         self._since = 0
         self._blind: dict[bytes, str] = {}
         self._pace = _Pace()
-        self._ear = Ear(scope, dirty, self._handles, self, writers)
 
     @property
     def watched(self) -> int:
@@ -111,7 +111,13 @@ class FanotifySource:
         """
         self._directory = directory
         self._group, self._unmerged = open_group(self._unmerged)
+        if self._writers is not None:
+            try:
+                self._writers.start()
+            except OSError:  # files are told all the same
+                self._writers = None
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._ear = Ear(self._scope, self._dirty, self._handles, self, self._writers)
         self._thread = threading.Thread(target=self._run, name="ronda-files-reader", daemon=True)
         self._thread.start()
 
@@ -124,6 +130,8 @@ class FanotifySource:
             self._thread.join(5.0)
         if self._other is not None:
             self._other.stop()
+        if self._writers is not None:
+            self._writers.stop()
         for descriptor in (self._group, self._wake):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -147,6 +155,11 @@ class FanotifySource:
         with self._lock:
             other = self._other.blind_paths() if self._other else {}
             return {**self._blind, **other}
+
+    @property
+    def names_writers(self) -> bool:
+        """Tell whether the processes behind events are known."""
+        return self._writers is not None
 
     def describe(self) -> str:
         """Return ``fanotify``, with inotify when that helps out."""
@@ -174,10 +187,18 @@ class FanotifySource:
             return True
 
     def drop(self, path: bytes) -> None:
-        """Forget *path* and all below it; file systems are marked again when they are met again."""
+        """Forget *path* and all below it."""
         with self._lock:
             self.left(path)
+
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Mark file systems again when they are met again: their numbers are used for others."""
+        with self._lock:
             self._systems.clear()
+            if everywhere:
+                self.generation += 1
+            if self._writers is not None:
+                self._writers.refresh()
 
     def drop_if_gone(self, path: bytes) -> None:
         """Forget a directory that a comparison found missing, if it is."""
@@ -225,12 +246,16 @@ class FanotifySource:
 
     def _run(self) -> None:
         poll = select.poll()
-        poll.register(self._group, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
+        for descriptor in (self._group, self._wake):
+            poll.register(descriptor, select.POLLIN)
+        if self._writers is not None:
+            poll.register(self._writers.descriptor, select.POLLIN)
         while not self._closing:
-            poll.poll()
+            ready = dict(poll.poll())
             with self._lock:
-                told = self._drain()
+                if self._writers is not None and self._writers.descriptor in ready:
+                    self._writers.catch_up()  # while the process lives
+                told = self._drain() if self._group in ready else 1
             self._pace.rest(told)
 
     def _drain(self, at_least: int = 1) -> int:
@@ -250,17 +275,27 @@ class FanotifySource:
             if self._writers is not None:
                 # After the read: the programs behind these events had started before.
                 self._writers.catch_up()
-            for event in parse(buffer):
-                done += 1
-                if event.mask & api.OVERFLOW:
-                    self._overflowed()
-                else:
-                    told += self._ear.take(event)
+            count, ours = self._take(buffer)
+            done += count
+            told += ours
             self._heard = time.time_ns()
         if self._handles.condemned and not api.queued(self._group):
             # Nothing of the directories that are gone can be in the queue any more.
             self._handles.bury()
         return told
+
+    def _take(self, buffer: bytes) -> tuple[int, int]:
+        """Take what one read gave; return how many events, and how many about the scope."""
+        if self._ear is None:
+            raise RuntimeError("start the source first")
+        done = told = 0
+        for event in parse(buffer):
+            done += 1
+            if event.mask & api.OVERFLOW:
+                self._overflowed()
+            else:
+                told += self._ear.take(event)
+        return done, told
 
     def _discard(self) -> None:
         left = api.queued(self._group)

@@ -24,6 +24,23 @@ _CWD = -100
 class Writers(Protocol):
     """Who knows the processes behind events."""
 
+    @property
+    def descriptor(self) -> int:
+        """What becomes readable when a program starts."""
+
+    def start(self) -> None:
+        """Begin to record; `stop` must follow.
+
+        Raises:
+            OSError: it cannot be done here.
+        """
+
+    def stop(self) -> None:
+        """Close everything."""
+
+    def refresh(self) -> None:
+        """Take in file systems that have been mounted since."""
+
     def catch_up(self) -> None:
         """Take in all programs that started before this call."""
 

@@ -193,6 +193,14 @@ class InotifySource:
         with self._lock:
             self._drop(path)
 
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Do nothing: the kernel drops watches with their file system."""
+
+    @property
+    def names_writers(self) -> bool:
+        """False: inotify says what, not who."""
+        return False
+
     def describe(self) -> str:
         """Return the name of the backend."""
         return self.name

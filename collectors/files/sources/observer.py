@@ -106,10 +106,18 @@ class ObserverSource(FileSystemEventHandler):
     def catch_up(self) -> None:
         """Do nothing: watchdog holds events back for half a second and cannot be asked."""
 
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Do nothing: a root that is mounted over is dropped and added again."""
+
     def blind_paths(self) -> dict[bytes, str]:
         """Return roots that could not be watched; of directories below watchdog says nothing."""
         with self._lock:
             return dict(self._blind)
+
+    @property
+    def names_writers(self) -> bool:
+        """False: inotify says what, not who."""
+        return False
 
     def describe(self) -> str:
         """Return the name of the backend."""
@@ -178,18 +186,9 @@ class ObserverSource(FileSystemEventHandler):
 
     def _place(self, path: bytes) -> tuple[bytes, bytes] | None:
         """Return directory and name when they are in the scope."""
-        root = self._scope.root_of(path)
-        if root is None:
+        if not self._scope.holds(path):  # watchdog knows no exclusions
             return None
-        if path == root:
-            return ROOTS, root
-        # watchdog knows no exclusions: each component below the root is asked.
-        directory = root
-        for name in path[len(root) :].strip(b"/").split(b"/"):
-            if self._scope.excluded(directory, name):
-                return None
-            directory = directory.rstrip(b"/") + b"/" + name
-        return split(path)
+        return (ROOTS, path) if path in self._scope.roots else split(path)
 
     def _came(self, path: bytes, *, is_directory: bool, moved: bool) -> None:
         place = self._place(path)

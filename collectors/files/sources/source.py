@@ -68,8 +68,18 @@ class EventSource(Protocol):
     def drop(self, path: bytes) -> None:
         """Forget a directory and all below it: another file system stands there now."""
 
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Take note that the mount table has changed; places that it touches are dropped next.
+
+        *everywhere*: nobody knows where; everything will be added again.
+        """
+
     def blind_paths(self) -> dict[bytes, str]:
         """Return directories that are not heard, and the cause (see ``VisibilityLost``)."""
+
+    @property
+    def names_writers(self) -> bool:
+        """Tell whether the processes behind events are known."""
 
     def describe(self) -> str:
         """Return the backend in a word or two, as `status` shows it."""
