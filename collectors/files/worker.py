@@ -11,7 +11,8 @@ from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
-from collectors.files.packages.folding import Packages, tell_held
+from collectors.files.packages.folding import Packages
+from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.reconcile import Reconciler
@@ -175,6 +176,7 @@ class Worker:
         if self._packages is None:
             return False
         verdict = self._packages.poll()
+        self._packages.gather()
         # What happened before the start is known when the walk has found it.
         over = verdict is Verdict.CLOSED and not self._reconciler.running
         if over or verdict is Verdict.EXPIRED:
