@@ -124,8 +124,8 @@ class Mounts:
             covers = self._covers(change)
             if covers:
                 self._visibility.mount(change.cause, change.place, since)
-            self._note(change)
             self._stack.append((change.place, False))
+            self._note(change)
             self._changes.append((change, covers, since, now))
         return same
 
@@ -134,7 +134,7 @@ class Mounts:
         if self._stack:
             path, fresh = self._stack.pop()
             known = self._dirty.take_directory(path)
-            work = Work(known.names, whole=True, fresh=fresh or known.fresh)
+            work = Work(known.names, whole=path != ROOTS, fresh=fresh or known.fresh)
             self._stack += self._examiner.examine(path, work, FOUND_BY)
             return
         for change, covers, begin, end in self._changes:
@@ -160,6 +160,7 @@ class Mounts:
         if place in self._scope.roots:
             # A root itself is looked at from its directory, which is not on disk.
             self._dirty.touched(ROOTS, place, writing=False)
+            self._stack.append((ROOTS, False))
         if change.point != place:
             # What a root lies on is away: the root is neither there nor gone.
             away = self._examiner.away

@@ -11,11 +11,15 @@ from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.meaning.meaning import Meaning
+from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
+from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
@@ -44,6 +48,16 @@ _log = logging.getLogger(__name__)
 class Worker:
     """One run: from opening to stopping."""
 
+    _beaten = 0.0
+    _looked = 0.0
+    _due = 0.0
+    _walking = False
+    _overflows = 0
+    _blind = 0
+    _overflow_told = False
+    _orphans_checked = False
+    _deadline: float | None = None
+
     def __init__(
         self,
         settings: FileSettings,
@@ -53,8 +67,13 @@ class Worker:
         status: Status,
         *,
         dpkg: Dpkg | None = None,
+        roles: Roles | None = None,
     ) -> None:
-        """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
+        """*dpkg*: whose packages to know; None where there are none or nobody wants to.
+
+        *roles* of this host.
+        """
+        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._scope = scope
         self._baseline = baseline
@@ -65,7 +84,7 @@ class Worker:
         self._source = self._choice.source
         self._interval = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
-        self._journal = Journal(baseline, self._outbox, context)
+        self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
         self._outbox.create_table()
         self._packages = (
@@ -95,20 +114,13 @@ class Worker:
         )
         self._mounts: Mounts | None = None
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._beaten = 0.0
-        self._looked = 0.0
-        self._due = 0.0
-        self._walking = False
-        self._overflows = 0
-        self._blind = 0
-        self._overflow_told = False
-        self._orphans_checked = False
-        self._deadline: float | None = None
+        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
         holders = None if self._source.names_writers else Holders()
-        return [Who(self._context.guard, holders), *self._orders.additions()]
+        who = Who(self._context.guard, holders)
+        return [who, Meaning(self._roles), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -172,6 +184,7 @@ class Worker:
             raise RuntimeError("the reader of events has died")
         self._check_overflow()
         self._check_mounts()
+        self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
@@ -187,9 +200,9 @@ class Worker:
             return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
-            self._context.stopping.wait(self._coalesce)
+            self._pauses.sleep(self._context.stopping.wait, self._coalesce)
         else:
-            self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
+            self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
 
@@ -267,6 +280,18 @@ class Worker:
                 self._examiner.looked(everywhere=False)
             self._journal.commit()
 
+    def _check_pauses(self) -> None:
+        """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
+        pauses = self._pauses.take()
+        if not pauses:
+            return
+        self._journal.wrote()
+        for pause in pauses:
+            self._baseline.add_gap(pause)
+        self._journal.commit()
+        _log.warning("files: nothing ran for a time; comparing the whole tree")
+        self._request()
+
     def _request(self) -> None:
         self._due = time.monotonic() + self._interval
         self._reconciler.request()
@@ -334,6 +359,7 @@ class Worker:
         Raises:
             Stopped: the agent stops, and the time for a last look is over.
         """
+        self._pauses.tick()
         now = time.monotonic()
         if self._context.stopping.is_set():
             self._deadline = self._deadline or now + _GRACE

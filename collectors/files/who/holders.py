@@ -15,7 +15,7 @@ from collectors.files.who import proc
 from collectors.files.writer import Writer
 
 _BUDGET = 0.02
-"""Seconds that one search may take; at most one each `_EVERY` seconds."""
+"""Seconds of CPU that one search may take; at most one each `_EVERY` seconds."""
 _EVERY = 1.0
 
 
@@ -34,7 +34,7 @@ class Holders:
         now = time.monotonic()
         if now - self._searched >= _EVERY:
             self._searched = now
-            self._found = _search(now + _BUDGET)
+            self._found = _search(_BUDGET)
         pid = self._found.get((device, inode))
         seen = None if pid is None else proc.look(pid)
         if pid is None or seen is None:
@@ -52,8 +52,9 @@ def _sees_others() -> bool:
     return True
 
 
-def _search(deadline: float) -> dict[tuple[int, int], int]:
-    """Return file to process; the youngest processes first, until *deadline*."""
+def _search(budget: float) -> dict[tuple[int, int], int]:
+    """Return file to process; the youngest processes first, for *budget* seconds of our CPU."""
+    deadline = time.thread_time() + budget
     found: dict[tuple[int, int], int] = {}
     ours = os.getpid()
     for pid in sorted((int(n) for n in os.listdir("/proc") if n.isdigit()), reverse=True):
@@ -67,6 +68,6 @@ def _search(deadline: float) -> dict[tuple[int, int], int]:
                 state = os.stat(entry.path)
                 if stat.S_ISREG(state.st_mode):
                     found.setdefault((state.st_dev, state.st_ino), pid)
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             break
     return found

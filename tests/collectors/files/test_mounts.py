@@ -66,7 +66,7 @@ def umount(point: Path) -> None:
 
 
 def causes(running: Running) -> list[tuple[str, bool, str]]:
-    return [(r.cause, r.repaired, *map(str, r.sample)) for r in running.context.lost()]
+    return [(r.cause, r.repaired, ",".join(r.sample)) for r in running.context.lost()]
 
 
 @pytest.mark.root
@@ -138,8 +138,10 @@ def test_mounts_of_the_host_arrive_in_the_units_own_namespace(root: Path, tmp_pa
     subprocess.run(["mount", "--bind", disk, disk], check=True)
     subprocess.run(["mount", "--make-shared", disk], check=True)
     process = subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "slave", sys.executable, _SCRIPT]
-        + [str(tmp_path / "agent"), str(root)],
+        [
+            *("unshare", "--mount", "--propagation", "slave"),
+            *(sys.executable, str(_SCRIPT), str(tmp_path / "agent"), str(root)),
+        ],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(_TOP)},
     )
