@@ -22,9 +22,9 @@ from collectors.files.compare import Row
 from collectors.files.hashing import open_file
 from collectors.files.journal import Journal
 from collectors.files.meaning.asker import Asker
-from collectors.files.meaning.diff import unified
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.snapshots import Snapshots
+from collectors.files.meaning.unified import unified
 from collectors.files.scope import join
 from collectors.files.tell import Subject
 from collectors.kinds import FileChange, Scrubbed

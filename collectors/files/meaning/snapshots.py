@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.files.meaning.diff import Line
+from collectors.files.meaning.unified import Line
 from collectors.paths import SafePath
 
 MOST_FILES = 5_000

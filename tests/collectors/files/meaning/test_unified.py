@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.files.meaning.diff import CHANGED, MOST_BYTES, MOST_LINES, Line, unified
+from collectors.files.meaning.unified import CHANGED, MOST_BYTES, MOST_LINES, Line, unified
 
 
 def lines(text: str) -> list[Line]:
