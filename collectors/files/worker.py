@@ -73,7 +73,6 @@ class Worker:
 
         *roles* of this host.
         """
-        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._scope = scope
         self._baseline = baseline
@@ -100,6 +99,7 @@ class Worker:
             longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
         )
+        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -118,9 +118,13 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
+<<<<<<< HEAD
         holders = None if self._source.names_writers else Holders()
         who = Who(self._context.guard, holders)
         return [who, Meaning(self._roles), *self._orders.additions()]
+=======
+        return [*self._meaning.additions(), *self._orders.additions()]
+>>>>>>> main
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -131,7 +135,11 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
+<<<<<<< HEAD
             self._mounts.close()
+=======
+            self._meaning.close()
+>>>>>>> main
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -201,7 +209,7 @@ class Worker:
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        else:
+        elif not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
