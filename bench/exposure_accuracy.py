@@ -56,7 +56,15 @@ def scan(file: str, data: bytes) -> ScanResult:
     return msgspec.msgpack.decode(_handler()(request, [descriptor]), type=ScanResult)
 
 
-MAKERS = (personal, personal, personal, personal, credential, credential, credential)
+MAKERS: tuple[Callable[[Chance], Document], ...] = (
+    personal,
+    personal,
+    personal,
+    personal,
+    credential,
+    credential,
+    credential,
+)
 MAKERS += (contact, salaries, registry, letter)
 GROUPS = {
     "nik+kk": frozenset({"nik", "kk"}),

@@ -54,14 +54,16 @@ def _password(chance: Chance) -> tuple[str, str]:
                 "php",
                 (
                     "<?php\n$db['default']['hostname'] = 'localhost';\n"
-                    f"$db['default']['username'] = 'root';\n$db['default']['password'] = '{secret}';\n"
+                    "$db['default']['username'] = 'root';\n"
+                    f"$db['default']['password'] = '{secret}';\n"
                 ),
             ),
             (
                 "php",
                 (
                     "<?php\n    public array $default = [\n        'hostname' => 'localhost',\n"
-                    f"        'username' => 'x',\n        'password' => '{secret}',\n        'DBDriver' => "
+                    "        'username' => 'x',\n"
+                    f"        'password' => '{secret}',\n        'DBDriver' => "
                     "'MySQLi',\n    ];\n"
                 ),
             ),

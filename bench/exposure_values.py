@@ -10,7 +10,20 @@ from signatures.identifiers.base import luhn
 
 Chance = random.Random
 
-PREFIXES = ("811", "812", "813", "815", "817", "821", "822", "831", "838", "852", "853", "856")
+PREFIXES: tuple[str, ...] = (
+    "811",
+    "812",
+    "813",
+    "815",
+    "817",
+    "821",
+    "822",
+    "831",
+    "838",
+    "852",
+    "853",
+    "856",
+)
 PREFIXES += ("857", "858", "859", "877", "878", "881", "888", "895", "896", "899")
 PLATES = ("BH", "B", "D", "BG", "BA", "BM", "AB", "L", "DK", "KT")
 BANKS = ("BRI", "BNI", "Mandiri", "BCA", "BSI", "Bank Jambi", "BTN")
