@@ -30,6 +30,8 @@ class Column:
         self.in_district = 0
         self.near = False
         """A keyword stands within 300 bytes of a candidate."""
+        self.citizen_near = False
+        """The keyword is one of citizens' own numbers, not of families'."""
         self.samples: list[int] = []
         self.width = 0
         self.sketch = Sketch(type_, redactor)
