@@ -78,7 +78,10 @@ class SensorContext(Protocol):
         """Return the highest *upto* handed over for *source*, 0 at first."""
 
     def publish(self, paths: Sequence[SafePath]) -> None:
-        """Tell the other sensors that these files changed; durable on return where they care."""
+        """Tell the other sensors that these files changed; durable on return where they care.
+
+        A path that ends in ``/`` is a directory: anything below it may have changed unnamed.
+        """
 
     def beat(self) -> None:
         """Say that the sensor is alive."""

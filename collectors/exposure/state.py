@@ -206,6 +206,10 @@ class State:
         with self.connection:
             self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def clear_flag(self, name: str) -> None:
+        """Forget a remembered value, in the open transaction."""
+        self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+
 
 def _signed(number: int) -> int:
     return number - _UNSIGNED if number >= _UNSIGNED // 2 else number

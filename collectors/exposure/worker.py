@@ -128,6 +128,9 @@ class Worker:
         self._wake.wait(_IDLE)
 
     def _take(self, pending: Pending) -> None:
+        if pending.path.endswith(b"/"):
+            self._sweep_again(pending)
+            return
         look = self._look(pending)
         if look is None or self._context.stopping.is_set():
             # Killed on purpose, or nothing that concerns us.
@@ -194,6 +197,13 @@ class Worker:
         with self._state.connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
+
+    def _sweep_again(self, pending: Pending) -> None:
+        """A directory: files may have come unnamed after the sweep had passed their place."""
+        with self._transaction():
+            self._state.done(pending)
+            self._state.clear_flag(_SWEPT)
+        self._sweep = None
 
     def _sweep_step(self) -> bool:
         """Put some files of the web roots in line; False when the sweep is over."""

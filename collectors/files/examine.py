@@ -16,6 +16,7 @@ from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.sources.source import EventSource
+from collectors.files.strays import Strays
 from collectors.files.tell import Addition, Listener, Place, Subject, Teller
 from collectors.paths import SafePath
 
@@ -66,6 +67,7 @@ class Examiner:
         self.blind: dict[bytes, str] = {}
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
+        self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
         self._settled: set[tuple[bytes, bytes]] = set()
         self._settling: set[tuple[bytes, bytes]] = set()
 
@@ -89,6 +91,9 @@ class Examiner:
 
     def looked(self, *, everywhere: bool) -> None:
         """Take note that a look is over; *everywhere*: all that was read has been settled."""
+        if everywhere:
+            for path in self._strays.take():
+                self.remove_tree(path, "watch")
         self._settled = self._settling if everywhere else self._settled | self._settling
         self._settling = set()
 
@@ -110,6 +115,9 @@ class Examiner:
 
         A root that could not be read has none yet: its files are not news when it opens up.
         """
+        for root in self.first - self.blind.keys():
+            # What came between its being asked for and its being watched was told to nobody.
+            self._journal.publish(SafePath(self._guard.guard(root).rstrip(b"/") + b"/"))
         self.first.intersection_update(self.blind)
         return [self._guard.guard(root) for root in self._scope.roots if root not in self.first]
 
@@ -141,6 +149,7 @@ class Examiner:
         elif entry is None:
             self._journal.wrote()
             entry = self._baseline.add_directory(safe, state)
+            self._strays.added(safe)
         replaced = state is not None and not same_directory(entry, state)
         whole = work.whole or replaced or (unknown and state is not None)
         if whole and state is not None and self._unmounted(path, descriptor, entry):
@@ -328,11 +337,26 @@ class Examiner:
 
     def _forget_names(self, place: Place) -> None:
         """Another directory stands in its place: all that the baseline knew in it is gone."""
-        for key, row in self._baseline.rows(place.entry.id).items():
+        rows = self._baseline.rows(place.entry.id)
+        there = {self._key(place, name): name for name in self._names(place)}
+        for key, row in rows.items():
+            if row.type == "dir" and not self._compared(place, there.get(key)):
+                self.remove_tree(join(place.path, key), place.found_by, silent=place.silent)
             if not place.silent:
                 self._teller.tell(Subject(place, key, key), "deleted", row=row)
             self._record(place, key, row, None)
             self._commit_if_due()
+
+    def _compared(self, place: Place, name: bytes | None) -> bool:
+        """Tell whether the directory that stands there now is the one in the baseline.
+
+        A look takes the deepest directories first: it may have been compared already.
+        """
+        state = None if name is None else tree.look(place.descriptor, place.path, name)
+        if name is None or state is None or not stat.S_ISDIR(state.st_mode):
+            return False
+        entry = self._baseline.directory(self._guard.guard(join(place.path, name)))
+        return entry is not None and same_directory(entry, state)
 
     def remove_tree(self, path: bytes, found_by: str, *, silent: bool = False) -> None:
         """Settle a directory that is gone, with all that the baseline knows below it."""
@@ -348,7 +372,8 @@ class Examiner:
             self._baseline.remove_directory(number)
         for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
             del self.blind[where]
-        self._source.drop_if_gone(path)
+        if b"\0" not in path:  # else a stored name, which is none that could be opened
+            self._source.drop_if_gone(path)
 
     def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
         """Tell whether the file system that we know here is not mounted: its files are not gone."""

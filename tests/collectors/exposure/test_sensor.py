@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,12 @@ import pytest
 from collectors.api import Stopped
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.state import FILE, Queue
 from collectors.kinds import ExposureCleared, ScanIncomplete, SensitiveData, Severity
+from collectors.paths import SafePath
 from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.exposure.context import FakeContext
+from tests.collectors.files.context import eventually
 
 NIKS = make_niks(300)
 
@@ -97,6 +101,36 @@ def test_a_dump_in_a_web_root_is_critical(tmp_path: Path, web: Path) -> None:
     assert record.format == "sql"
     assert context.sightings[0].severity == Severity.CRITICAL
     assert record.sha256 is not None
+
+
+def test_what_came_unnamed_after_the_sweep_is_found_when_its_directory_is_named(
+    tmp_path: Path, web: Path
+) -> None:
+    """The files sensor names a directory when all of it is watched; until then nobody told us."""
+    context = FakeContext(tmp_path)
+    (web / "first.sql").write_text(dump(NIKS))
+    with running(tmp_path, context):
+        context.wait(1)
+        eventually(lambda: _swept(context), "the first sweep is over")
+        (web / "unnamed.sql").write_text(dump(NIKS[:200]))
+    with running(tmp_path, context):  # nor does a restart sweep again
+        time.sleep(0.3)
+    assert len(context.records()) == 1
+    with closing(Queue(context.state_dir)) as queue:  # as `offer` does while the sensor is down
+        queue.put([SafePath(os.fsencode(tmp_path) + b"/")])
+    with running(tmp_path, context):
+        records = context.wait(2)
+        eventually(lambda: _swept(context), "the second sweep is over")
+    assert [str(record.path) for record in records if isinstance(record, SensitiveData)] == [
+        str(web / "first.sql"),
+        str(web / "unnamed.sql"),
+    ]
+    assert len(context.records()) == 2
+
+
+def _swept(context: FakeContext) -> bool:
+    with closing(sqlite3.connect(context.state_dir / FILE)) as state:
+        return state.execute("SELECT 1 FROM meta WHERE name = 'swept'").fetchone() is not None
 
 
 def test_an_unchanged_file_is_told_once_also_after_a_restart(tmp_path: Path, web: Path) -> None:
