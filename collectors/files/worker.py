@@ -118,13 +118,9 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-<<<<<<< HEAD
         holders = None if self._source.names_writers else Holders()
         who = Who(self._context.guard, holders)
-        return [who, Meaning(self._roles), *self._orders.additions()]
-=======
-        return [*self._meaning.additions(), *self._orders.additions()]
->>>>>>> main
+        return [who, *self._meaning.additions(), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -135,11 +131,8 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
-<<<<<<< HEAD
             self._mounts.close()
-=======
             self._meaning.close()
->>>>>>> main
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
