@@ -115,7 +115,13 @@ class Running:
     """A sensor at work on a thread, as the supervisor would run it."""
 
     def __init__(
-        self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any
+        self,
+        directory: Path,
+        paths: Sequence[Path],
+        *,
+        root: bytes = b"/",
+        context: FakeContext | None = None,
+        **settings: Any,
     ) -> None:
         values: dict[str, Any] = {
             "coalesce": 0.05,
@@ -125,7 +131,7 @@ class Running:
             "backend": os.environ.get(BACKEND, "inotify"),
         }
         values.update(settings)
-        self.context = FakeContext(directory)
+        self.context = context or FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
         self.sensor = FilesSensor(self.settings, self.context.state_dir, root)
         self.error: BaseException | None = None
