@@ -1,8 +1,8 @@
 """From a write to the dirty set, and to the record in the spool.
 
-``python -m bench.filewatch [COUNT]`` (2000; fanotify only as root) has another process create a
+``python -m bench.filewatch [COUNT]`` (2000; fanotify only as root) has another process make a
 file every 3 ms whose name is the time, and prints p50 and p99 in milliseconds for each backend:
-``dirty`` before anything is gathered, ``record`` with the shortest gathering that the settings allow
+``dirty`` before anything is gathered, ``record`` with the shortest gathering that settings allow
 (10 ms) until the record is in the spool.
 """
 

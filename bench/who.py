@@ -2,7 +2,7 @@
 
 ``python -m bench.who [COUNT]`` (500, as root) has a shell start COUNT programs one after the other,
 each of which writes one file and ends, while the files sensor listens through fanotify; then again
-with the sensor on inotify, which can only look into /proc afterwards. Prints a line of JSON for each.
+with the sensor on inotify, which can only look into /proc afterwards. Prints JSON lines.
 """
 
 from __future__ import annotations
