@@ -69,7 +69,7 @@ class Examiner:
         self._out_of_reach: set[bytes] = set()
         self.away: set[bytes] = set()
         """Roots that lie on a file system that has been unmounted."""
-        self.uncovered: set[bytes] = set()
+        self._covered: set[bytes] = set()
         """Directories with files of their own that something was mounted over."""
         self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
         self._settled: set[tuple[bytes, bytes]] = set()
@@ -160,7 +160,7 @@ class Examiner:
             self._strays.added(safe)
         replaced = state is not None and not same_directory(entry, state)
         whole = work.whole or replaced or (unknown and state is not None)
-        if whole and state is not None and self._unmounted(path, descriptor, entry):
+        if whole and state is not None and self._unmounted(path, descriptor, state, entry):
             return []
         first = path != ROOTS and self._scope.root_of(path) in self.first
         place = Place(
@@ -383,12 +383,27 @@ class Examiner:
         if b"\0" not in path:  # else a stored name, which is none that could be opened
             self._source.drop_if_gone(path)
 
-    def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
-        """Tell whether the file system that we know here is not mounted: its files are not gone."""
-        if entry.mount and not tree.is_mount(descriptor) and path not in self.uncovered:
-            self.blind[path] = "unmounted"
-            return True
-        return False
+    def _unmounted(
+        self, path: bytes, descriptor: int, state: os.stat_result, entry: Directory
+    ) -> bool:
+        """Tell whether the file system that we know here is not mounted: its files are not gone.
+
+        An empty directory below it is a mount point: without its disk it says nothing. One with
+        files of its own, that something was mounted over, is itself again.
+        """
+        if not entry.mount:
+            other = finished(entry, state, mount=True).device != entry.device
+            covers = other and entry.complete and tree.is_mount(descriptor)
+            if covers and self._baseline.rows(entry.id):
+                self._covered.add(path)
+            return False
+        if tree.is_mount(descriptor):
+            return False
+        if path in self._covered:
+            self._covered.discard(path)
+            return False
+        self.blind[path] = "unmounted"
+        return True
 
     def _commit_if_due(self) -> None:
         if self._journal.due():
