@@ -20,7 +20,14 @@ from collectors.files.packages.probe import Dpkg
 from collectors.files.scope import make_scope
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
-from collectors.kinds import FileChange, PackageTransaction, Record, VisibilityLost
+from collectors.kinds import (
+    BaselineAccepted,
+    ChangeWindow,
+    FileChange,
+    PackageTransaction,
+    Record,
+    VisibilityLost,
+)
 from collectors.paths import SafePath
 
 _log = logging.getLogger(__name__)
@@ -33,7 +40,7 @@ class FilesSensor:
     name: ClassVar[str] = "files"
     settings_type: ClassVar[type[Settings]] = FileSettings
     emits: ClassVar[frozenset[type[Record]]] = frozenset(
-        {FileChange, PackageTransaction, VisibilityLost}
+        {FileChange, PackageTransaction, VisibilityLost, ChangeWindow, BaselineAccepted}
     )
 
     def __init__(self, settings: Settings, state_dir: Path, root: bytes = b"/") -> None:

@@ -84,6 +84,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Larger files are sampled (head and tail), not hashed."""
     packages: bool = True
     """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
+    max_window: str | float = "4h"
+    """Longest time for which ``ronda-agent expect`` may announce a deployment."""
 
     def __post_init__(self) -> None:
         """Check all values.
@@ -94,7 +96,11 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for path in self.paths:
             if not path.startswith("/"):
                 raise ValueError(f"paths: {path!r} is not absolute")
-        for name, low, high in (("reconcile_interval", 1, 604800), ("coalesce", 0.01, 60)):
+        for name, low, high in (
+            ("reconcile_interval", 1, 604800),
+            ("coalesce", 0.01, 60),
+            ("max_window", 1, 86400),
+        ):
             try:
                 seconds = parse_duration(getattr(self, name))
             except ValueError as error:
@@ -113,6 +119,10 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def coalesce_seconds(self) -> float:
         """Return ``coalesce`` in seconds."""
         return parse_duration(self.coalesce)
+
+    def longest_window(self) -> float:
+        """Return ``max_window`` in seconds."""
+        return parse_duration(self.max_window)
 
     def hash_limit(self) -> int:
         """Return ``max_hash_bytes`` in bytes."""

@@ -22,6 +22,8 @@ class Status:
             "overflows": 0,
             "backlog": 0,
             "held": 0,
+            "windows": 0,
+            "drift": 0,
             "packages": "not known",
         }
         self._reconciled: float | None = None

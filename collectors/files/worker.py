@@ -7,6 +7,7 @@ import time
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
+from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -66,6 +67,14 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
+        self._orders = Orders(
+            context,
+            baseline,
+            self._journal,
+            scope=scope,
+            longest=settings.longest_window(),
+            look=lambda: self._look(everything=True),
+        )
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -91,7 +100,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return []
+        return [*self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -144,6 +153,7 @@ class Worker:
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
+        self._orders.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -253,6 +263,8 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
+            windows=len(self._orders.windows),
+            drift=len(self._orders.drift),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:

@@ -1,0 +1,1 @@
+"""Announced deployments, accepted changes and git checkouts: what explains a change."""

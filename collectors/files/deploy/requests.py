@@ -1,0 +1,309 @@
+"""Requests from the command line to the sensor, and its answers: files in a directory of the agent.
+
+``<sensor>/requests`` belongs to the agent, mode 0700: who can write there is root or the agent's
+user. A request is one file with a random name, put there in one step. The sensor acts, remembers
+the id in the very transaction that holds the effect, and only then writes the answer and removes
+the file: killed at any moment, it acts exactly once.
+
+Paths in a request have passed the path guard and its reason is scrubbed: it lies on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+DIRECTORY = "requests"
+MAX_BYTES = 64 << 10
+"""Of one request or answer."""
+MAX_AT_ONCE = 64
+"""Requests that are taken in one go."""
+MAX_PATHS = 32
+KEEP_ANSWERS = 3600
+"""Seconds after which an answer that nobody fetched is removed."""
+
+_NAME = re.compile(r"[0-9a-f]{32}\.json")
+_ANSWER = re.compile(r"[0-9a-f]{32}\.answer")
+_LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.new")
+_NOBODY = 0xFFFFFFFF
+"""loginuid of a process that nobody logged in for (audit.h: AUDIT_UID_UNSET)."""
+
+
+class Request(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True
+):
+    """What all requests say."""
+
+    id: str
+    """32 hexadecimal digits, as in the file's name."""
+    by: str
+    """Numeric user who gave the command."""
+    made: int
+    """ns since 1970: when."""
+    reason: str = ""
+    """Scrubbed."""
+
+
+class Expect(Request, frozen=True, kw_only=True, tag="expect"):
+    """Announce a deployment."""
+
+    paths: tuple[bytes, ...]
+    """Guarded, absolute."""
+    seconds: float
+    boot: str
+    """Boot id of the kernel when the command was given."""
+    since_boot: float
+    """Seconds of CLOCK_BOOTTIME when the command was given."""
+
+
+class Close(Request, frozen=True, kw_only=True, tag="close"):
+    """End a window before its time."""
+
+    window: str
+
+
+class Accept(Request, frozen=True, kw_only=True, tag="accept"):
+    """Make the state of these paths the reference."""
+
+    paths: tuple[bytes, ...] = ()
+    """Guarded, absolute; none: everything."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request."""
+
+    done: bool
+    """False: refused."""
+    text: str
+    """One sentence for people, scrubbed."""
+    window: str = ""
+    until: int = 0
+    """ns since 1970."""
+    entries: int = 0
+
+
+class Bad(NamedTuple):
+    """A file that is no request."""
+
+    path: Path
+    why: str
+
+
+Any = Expect | Close | Accept
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
+_answers = msgspec.json.Decoder(Answer)
+
+
+class Author(NamedTuple):
+    """Who gives a command."""
+
+    uid: str
+    """Numeric."""
+    source: str
+    """``login`` (the kernel's login user), ``sudo`` or ``user``."""
+
+
+def author(loginuid: Path = Path("/proc/self/loginuid")) -> Author:
+    """Return who runs this process: the login user stays through sudo and su."""
+    with contextlib.suppress(OSError, ValueError):
+        number = int(loginuid.read_text())
+        if number != _NOBODY:
+            return Author(str(number), "login")
+    said = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == 0 and re.fullmatch(r"[0-9]{1,10}", said):
+        return Author(said, "sudo")
+    return Author(str(os.getuid()), "user")
+
+
+def name_of(uid: str) -> str:
+    """Return the account of a numeric user, or the number."""
+    try:
+        return pwd.getpwuid(int(uid)).pw_name
+    except (KeyError, ValueError):
+        return uid
+
+
+def new_id() -> str:
+    """Return an id that nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def prepare(state_dir: Path) -> Path:
+    """Return the directory of requests below the sensor's *state_dir*, made if it is missing.
+
+    It belongs to whoever owns *state_dir*.
+
+    Raises:
+        OSError: it cannot be made, or is not a directory of its own.
+    """
+    directory = state_dir / DIRECTORY
+    owner = state_dir.stat()
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{directory} is not a directory")
+    if found.st_mode & 0o077:
+        directory.chmod(0o700)
+    return directory
+
+
+def post(state_dir: Path, request: Any) -> None:
+    """Put *request* in line; on disk when this returns.
+
+    Raises:
+        OSError: the directory cannot be written.
+        ValueError: the request is too large.
+    """
+    directory = prepare(state_dir)
+    data = msgspec.json.encode(request)
+    if len(data) > MAX_BYTES:
+        raise ValueError("too many or too long paths for one request")
+    _write(directory, request.id, ".json", data)
+
+
+def fetch(state_dir: Path, number: str, seconds: float) -> Answer | None:
+    """Wait for the answer to request *number*; None when there is none in time. Removes it."""
+    path = state_dir / DIRECTORY / f"{number}.answer"
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            answer = _answers.decode(path.read_bytes())
+            path.unlink(missing_ok=True)
+            return answer
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.05)
+
+
+class Inbox:
+    """The sensor's side."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Make the directory.
+
+        Raises:
+            OSError: as `prepare`.
+        """
+        self._directory = prepare(state_dir)
+        self._swept = 0.0
+        self._bad: set[str] = set()
+
+    def waiting(self) -> Iterator[Any | Bad]:
+        """Yield what is in line, the oldest names first; at most `MAX_AT_ONCE`."""
+        names = [name for name in self._names() if name not in self._bad]
+        for name in names[:MAX_AT_ONCE]:
+            with contextlib.suppress(FileNotFoundError):
+                yield _request(self._directory / name)
+
+    def answer(self, number: str, answer: Answer) -> None:
+        """Answer request *number* and take it out of line; its effect is on disk already."""
+        _write(self._directory, number, ".answer", msgspec.json.encode(answer))
+        (self._directory / f"{number}.json").unlink(missing_ok=True)
+
+    def drop(self, bad: Bad) -> None:
+        """Remove what is no request; what cannot be removed is passed over from now on."""
+        try:
+            bad.path.unlink(missing_ok=True)
+        except OSError:
+            self._bad.add(bad.path.name)
+
+    def _names(self) -> list[str]:
+        requests = []
+        sweep = time.monotonic() - self._swept > KEEP_ANSWERS or not self._swept
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                if _NAME.fullmatch(entry.name):
+                    requests.append(entry)
+                elif sweep and (_ANSWER.fullmatch(entry.name) or _LEFT_BEHIND.match(entry.name)):
+                    _remove_old(entry)
+        if sweep:
+            self._swept = time.monotonic()
+        if len(requests) < 2:
+            return [entry.name for entry in requests]
+        return [entry.name for entry in sorted(requests, key=_age)]
+
+
+def _age(entry: os.DirEntry[str]) -> tuple[int, str]:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime_ns, entry.name
+    except FileNotFoundError:
+        return 0, entry.name
+
+
+def _remove_old(entry: os.DirEntry[str]) -> None:
+    with contextlib.suppress(OSError):
+        if time.time() - entry.stat(follow_symlinks=False).st_mtime > KEEP_ANSWERS:
+            os.unlink(entry.path)
+
+
+class _UnfitError(ValueError):
+    """The file is not one that a command makes."""
+
+
+def _request(path: Path) -> Any | Bad:
+    """Return what lies at *path*.
+
+    Raises:
+        FileNotFoundError: nothing.
+    """
+    try:
+        request = _decoder.decode(_read(path))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        # A message of the decoder may quote what it read.
+        return Bad(path, str(error) if isinstance(error, _UnfitError) else type(error).__name__)
+    if f"{request.id}.json" != path.name:
+        return Bad(path, "the id is not that of the file")
+    if not re.fullmatch(r"[0-9]{1,10}", request.by):
+        return Bad(path, "it does not say who gave the command")
+    return request
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            raise _UnfitError("not a plain file")
+        if state.st_uid not in (0, os.geteuid()):
+            raise _UnfitError(f"it belongs to user {state.st_uid}")
+        data = os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > MAX_BYTES:
+        raise _UnfitError("it is too large")
+    return data
+
+
+def _write(directory: Path, number: str, ending: str, data: bytes) -> None:
+    """Put a whole file into *directory* in one step, durable on return."""
+    temporary = directory / f".{number}.new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, flags, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        if os.geteuid() == 0:
+            owner = directory.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.fsync(file.fileno())
+    os.rename(temporary, directory / f"{number}{ending}")
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
