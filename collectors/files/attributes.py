@@ -66,13 +66,14 @@ _TAGS = {
 }
 
 # linux/capability.h, in order of their numbers.
-_CAPABILITIES = (
+_NAMES = (
     "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable"
     " net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio"
     " sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time"
     " sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog"
     " wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore"
-).split()
+)
+_CAPABILITIES = _NAMES.split()
 
 
 class Attributes(NamedTuple):
@@ -97,7 +98,7 @@ _decode = msgspec.msgpack.Decoder(tuple[int, str, str, str, str, bytes]).decode
 
 def pack(attributes: Attributes) -> bytes | None:
     """Return the stored form, None when there is nothing to store."""
-    return None if attributes == NONE else _encode(attributes)
+    return None if attributes is NONE or attributes == NONE else _encode(attributes)
 
 
 def unpack(stored: bytes | None) -> Attributes:
@@ -140,9 +141,7 @@ def at(name: bytes | str, directory: int | None, mode: int) -> Attributes:
         names = os.listxattr(path, follow_symlinks=False)
         if not names:
             return NONE
-        values = {
-            each: os.getxattr(path, each, follow_symlinks=False) for each in names[:_LARGEST]
-        }
+        values = {each: os.getxattr(path, each, follow_symlinks=False) for each in names[:_LARGEST]}
     except OSError:
         return NONE
     return make(values, names, "", 0)

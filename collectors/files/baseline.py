@@ -29,6 +29,7 @@ DAMAGED = FILE + ".damaged-"
 _BUFFER = 2000
 """Rows that wait for one statement."""
 
+
 class Directory(NamedTuple):
     """A directory in the baseline."""
 
@@ -148,6 +149,10 @@ class Baseline(Notes):
             (entry.device, entry.inode, entry.mount, entry.complete, entry.seen, entry.id),
         )
         self._unseen.discard(entry.id)
+
+    def unseen(self, number: int) -> bool:
+        """Tell whether rows of a directory have changed since the digest of its listing."""
+        return number in self._unseen
 
     def restart_directory(self, entry: Directory, state: os.stat_result) -> None:
         """Let the record of *entry* be the one of another directory, with no names yet."""

@@ -24,7 +24,7 @@ from typing import NamedTuple
 WIDTH = 256
 """Bytes of the sum."""
 _MASK = (1 << (8 * WIDTH)) - 1
-_HEAD = struct.Struct("<4sIIIIIB")
+_HEAD = struct.Struct("<4sIIB")
 _FORM = b"rb1\0"
 """Version of the form of a row: a change of it needs a new one, and a told transition."""
 
@@ -58,20 +58,13 @@ def stored(total: bytes, entries: int) -> Commitment:
 
 
 def term(
-    directory: bytes,
-    name: bytes,
-    mode: int,
-    uid: int,
-    gid: int,
-    digest: bytes | None,
-    attributes: bytes | None,
+    directory: bytes, name: bytes, rights: bytes, digest: bytes | None, attributes: bytes | None
 ) -> int:
     """Return what one row adds to the sum. *directory* and *name* are as they are stored.
 
-    Every part has its length before it or a fixed size: no two rows have the same bytes.
+    *rights*: mode, owner and group, 12 bytes. Every part has its length before it, a fixed size,
+    or comes last: no two rows have the same bytes.
     """
-    head = _HEAD.pack(
-        _FORM, len(directory), len(name), mode, uid, gid, 0 if digest is None else len(digest)
-    )
-    data = b"".join((head, directory, name, digest or b"", attributes or b""))
+    head = _HEAD.pack(_FORM, len(directory), len(name), 0 if digest is None else len(digest))
+    data = b"".join((head, rights, directory, name, digest or b"", attributes or b""))
     return int.from_bytes(_shake(data).digest(WIDTH), "little")

@@ -79,6 +79,7 @@ class Hasher:
         for _ in range(_ATTEMPTS):
             size = state.st_size
             sampled = size > self._limit
+            digest: bytes | None
             if sampled:
                 digest = self._sample(descriptor, size)
             elif size <= _SMALL:

@@ -10,6 +10,8 @@ from collectors.files import attributes, commitment
 from collectors.files.compare import OUTCOMES, Row
 
 _STATE = struct.Struct("<QQqqqIII")
+_RIGHTS = struct.calcsize("<QQqqq")
+"""Where mode, owner and group begin in a packed signature."""
 AGAIN, SILENT, BARE = 1, 2, 4
 """Flags: hash at the next look; recorded by the first baseline; attributes are not known."""
 
@@ -65,8 +67,8 @@ class Stored(NamedTuple):
 
     def term(self, directory: bytes, name: bytes) -> int:
         """Return what the row adds to the commitment."""
-        _, _, _, _, _, mode, uid, gid = _STATE.unpack(self.state)
-        return commitment.term(directory, name, mode, uid, gid, self.digest, self.attributes)
+        rights = self.state[_RIGHTS:]
+        return commitment.term(directory, name, rights, self.digest, self.attributes)
 
 
 def store(row: Row) -> Stored:

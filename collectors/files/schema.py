@@ -12,19 +12,22 @@ from pathlib import Path
 VERSION = 2
 
 
+_FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE root (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE gap (
+  id INTEGER PRIMARY KEY, cause TEXT NOT NULL, begin INTEGER NOT NULL, end INTEGER NOT NULL);
+CREATE TABLE directory (
+  id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, device INTEGER NOT NULL,
+  inode INTEGER NOT NULL, mount INTEGER NOT NULL, complete INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE file (
+  directory INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL, outcome INTEGER NOT NULL,
+  digest BLOB, flags INTEGER NOT NULL, PRIMARY KEY (directory, name)) WITHOUT ROWID
+"""
+
+
 def _first(connection: sqlite3.Connection) -> None:
-    for statement in (
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE root (path BLOB PRIMARY KEY) WITHOUT ROWID",
-        "CREATE TABLE gap (id INTEGER PRIMARY KEY, cause TEXT NOT NULL, begin INTEGER NOT NULL,"
-        " end INTEGER NOT NULL)",
-        "CREATE TABLE directory (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE,"
-        " device INTEGER NOT NULL, inode INTEGER NOT NULL, mount INTEGER NOT NULL,"
-        " complete INTEGER NOT NULL DEFAULT 0)",
-        "CREATE TABLE file (directory INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL,"
-        " outcome INTEGER NOT NULL, digest BLOB, flags INTEGER NOT NULL,"
-        " PRIMARY KEY (directory, name)) WITHOUT ROWID",
-    ):
+    for statement in _FIRST.split(";"):
         connection.execute(statement)
 
 

@@ -22,6 +22,7 @@ from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
 from collectors.kinds import (
     BaselineAccepted,
+    BaselineRoot,
     ChangeWindow,
     FileChange,
     PackageTransaction,
@@ -40,7 +41,15 @@ class FilesSensor:
     name: ClassVar[str] = "files"
     settings_type: ClassVar[type[Settings]] = FileSettings
     emits: ClassVar[frozenset[type[Record]]] = frozenset(
-        {FileChange, PackageTransaction, VisibilityLost, ChangeWindow, BaselineAccepted}
+        {
+            FileChange,
+            PackageTransaction,
+            VisibilityLost,
+            ChangeWindow,
+            BaselineAccepted,
+            BaselineRoot,
+            BaselineRoot,
+        }
     )
 
     def __init__(self, settings: Settings, state_dir: Path, root: bytes = b"/") -> None:

@@ -6,11 +6,12 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import DAMAGED, Baseline, Gap
+from collectors.files.baseline import DAMAGED, Baseline
 from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.notes import Gap
 from collectors.files.packages.folding import Packages, tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
@@ -21,6 +22,7 @@ from collectors.files.sources.inotify import InotifySource
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.vouch import Voucher
 from collectors.outbox import Outbox
 
 _BEAT = 10.0
@@ -51,7 +53,7 @@ class Worker:
     ) -> None:
         """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
         self._coalesce = settings.coalesce_seconds()
-        self._interval = settings.reconcile_seconds()
+        self._interval = self._configured = settings.reconcile_seconds()
         self._scope = scope
         self._baseline = baseline
         self._context = context
@@ -87,6 +89,7 @@ class Worker:
             listener=self._packages,
             additions=self._additions(),
         )
+        self._voucher = Voucher(baseline, self._journal, self._pulse)
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._beaten = 0.0
         self._looked = 0.0
@@ -123,6 +126,8 @@ class Worker:
     def _open(self) -> None:
         self._outbox.begin(self._context)
         self._outbox.flush(self._context)
+        self._baseline.complete = not self._examiner.first
+        self._voucher.opened()
         if self._packages is None:
             tell_held(self._baseline, self._journal)
         last = self._baseline.get("beat")
@@ -237,16 +242,22 @@ class Worker:
         if self._examiner.first:
             _log.info("files: first baseline complete")
         self._baseline.set_complete_roots(self._examiner.baselined())
+        self._baseline.complete = not self._examiner.first
+        self._voucher.scanned()
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
         self._journal.commit()
         self._report()
         self._status.update(
             state="watching",
-            entries=self._baseline.count(),
+            walks=self._reconciler.walks,
+            walk_seconds=round(self._reconciler.seconds, 3),
             total_directories=max(0, self._reconciler.directories - 1),
         )
         self._status.reconciled()
+        # The next is put off until this one has cost no more than its share of a core.
+        self._interval = self._reconciler.interval(self._configured)
+        self._status.update(reconcile_interval=round(self._interval, 1))
         self._due = time.monotonic() + self._interval
 
     def _remove_orphans(self) -> None:
@@ -263,6 +274,7 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
+            entries=self._baseline.commitment.entries,
             windows=len(self._orders.windows),
             drift=len(self._orders.drift),
         )
