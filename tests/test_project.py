@@ -42,6 +42,7 @@ ELSEWHERE = ("tests/system", "tests/contract", "tests/packaging", "tests/bench")
 WHOLE_FOLDER = {
     "tests/collectors/files/test_contract.py",
     "tests/collectors/files/test_crash.py",
+    "tests/collectors/files/test_differential.py",
     "tests/server/api/test_streams.py",
     "tests/server/cli/test_commands.py",
     "tests/server/cli/test_start.py",

@@ -111,7 +111,7 @@ class Baseline(Notes):
 
     def seal(self) -> Commitment | None:
         """Store the commitment if it has moved, in the open transaction; return it if so."""
-        if self.commitment == self._kept:
+        if self.commitment == (self._kept or Commitment()):
             return None
         self.connection.execute(
             "INSERT OR REPLACE INTO commitment VALUES (1, ?, ?)",

@@ -20,6 +20,7 @@ from collectors.files.rows import Stored, pack_state
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.settle import NOT_RECORDED, Settler
 from collectors.files.sources.source import EventSource
+from collectors.files.strays import Strays
 from collectors.files.tell import Addition, Listener, Place
 from collectors.paths import SafePath
 
@@ -75,6 +76,7 @@ class Examiner:
         self.blind = self._settler.blind
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
+        self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.
@@ -96,6 +98,9 @@ class Examiner:
 
     def looked(self, *, everywhere: bool) -> None:
         """Take note that a look is over; *everywhere*: all that was read has been settled."""
+        if everywhere:
+            for path in self._strays.take():
+                self.remove_tree(path, "watch")
         self._settler.looked(everywhere=everywhere)
 
     def remove_tree(self, path: bytes, found_by: str) -> None:
@@ -155,6 +160,8 @@ class Examiner:
         elif entry is None:
             self._journal.wrote()
             entry = self._baseline.add_directory(safe, state)
+            if found_by != "reconcile":  # a walk takes the parent first
+                self._strays.added(safe)
         replaced = state is not None and not same_directory(entry, state)
         whole = work.whole or replaced or (unknown and state is not None)
         if whole and state is not None and self._unmounted(path, descriptor, entry):
@@ -170,7 +177,7 @@ class Examiner:
             silent=first and unknown and not work.fresh,
         )
         if replaced and state is not None:
-            self._settler.forget_names(place)
+            self._settler.forget_names(place, self._names(place))
             self._baseline.restart_directory(entry, state)
         if not whole:
             for name, marks in work.names.items():

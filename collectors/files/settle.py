@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from collectors.api import SensorContext
 from collectors.files import attributes, tree
-from collectors.files.baseline import Baseline, Directory
+from collectors.files.baseline import Baseline, Directory, same_directory
 from collectors.files.compare import Row, classify, racy, row_of
 from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, account
 from collectors.files.hashing import Hasher
@@ -178,13 +178,31 @@ class Settler:
         # Renamed while the directory was read, a name may be missing from a listing.
         return b"\0" not in key and tree.look(place.descriptor, place.path, key) is not None
 
-    def forget_names(self, place: Place) -> None:
-        """Another directory stands in its place: all that the baseline knew in it is gone."""
-        for key, row in self.baseline.rows(place.entry.id).items():
+    def forget_names(self, place: Place, names: Iterable[bytes]) -> None:
+        """Another directory stands in its place: all that the baseline knew in it is gone.
+
+        *names*: what is in it now.
+        """
+        rows = self.baseline.rows(place.entry.id)
+        there = {self.key(place, name): name for name in names}
+        for key, row in rows.items():
+            if row.type == "dir" and not self._compared(place, there.get(key)):
+                self.remove_tree(join(place.path, key), place.found_by, silent=place.silent)
             if not place.silent:
                 self._teller.tell(Subject(place, key, key), "deleted", row=row)
             self._record(place, key, row, None)
             self.commit_if_due()
+
+    def _compared(self, place: Place, name: bytes | None) -> bool:
+        """Tell whether the directory that stands there now is the one in the baseline.
+
+        A look takes the deepest directories first: it may have been compared already.
+        """
+        state = None if name is None else tree.look(place.descriptor, place.path, name)
+        if name is None or state is None or not stat.S_ISDIR(state.st_mode):
+            return False
+        entry = self.baseline.directory(self.guard.guard(join(place.path, name)))
+        return entry is not None and same_directory(entry, state)
 
     def remove_tree(self, path: bytes, found_by: str, *, silent: bool = False) -> None:
         """Settle a directory that is gone, with all that the baseline knows below it."""
@@ -200,7 +218,8 @@ class Settler:
             self.baseline.remove_directory(number)
         for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
             del self.blind[where]
-        self.source.drop_if_gone(path)
+        if b"\0" not in path:  # else a stored name, which is none that could be opened
+            self.source.drop_if_gone(path)
 
     def commit_if_due(self) -> None:
         """Commit what has come together, if that is much or old."""

@@ -11,10 +11,15 @@ from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.meaning.meaning import Meaning
+from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.severity import heavier
 from collectors.files.notes import Gap
-from collectors.files.packages.folding import Packages, tell_held
+from collectors.files.packages.folding import Packages
+from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
+from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
@@ -41,6 +46,16 @@ _log = logging.getLogger(__name__)
 class Worker:
     """One run: from opening to stopping."""
 
+    _beaten = 0.0
+    _looked = 0.0
+    _due = 0.0
+    _walking = False
+    _overflows = 0
+    _blind = 0
+    _overflow_told = False
+    _orphans_checked = False
+    _deadline: float | None = None
+
     def __init__(
         self,
         settings: FileSettings,
@@ -50,8 +65,13 @@ class Worker:
         status: Status,
         *,
         dpkg: Dpkg | None = None,
+        roles: Roles | None = None,
     ) -> None:
-        """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
+        """*dpkg*: whose packages to know; None where there are none or nobody wants to.
+
+        *roles* of this host.
+        """
+        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._interval = self._configured = settings.reconcile_seconds()
         self._scope = scope
@@ -61,7 +81,7 @@ class Worker:
         self._dirty = DirtySet()
         self._source = InotifySource(scope, self._dirty)
         self._outbox = Outbox(baseline.connection, NAME)
-        self._journal = Journal(baseline, self._outbox, context)
+        self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
         self._outbox.create_table()
         self._packages = (
@@ -91,19 +111,11 @@ class Worker:
         )
         self._voucher = Voucher(baseline, self._journal, self._pulse)
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._beaten = 0.0
-        self._looked = 0.0
-        self._due = 0.0
-        self._walking = False
-        self._overflows = 0
-        self._blind = 0
-        self._overflow_told = False
-        self._orphans_checked = False
-        self._deadline: float | None = None
+        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [*self._orders.additions()]
+        return [Meaning(self._roles), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -126,8 +138,6 @@ class Worker:
     def _open(self) -> None:
         self._outbox.begin(self._context)
         self._outbox.flush(self._context)
-        self._baseline.complete = not self._examiner.first
-        self._voucher.opened()
         if self._packages is None:
             tell_held(self._baseline, self._journal)
         last = self._baseline.get("beat")
@@ -139,6 +149,8 @@ class Worker:
             if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
+        self._baseline.complete = not self._examiner.first
+        self._voucher.opened()
         self._baseline.put("clean", 0)
         self._baseline.put("beat", now)
         self._request()
@@ -155,6 +167,7 @@ class Worker:
         if not self._source.alive():
             raise RuntimeError("the inotify reader has died")
         self._check_overflow()
+        self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
@@ -168,9 +181,9 @@ class Worker:
             self._request()
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
-            self._context.stopping.wait(self._coalesce)
+            self._pauses.sleep(self._context.stopping.wait, self._coalesce)
         else:
-            self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
+            self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
 
@@ -179,6 +192,7 @@ class Worker:
         if self._packages is None:
             return False
         verdict = self._packages.poll()
+        self._packages.gather()
         # What happened before the start is known when the walk has found it.
         over = verdict is Verdict.CLOSED and not self._reconciler.running
         if over or verdict is Verdict.EXPIRED:
@@ -228,6 +242,18 @@ class Worker:
             self._visibility.overflow(begin)
         self._journal.commit()
         _log.warning("files: events were lost; comparing the whole tree")
+        self._request()
+
+    def _check_pauses(self) -> None:
+        """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
+        pauses = self._pauses.take()
+        if not pauses:
+            return
+        self._journal.wrote()
+        for pause in pauses:
+            self._baseline.add_gap(pause)
+        self._journal.commit()
+        _log.warning("files: nothing ran for a time; comparing the whole tree")
         self._request()
 
     def _request(self) -> None:
@@ -302,6 +328,7 @@ class Worker:
         Raises:
             Stopped: the agent stops, and the time for a last look is over.
         """
+        self._pauses.tick()
         now = time.monotonic()
         if self._context.stopping.is_set():
             self._deadline = self._deadline or now + _GRACE

@@ -21,6 +21,7 @@ from collectors.kinds.files import (
     ChangeWindow,
     FileChange,
     PackageChange,
+    PackageLeftover,
     PackageTransaction,
 )
 from collectors.kinds.health import (
@@ -51,6 +52,7 @@ __all__ = [
     "IngestRejected",
     "Kind",
     "PackageChange",
+    "PackageLeftover",
     "PackageTransaction",
     "Record",
     "ScanIncomplete",

@@ -52,6 +52,9 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """Present when the path was masked: finds the file by ``ronda-agent locate TOKEN``."""
     package: Scrubbed | None = ecs("ronda.package.name", None)
     """Package that owns the path by the manifests of the package manager."""
+    package_state: str | None = ecs("ronda.package.state", None)
+    """``differs`` (content, mode or owner are not what the package installs) or ``manifest`` (a
+    manifest or script of the package manager changed, and no package of its log explains it)."""
     role: str | None = ecs("ronda.file.role", None)
     """What the file decides on this host: ``cron``, ``sudoers``, ``authorized_keys``,
     ``ld_preload``, ``systemd_unit``, ``ronda`` ..."""
@@ -113,6 +116,23 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
     """Version before; None when it was not installed."""
     new: Scrubbed | None = None
     """Version after; None when it is gone."""
+    proof: str | None = None
+    """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository) or
+    ``none`` (only manifests on this host speak for it)."""
+    digest: str | None = None
+    """SHA-256 over path and content of the programs and libraries that it installed, as found on
+    disk: equal on all hosts with this version."""
+    files: int = 0
+    """How many files the digest stands for."""
+
+
+class PackageLeftover(msgspec.Struct, frozen=True, kw_only=True):
+    """What the removal of packages took from one directory without owning it."""
+
+    directory: Scrubbed
+    """Where."""
+    count: int
+    """How many paths."""
 
 
 class PackageTransaction(Record, frozen=True, kw_only=True, tag="package.transaction"):
@@ -132,6 +152,15 @@ class PackageTransaction(Record, frozen=True, kw_only=True, tag="package.transac
     """How many changes are folded into this event."""
     unexplained: int = ecs("ronda.package.unexplained", 0)
     """Changes of the same time that no manifest explains: told one by one as ``file.change``."""
+    unverified: int = ecs("ronda.package.unverified", 0)
+    """Folded changes that rest on manifests of this host alone: no signed list of a repository
+    names the archive they came from, or the archive was gone."""
+    unproven: tuple[Scrubbed, ...] = ecs("ronda.package.unproven", ())
+    """The packages of these, the first 500."""
+    leftovers: tuple[PackageLeftover, ...] = ecs("ronda.package.leftovers", ())
+    """Where the removal of packages took what no package owned, the 50 fullest directories."""
+    left: int = ecs("ronda.package.left", 0)
+    """How many paths that are in all; they are among the children."""
     sample: tuple[Scrubbed, ...] = ecs("ronda.package.sample", ())
     """Up to 10 of the paths."""
     digest: str = ecs("ronda.package.digest", "")

@@ -133,6 +133,8 @@ def _value(annotation: Any, name: str) -> Any:
                 name=Scrubbed("bash:amd64"), action="upgrade", old=Scrubbed("5.2-1"), new=None
             ),
         )
+    if "PackageLeftover" in text:
+        return (kinds.PackageLeftover(directory=Scrubbed("/etc/alternatives"), count=3),)
     for fragment, value in (
         ("tuple", (Scrubbed(f"{name}-1"), Scrubbed(f"{name}-2"))),
         ("dict", {"low": 7}),

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from collectors.files import tree
 from collectors.files.hashing import open_file
+from collectors.files.packages.case import Disk
 from collectors.files.packages.index import Owned
-from collectors.files.packages.judge import Disk
 from collectors.files.scope import split
 from collectors.kinds import FileChange
 
@@ -80,7 +80,7 @@ def md5_of(directory: int | None, name: bytes, pulse: Callable[[], None]) -> byt
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return None
-        digest = _md5(descriptor, before.st_size, pulse)
+        digest, _ = _digests(descriptor, before.st_size, pulse)
         return digest if _unmoved(before, os.fstat(descriptor)) else None
     except OSError:
         return None
@@ -97,17 +97,18 @@ def _file(
 ) -> Disk | None:
     descriptor = open_file(split(path)[1], directory)
     try:
-        digest = _md5(descriptor, state.st_size, pulse)
+        md5, sha256 = _digests(descriptor, state.st_size, pulse)
         disk = Disk(
             state.st_mode,
             state.st_uid,
             state.st_gid,
-            md5=digest,
+            md5=md5,
+            sha256=sha256,
             extended=bool(set(os.listxattr(descriptor)) - _FINE_ATTRIBUTES),
             source=path.endswith(b".pyc") and _from_source(directory, descriptor, path),
             clean=not path.endswith(b"/ld.so.cache") or _clean_cache(descriptor, owners),
         )
-        return disk if digest is not None and _unmoved(state, os.fstat(descriptor)) else None
+        return disk if md5 is not None and _unmoved(state, os.fstat(descriptor)) else None
     finally:
         os.close(descriptor)
 
@@ -135,16 +136,20 @@ def _unmoved(before: os.stat_result, after: os.stat_result) -> bool:
     )
 
 
-def _md5(descriptor: int, size: int, pulse: Callable[[], None]) -> bytes | None:
-    digest = hashlib.md5(usedforsecurity=False)
+def _digests(
+    descriptor: int, size: int, pulse: Callable[[], None]
+) -> tuple[bytes, bytes] | tuple[None, None]:
+    """Return MD5 and SHA-256 of *size* bytes, nothing when there are more or fewer."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     offset = 0
     while chunk := os.pread(descriptor, _CHUNK, offset):
-        digest.update(chunk)
+        md5.update(chunk)
+        sha256.update(chunk)
         offset += len(chunk)
         if offset > size:
-            return None
+            return None, None
         pulse()
-    return digest.digest() if offset == size else None
+    return (md5.digest(), sha256.digest()) if offset == size else (None, None)
 
 
 def _from_source(directory: int, descriptor: int, path: bytes) -> bool:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
 from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
-from collectors.files.packages import disk, judge
+from collectors.files.packages import disk, judge, weigh
+from collectors.files.packages.case import Acted
 from collectors.files.packages.hold import MAX_HELD, Before, Buffer, Held
 from collectors.files.packages.index import Index, Owned
-from collectors.files.packages.manifests import plain
+from collectors.files.packages.lists import GPGV
+from collectors.files.packages.manifests import Act, plain
+from collectors.files.packages.places import NEVER_PACKAGED
 from collectors.files.packages.probe import Dpkg
-from collectors.files.packages.settle import Settlement, annotate
+from collectors.files.packages.proof import Archives
+from collectors.files.packages.report import Report, annotate
+from collectors.files.packages.settle import Settlement
 from collectors.files.packages.transaction import (
     LIMIT,
     QUIET,
@@ -40,6 +45,8 @@ _BATCH = 50
 """Packages that are indexed in one transaction."""
 _SEEN = ("dpkg_log_inode", "dpkg_log_size", "dpkg_status_inode", "dpkg_status_mtime")
 _READY = "packages_ready"
+_MAX_ACCOUNTS = 1000
+"""Changes of a file of accounts that are remembered in one transaction."""
 
 
 class Packages:
@@ -48,6 +55,7 @@ class Packages:
     quiet: ClassVar[float] = QUIET
     stale: ClassVar[float] = STALE
     limit: ClassVar[float] = LIMIT
+    gpgv: ClassVar[str] = GPGV
 
     def __init__(
         self,
@@ -66,11 +74,17 @@ class Packages:
         self._pulse = pulse
         self._index = Index(baseline.connection, dpkg, context.guard)
         self._buffer = Buffer(baseline.connection)
+        self._archives = Archives(
+            baseline.connection, self._index, root=dpkg.root, pulse=pulse, gpgv=self.gpgv
+        )
+        self._gathered: Evidence | None = None
+        self._accounts: dict[bytes, set[str]] = {}
         self._looked = 0.0
         self._begin: int | None = None
         baseline.begin()
         self._index.create_tables()
         self._buffer.create_tables()
+        self._archives.create_tables()
         baseline.commit()
         self._held = self._buffer.count()
         self._ready = baseline.get(_READY) == 1
@@ -79,7 +93,8 @@ class Packages:
         )
         if self._held:
             self._transaction.resume(time.monotonic())
-        self._reading: Iterator[None] | None = self._index.refresh()
+        # Once known, manifests change only with what dpkg.log says: see `settle`.
+        self._reading: Iterator[None] | None = None if self._ready else self._index.refresh()
         self.poll()
 
     @property
@@ -127,7 +142,7 @@ class Packages:
                 self._reading = None
         except BaseException:
             self._baseline.rollback()
-            self._reading = self._index.refresh()
+            self._reading = None if self._ready else self._index.refresh()
             raise
         self._baseline.commit()
         return more
@@ -135,7 +150,9 @@ class Packages:
     def tell(self, subject: Subject, record: FileChange, row: Row | None) -> None:
         """Hold one change or tell it at once; *row* is what stood there before."""
         path = self._below(subject.path)
-        if path is None or judge.NEVER_PACKAGED.match(path):
+        if path is None or NEVER_PACKAGED.match(path):
+            if path is not None and self._transaction.holding:
+                self._remember_account(path, record)
             self._journal.tell(record)
             return
         owners = self._index.owners(subject.path)
@@ -160,8 +177,35 @@ class Packages:
             place = subject.place
             directory = place.descriptor if place.descriptor >= 0 else None
             md5 = disk.md5_of(directory, subject.name, self._pulse)
-        severity = judge.weigh(path, owners, record, md5)
-        self._journal.tell(annotate(record, owners), severity=severity)
+        state = weigh.state(path, owners, record, md5)
+        self._journal.tell(annotate(record, owners, state), severity=weigh.weigh(state))
+
+    def _remember_account(self, path: bytes, record: FileChange) -> None:
+        """Remember what the files of accounts held: their tools write it to a backup."""
+        hashes = self._accounts.setdefault(path, set())
+        hashes.update(h for h in (record.sha256, record.previous_sha256) if h)
+        if len(hashes) > _MAX_ACCOUNTS or len(self._accounts) > _MAX_ACCOUNTS:
+            self._accounts.clear()
+
+    def gather(self) -> None:
+        """Read the archives of what dpkg has begun to unpack, while apt still has them."""
+        if not self._transaction.holding:
+            return
+        now = self._transaction.seen
+        if self._gathered is not None and self._gathered.log == now.log:
+            return
+        self._gathered = now
+        self._read_archives(self._dpkg.acts(*self._seen().log))
+
+    def _read_archives(self, acts: Sequence[Act]) -> None:
+        missing = self._archives.missing(acts)
+        if not missing:
+            return
+        self._journal.commit()
+        found = self._archives.gather(missing)
+        self._baseline.begin()
+        self._archives.keep(found)
+        self._baseline.commit()
 
     def settle(self, verdict: Verdict) -> None:
         """Judge all that is held, and end the transaction or go on with an empty buffer.
@@ -174,21 +218,33 @@ class Packages:
         seen = self._transaction.seen
         before = self._seen()
         acts = self._dpkg.acts(*before.log)
-        names = frozenset(plain(act.package) for act in acts)
-        self._reading = self._index.refresh(names)
+        self._read_archives(acts)
+        acted = Acted.of(acts)
+        # Without the whole log nobody can say whose manifests may have changed.
+        whole = self._ready and self._dpkg.continuous(before.log[0])
+        only = acted.unpacked | acted.removed if whole else None
+        if only is not None:
+            changed = frozenset(plain(name) for name in self._index.stale())
+            acted = acted._replace(touched=acted.touched - (changed - only))
+        self._reading = self._index.refresh(acted.all, only)
         while self._read_some():
             pass
-        settlement = Settlement(
-            self._context,
-            self._journal,
-            index=self._index,
-            buffer=self._buffer,
-            dpkg=self._dpkg,
-            acts=acts,
-            pulse=self._pulse,
-        )
         try:
             self._journal.wrote()
+            proven = self._archives.vouched(acts)
+            acted = acted._replace(sealed=frozenset(plain(name) for name in proven))
+            settlement = Settlement(
+                self._context,
+                self._journal,
+                index=self._index,
+                buffer=self._buffer,
+                archives=self._archives,
+                dpkg=self._dpkg,
+                acted=acted,
+                report=Report(acts, proven),
+                accounts=self._accounts,
+                pulse=self._pulse,
+            )
             settlement.run(self._begin or now, now, expired=verdict is Verdict.EXPIRED)
             if verdict is Verdict.CLOSED:
                 if self._dpkg.look() != seen:
@@ -197,6 +253,7 @@ class Packages:
                     self.poll()
                     return
                 self._remember(seen)
+                self._archives.clear()
             self._buffer.clear()
             self._journal.commit()
         except BaseException:
@@ -205,6 +262,8 @@ class Packages:
             raise
         self._held = 0
         self._begin = None
+        self._gathered = None
+        self._accounts.clear()
         self._transaction.settled(verdict)
 
     def _seen(self) -> Evidence:
@@ -234,19 +293,3 @@ def _before(row: Row | None) -> Before | None:
         return None
     sha256 = row.digest.hex() if row.digest is not None and row.outcome == "hashed" else None
     return Before(row.mode, row.uid, row.gid, sha256)
-
-
-def tell_held(baseline: Baseline, journal: Journal) -> None:
-    """Tell what is held as it is: nobody knows packages any more (the setting was changed)."""
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'held'"
-    if baseline.connection.execute(query).fetchone() is None:
-        return
-    buffer = Buffer(baseline.connection)
-    if not buffer.count():
-        return
-    journal.wrote()
-    for _, changes in buffer.groups():
-        for held in changes:
-            journal.pass_on(held.sighting)
-    buffer.clear()
-    journal.commit()

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from collectors.files.baseline import Baseline
+from collectors.files.journal import Journal
 from collectors.kinds import FileChange
 from collectors.paths import SafePath
 from collectors.sighting import Sighting
@@ -189,3 +191,19 @@ def _held(sighting: bytes, before: bytes | None, owners: str | None) -> Held:
         None if before is None else _befores.decode(before),
         frozenset((owners or "").split()),
     )
+
+
+def tell_held(baseline: Baseline, journal: Journal) -> None:
+    """Tell what is held as it is: nobody knows packages any more (the setting was changed)."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'held'"
+    if baseline.connection.execute(query).fetchone() is None:
+        return
+    buffer = Buffer(baseline.connection)
+    if not buffer.count():
+        return
+    journal.wrote()
+    for _, changes in buffer.groups():
+        for held in changes:
+            journal.pass_on(held.sighting)
+    buffer.clear()
+    journal.commit()

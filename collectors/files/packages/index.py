@@ -55,6 +55,7 @@ class Index:
         self._dpkg = dpkg
         self._guard = guard
         self._aliases: dict[bytes, bytes] = {}
+        self._diversions: dict[bytes, tuple[bytes, str]] = {}
 
     def create_tables(self) -> None:
         """Make the tables if they are missing, inside the caller's transaction."""
@@ -70,34 +71,71 @@ class Index:
         rows = self._connection.execute(query, (_hash(path),))
         return [Owned(name, md5, bool(conf)) for found, name, md5, conf in rows if found == path]
 
-    def refresh(self, again: Collection[str] = ()) -> Iterator[None]:
+    def refresh(
+        self, again: Collection[str] = (), only: Collection[str] | None = None
+    ) -> Iterator[None]:
         """Take in what changed; yields after each package, in the caller's transaction.
 
-        *again*: plain names of packages to read although their files look the same.
+        *again*: plain names of packages to read although their files look the same. *only*: plain
+        names of those that may have changed; what others claim stays as it was read before.
         """
         self._aliases = _aliases(self._dpkg.root)
+        self._diversions = parse_diversions(lines_of(self._dpkg.admin + b"/diversions"))
         stamps = self._stamps()
         known = dict(self._connection.execute("SELECT name, stamp FROM package"))
         changed = [
             name
             for name, stamp in stamps.items()
-            if known.get(name) != stamp or plain(name) in again
+            if (known.get(name) != stamp or plain(name) in again)
+            and (only is None or plain(name) in only)
         ]
         for name in known.keys() - stamps.keys():
-            self._forget(name)
+            if only is None or plain(name) in only:
+                self._forget(name)
             yield
         if not changed:
             return
-        diversions = parse_diversions(_lines(self._dpkg.admin + b"/diversions"))
         conffiles = self._conffiles(set(changed))
         for name in changed:
             self._forget(name)
-            self._read(name, stamps[name], conffiles.get(name, {}), diversions)
+            self._read(name, stamps[name], conffiles.get(name, {}))
             yield
+
+    def stale(self) -> frozenset[str]:
+        """Return the packages whose manifests are not those that were read, or have come new."""
+        known = dict(self._connection.execute("SELECT name, stamp FROM package"))
+        return frozenset(n for n, stamp in self._stamps().items() if known.get(n) != stamp)
+
+    def adopt(self, package: str, rows: Iterable[tuple[SafePath, bytes | None, bool]]) -> None:
+        """Take the claims of a package from its archive; *package* as dpkg.log names it."""
+        names = self._connection.execute(
+            "SELECT id FROM package WHERE name IN (?, ?)", (package, plain(package))
+        ).fetchall()
+        if not names:
+            return
+        number = int(names[0][0])
+        # A second manifest under the other spelling of the name claims nothing.
+        self._connection.executemany("DELETE FROM owned WHERE package = ?", names)
+        self._connection.executemany(
+            "INSERT INTO owned VALUES (?, ?, ?, ?, ?)",
+            ((_hash(path), number, path, md5, int(flag)) for path, md5, flag in rows),
+        )
+
+    def place(self, package: str, path: bytes) -> SafePath:
+        """Return where *path* of *package* is, as the sensor sees it: diversions count."""
+        where = path
+        if path in self._diversions and self._diversions[path][1] != plain(package):
+            where = self._diversions[path][0]
+        return self._guard.guard(self.real(where))
+
+    @staticmethod
+    def hash_of(path: bytes) -> int:
+        """Return the key under which paths are found."""
+        return _hash(path)
 
     def overrides(self) -> dict[bytes, int]:
         """Return the administrator's modes, by path as the sensor sees it."""
-        found = parse_overrides(_lines(self._dpkg.admin + b"/statoverride"))
+        found = parse_overrides(lines_of(self._dpkg.admin + b"/statoverride"))
         return {self.real(path): mode for path, mode in found.items()}
 
     def real(self, path: bytes) -> bytes:
@@ -124,7 +162,7 @@ class Index:
 
     def _conffiles(self, wanted: set[str]) -> dict[str, dict[bytes, bytes]]:
         found: dict[str, dict[bytes, bytes]] = {}
-        for package in parse_status(_lines(self._dpkg.status)):
+        for package in parse_status(lines_of(self._dpkg.status)):
             for name in (package.name, f"{package.name}:{package.architecture}"):
                 if name in wanted and package.conffiles:
                     found.setdefault(name, package.conffiles)
@@ -141,12 +179,11 @@ class Index:
         name: str,
         stamp: str,
         conffiles: dict[bytes, bytes],
-        diversions: dict[bytes, tuple[bytes, str]],
     ) -> None:
         stem = self._dpkg.info + b"/" + name.encode()
-        paths: dict[bytes, bytes | None] = dict.fromkeys(parse_list(_lines(stem + b".list")))
-        paths.update(parse_md5sums(_lines(stem + b".md5sums")))
-        flagged = set(parse_list(_lines(stem + b".conffiles"))) | set(conffiles)
+        paths: dict[bytes, bytes | None] = dict.fromkeys(parse_list(lines_of(stem + b".list")))
+        paths.update(parse_md5sums(lines_of(stem + b".md5sums")))
+        flagged = set(parse_list(lines_of(stem + b".conffiles"))) | set(conffiles)
         paths.update(dict.fromkeys(flagged - paths.keys()))
         paths.update(conffiles)
         cursor = self._connection.execute(
@@ -155,10 +192,7 @@ class Index:
         number = cursor.lastrowid
         rows = []
         for path, md5 in paths.items():
-            where = path
-            if path in diversions and diversions[path][1] != plain(name):
-                where = diversions[path][0]
-            safe = self._guard.guard(self.real(where))
+            safe = self.place(name, path)
             rows.append((_hash(safe), number, safe, md5, int(path in flagged)))
         self._connection.executemany("INSERT INTO owned VALUES (?, ?, ?, ?, ?)", rows)
 
@@ -180,7 +214,7 @@ def _aliases(root: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _lines(path: bytes) -> Iterable[bytes]:
+def lines_of(path: bytes) -> Iterable[bytes]:
     """Yield the lines of a regular file, or nothing where there is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,143 +1,43 @@
 """Whether a package explains a change. Pure, and strict: what is not proven is told.
 
-A folded change has exactly one of the reasons below. Two groups cannot be checked against a
-manifest, dpkg's own state and what its triggers make; they are named path by path.
+A folded change has exactly one of the reasons below. The strongest is the package's archive, read
+and found in a signed list: then manifests do not count. `proven` tells those that rest on a
+manifest on this host which nothing vouches for; they fold, and are counted for people to see.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
 
-from collectors.files.packages.hold import Before, Held
+from collectors.files.packages import scripts
+from collectors.files.packages.archive import Entry
+from collectors.files.packages.case import Case, Disk, Rights
+from collectors.files.packages.hold import Before
 from collectors.files.packages.index import Owned
-from collectors.files.packages.manifests import info_package, plain
-from collectors.kinds import FileChange, Severity
+from collectors.files.packages.manifests import plain
+from collectors.files.packages.places import (
+    ALTERNATIVES,
+    COMPILED,
+    INFO,
+    PASSING,
+    info_of,
+    state_reason,
+)
+from collectors.kinds import FileChange
 
-MANIFEST, CONFFILE, OWNED, REMOVED = "manifest", "conffile", "owned", "removed"
-STATE, TRANSIENT, COMPILED, ALTERNATIVE = "state", "transient", "compiled", "alternative"
-
-INFO = b"/var/lib/dpkg/info/"
+ARCHIVE, MANIFEST, CONFFILE, OWNED = "archive", "manifest", "conffile", "owned"
+REMOVED, STATE, TRANSIENT = "removed", "state", "transient"
+COMPILE, ALTERNATIVE = "compiled", "alternative"
 
 _WHOLE = re.compile(
     rb"\.(?:list|md5sums|conffiles|preinst|postinst|prerm|postrm|triggers|shlibs|symbols)\Z"
 )
-
-NEVER_PACKAGED = re.compile(
-    rb"/(?:home|root|srv|tmp|usr/local|var/tmp|var/www|mnt|media|run|dev)(?:/|\Z)"
-    rb"|/etc/(?:ld\.so\.preload|passwd|shadow|group|gshadow|subuid|subgid)\Z"
-)
-"""No package ships these (Debian policy 9.1 and base-files): what changes there is told at once."""
-
-STATES = tuple(
-    (re.compile(pattern, re.ASCII), reason)
-    for pattern, reason in (
-        (
-            rb"/var/lib/dpkg/(?:status|available|diversions)(?:-old|-new)?",
-            "dpkg's database of packages, rewritten by each run",
-        ),
-        (rb"/var/lib/dpkg/(?:lock|lock-frontend)", "dpkg's locks"),
-        (rb"/var/lib/dpkg/updates/(?:\d{4,}|tmp\.i)", "dpkg's journal of its status"),
-        (
-            rb"/var/lib/dpkg/triggers/(?:File|Unincorp|Lock|[a-z0-9][a-z0-9+.-]*)(?:\.new)?",
-            "dpkg's pending triggers",
-        ),
-        (rb"/var/lib/dpkg/tmp\.ci(?:/[a-z0-9]+)?", "where dpkg unpacks control files"),
-        (
-            rb"/var/lib/dpkg/info/format(?:-new)?",
-            "version of dpkg's database",
-        ),
-        (rb"/var/cache/apt/(?:src)?pkgcache\.bin(?:\.[A-Za-z0-9]{6})?", "apt's cache"),
-        (
-            rb"/var/cache/apt/archives/(?:partial/)?[A-Za-z0-9.+_%~-]+\.deb(?:\.FAILED)?",
-            "packages that apt fetched; dpkg checks what it unpacks",
-        ),
-        (rb"/var/cache/apt/archives/lock", "apt's lock"),
-        (
-            rb"/var/lib/apt/extended_states(?:\.[A-Za-z0-9]{6})?",
-            "which packages came by themselves",
-        ),
-        (
-            rb"/var/log/(?:dpkg\.log|alternatives\.log|apt/(?:history\.log|term\.log|eipp\.log\.xz))",
-            "logs of dpkg and apt",
-        ),
-        (rb"/etc/ld\.so\.cache~?", "written by ldconfig, which libc-bin's trigger runs"),
-        (rb"/var/cache/ldconfig/aux-cache~?", "written by ldconfig, which libc-bin's trigger runs"),
-    )
-)
-PASSING = re.compile(rb"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)(?:\+|\.lock|\.\d+)")
-"""Locks and drafts of the tools that maintainer scripts make users with; folded only when gone.
-The files themselves are told."""
-_ALTERNATIVES = b"/etc/alternatives/"
-_COMPILED = re.compile(
-    rb"(.*)/__pycache__/([^/]+)\.cpython-\d{2,4}(?:\.opt-[12])?\.pyc(?:\.\d+)?", re.DOTALL
-)
-_TRANSIENT = re.compile(rb"(.+)\.dpkg-(?:new|tmp)", re.DOTALL)
 _SPECIAL = stat.S_ISUID | stat.S_ISGID
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _EXECUTE = 0o111
-
-
-class Rights(NamedTuple):
-    """Who may own what packages install."""
-
-    uid: int
-    gid: int
-
-
-class Disk(NamedTuple):
-    """What stands at the path when it is judged."""
-
-    mode: int
-    uid: int
-    gid: int
-    md5: bytes | None = None
-    extended: bool = False
-    """It has capabilities, an ACL or other attributes that no manifest speaks of."""
-    link: bytes = b""
-    """What a symbolic link says."""
-    target: tuple[Owned, ...] = ()
-    """Owners of what it points to."""
-    source: bool = False
-    """It is byte code made from the source file beside it, as its header says."""
-    clean: bool = True
-    """All paths in it belong to packages (the cache of the dynamic linker)."""
-
-
-class Case(NamedTuple):
-    """All that is known about one path at the end of a transaction."""
-
-    path: bytes
-    """Below the root of the packages, with a leading slash."""
-    held: Sequence[Held]
-    acted: frozenset[str]
-    """Plain names of the packages that dpkg.log names."""
-    owners: Sequence[Owned]
-    """By the new manifests."""
-    beside: frozenset[str]
-    """Packages that own, or owned, the file this one is made from: see `origin`."""
-    twin: bool
-    """The path it stands in for was explained as an alternative."""
-    disk: Disk | None
-    """None: nothing is there, or not what was seen."""
-    gone: bool
-    rights: Rights
-    override: int | None = None
-    """The administrator's mode."""
-
-
-def origin(path: bytes) -> bytes | None:
-    """Return the path that *path* is made from or stands in for, if its name says so."""
-    compiled = _COMPILED.fullmatch(path)
-    if compiled:
-        return compiled[1] + b"/" + compiled[2] + b".py"
-    if path.endswith(b"/__pycache__"):
-        return path[: -len(b"/__pycache__")]
-    transient = _TRANSIENT.fullmatch(path)
-    return transient[1] if transient else None
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink"}
 
 
 def hopeless(record: FileChange, before: Before | None) -> bool:
@@ -155,34 +55,75 @@ def explain(case: Case) -> str | None:
     final = case.held[-1].record
     if final.action == "deleted" or final.outcome == "gone":
         return _explain_gone(case) if case.gone else None
-    if case.disk is None:
+    if case.disk is None or not case.acted.all:
         return None
-    kind = stat.S_IFMT(case.disk.mode)
-    if not case.acted:
-        return None
+    if case.packed:
+        return _explain_packed(case, case.disk)
     before = case.held[0].before
     if not plausible(before, case.disk, case.rights, case.override):
         return None
+    kind = stat.S_IFMT(case.disk.mode)
     if kind == stat.S_IFREG:
         return _explain_file(case, case.disk)
-    owners = _acting(case)
     if kind == stat.S_IFDIR:
-        cache = case.path.endswith(b"/__pycache__") and _acts(case.beside, case.acted)
-        return OWNED if any(o.md5 is None for o in owners) or cache else None
+        cache = case.path.endswith(b"/__pycache__") and _acts(case.beside, case.acted.all)
+        return OWNED if any(o.md5 is None for o in _acting(case)) or cache else None
     return _explain_link(case, case.disk) if kind == stat.S_IFLNK else None
+
+
+def proven(case: Case, why: str) -> bool:
+    """Tell whether *why* rests on more than a manifest that anybody with root could have written.
+
+    The manifest of a package that was not unpacked is the one known from before.
+    """
+    if why not in (MANIFEST, CONFFILE, OWNED, STATE, scripts.LINK):
+        return True
+    unsealed = case.acted.unpacked - case.acted.sealed
+    names = {plain(owner.package) for owner in case.owners}
+    if case.disk is not None:
+        names |= {plain(owner.package) for owner in case.disk.target}
+    names.add(plain(info_of(case.path) or ""))
+    return not names & unsealed
+
+
+def _explain_packed(case: Case, disk: Disk) -> str | None:
+    """Tell by the archive: type, content, mode and owner have to be as in there."""
+    before = case.held[0].before
+    if disk.extended:
+        return None
+    return ARCHIVE if any(_as_packed(case, disk, e, before) for e in case.packed) else None
+
+
+def _as_packed(case: Case, disk: Disk, entry: Entry, before: Before | None) -> bool:
+    if _KINDS.get(stat.S_IFMT(disk.mode)) != entry.kind:
+        return False
+    if entry.kind == "symlink":
+        return disk.link == entry.link and disk.uid == case.rights.uid
+    kept = before is not None and (before.mode, before.uid, before.gid) == disk[:3]
+    rooted = (disk.uid, disk.gid) == case.rights and (entry.user, entry.group) == ("root", "root")
+    mode = stat.S_IMODE(disk.mode)
+    right = rooted and mode in (entry.mode, case.override)
+    if entry.kind == "dir":  # dpkg leaves a directory that is there as it is
+        return right or kept
+    # A file that kept its rights is fine if they are the archive's, whoever owns it there.
+    right = right or (kept and mode == entry.mode and entry.user != "root")
+    return right and bool(entry.sha256) and disk.sha256 == entry.sha256
 
 
 def _explain_link(case: Case, disk: Disk) -> str | None:
     """A manifest does not say where a link points: it has to be a file of the same packages."""
-    sure = any(plain(owner.package) in case.acted for owner in disk.target)
+    sure = _acts(frozenset(owner.package for owner in disk.target), case.acted.all)
     if case.owners:
         links = all(owner.md5 is None for owner in case.owners)
         return OWNED if sure and links and _acting(case) else None
-    if case.path.startswith(_ALTERNATIVES):
+    if case.path.startswith(ALTERNATIVES):
         return ALTERNATIVE if sure else None
     before = case.held[0].before
-    fresh = before is None or stat.S_ISLNK(before.mode)
-    return ALTERNATIVE if fresh and disk.link.startswith(_ALTERNATIVES) else None
+    if before is not None and not stat.S_ISLNK(before.mode):
+        return None
+    if disk.link.startswith(ALTERNATIVES):
+        return ALTERNATIVE
+    return scripts.LINK if scripts.links(case, disk, sure=sure) else None
 
 
 def _explain_file(case: Case, disk: Disk) -> str | None:
@@ -195,31 +136,36 @@ def _explain_file(case: Case, disk: Disk) -> str | None:
         return STATE if disk.clean and not disk.mode & _EXECUTE else None
     package = info_of(case.path)
     if package is not None:
-        return STATE if plain(package) in case.acted else None
-    if _COMPILED.fullmatch(case.path) and disk.source and not disk.mode & _EXECUTE:
-        return COMPILED if _acts(case.beside, case.acted) else None
-    return None
+        return _explain_info(case, plain(package))
+    if COMPILED.fullmatch(case.path) and disk.source and not disk.mode & _EXECUTE:
+        return COMPILE if _acts(case.beside, case.acted.all) else None
+    return scripts.copies(case, disk)
+
+
+def _explain_info(case: Case, package: str) -> str | None:
+    if case.info is not None:
+        return ARCHIVE if case.info else None
+    return STATE if package in case.acted.unpacked else None
 
 
 def _explain_gone(case: Case) -> str | None:
     if case.owners:
         return None
+    changing = case.acted.unpacked | case.acted.removed
     before = frozenset(name for held in case.held for name in held.owners)
     if before:
-        return REMOVED if _acts(before, case.acted) else None
-    if state_reason(case.path) is not None:
-        return STATE if case.acted else None
+        return REMOVED if _acts(before, changing) else None
+    if state_reason(case.path) is not None or PASSING.fullmatch(case.path):
+        return STATE if case.acted.all else None
     package = info_of(case.path)
     if package is not None:
-        return STATE if plain(package) in case.acted else None
-    if PASSING.fullmatch(case.path) and case.acted:
-        return STATE
+        return STATE if plain(package) in changing else None
     if case.twin:
         return ALTERNATIVE
-    if _acts(case.beside, case.acted):
-        compiled = _COMPILED.fullmatch(case.path) or case.path.endswith(b"/__pycache__")
-        return COMPILED if compiled else TRANSIENT
-    return None
+    if _acts(case.beside, case.acted.all):
+        compiled = COMPILED.fullmatch(case.path) or case.path.endswith(b"/__pycache__")
+        return COMPILE if compiled else TRANSIENT
+    return scripts.LEFTOVER if scripts.left_over(case) else None
 
 
 def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]:
@@ -232,7 +178,7 @@ def steps_explained(case: Case, why: str, known: AbstractSet[str]) -> list[bool]
     before, final = case.held[0].before, case.held[-1].record
     # dpkg renames a finished manifest into place; one that is written to is an attack.
     draft = case.gone or not (case.path.startswith(INFO) and _WHOLE.search(case.path))
-    draft = draft and why in (TRANSIENT, STATE, COMPILED, ALTERNATIVE)
+    draft = draft and why in (TRANSIENT, STATE, COMPILE, ALTERNATIVE, scripts.BACKUP)
     answers = []
     for index, each in enumerate(case.held):
         record = each.record
@@ -265,31 +211,13 @@ def _same(one: FileChange, other: FileChange) -> bool:
 
 
 def _as_before(record: FileChange, before: Before) -> bool:
-    return (record.sha256, record.mode, record.uid, record.gid) == (
+    """Tell whether it is what stood there, perhaps with fewer rights: scripts take them away."""
+    mode = int(record.mode or "7777", 8)
+    return (record.sha256, record.uid, record.gid) == (
         before.sha256,
-        f"{before.mode & 0o7777:04o}",
         str(before.uid),
         str(before.gid),
-    )
-
-
-def weigh(
-    path: bytes, owners: Sequence[Owned], record: FileChange, md5: bytes | None
-) -> Severity | None:
-    """Return how much a change counts that no transaction explains; None: as any other file.
-
-    *path* is below the root of the packages; *md5* is that of the content now.
-    """
-    if path.startswith(INFO):
-        return Severity.HIGH
-    firm = [owner for owner in owners if not owner.conffile]
-    sums = {owner.md5 for owner in firm if owner.md5 is not None}
-    if not firm or record.type == "dir":
-        return None
-    if record.action == "deleted" or record.type != "file":
-        return Severity.MEDIUM
-    rights = record.previous_mode is not None or record.previous_uid is not None
-    return Severity.MEDIUM if rights or not sums or md5 not in sums else None
+    ) and not mode & ~before.mode
 
 
 def plausible(before: Before | None, disk: Disk, rights: Rights, override: int | None) -> bool:
@@ -310,18 +238,10 @@ def plausible(before: Before | None, disk: Disk, rights: Rights, override: int |
     return not disk.mode & (_SPECIAL | _OTHERS)
 
 
-def state_reason(path: bytes) -> str | None:
-    """Return why *path* is state of the package manager itself, None where it is not."""
-    return next((reason for pattern, reason in STATES if pattern.fullmatch(path)), None)
-
-
-def info_of(path: bytes) -> str | None:
-    """Return the package that *path* is a manifest or script of."""
-    return info_package(path[len(INFO) :]) if path.startswith(INFO) else None
-
-
 def _acting(case: Case) -> list[Owned]:
-    return [owner for owner in case.owners if plain(owner.package) in case.acted]
+    """Return the owners whose claims count: a proven package claims what its archive has."""
+    count = case.acted.all - case.acted.sealed
+    return [owner for owner in case.owners if plain(owner.package) in count]
 
 
 def _acts(packages: frozenset[str], acted: frozenset[str]) -> bool:

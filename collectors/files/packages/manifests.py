@@ -43,6 +43,8 @@ class Package(NamedTuple):
     version: str
     conffiles: dict[bytes, bytes]
     """Path to MD5; obsolete ones are left out."""
+    obsolete: frozenset[bytes] = frozenset()
+    """Configuration files of an earlier version that dpkg still keeps."""
 
 
 def absolute(path: bytes) -> bytes | None:
@@ -78,17 +80,21 @@ def parse_status(lines: Iterable[bytes]) -> Iterator[Package]:
     """Yield the packages of a status file, one at a time."""
     fields: dict[bytes, bytes] = {}
     conffiles: dict[bytes, bytes] = {}
+    obsolete: set[bytes] = set()
     current = b""
     for line in _ended(lines):
         text = line.rstrip(b"\n")
         if not text:
             package = _package(fields, conffiles)
             if package is not None:
-                yield package
-            fields, conffiles, current = {}, {}, b""
+                yield package._replace(obsolete=frozenset(obsolete))
+            fields, conffiles, obsolete, current = {}, {}, set(), b""
         elif text[:1] in (b" ", b"\t"):
             if current == b"conffiles":
-                conffiles.update(_conffile(text))
+                known = dict(_conffile(text))
+                conffiles.update(known)
+                if not known and text.startswith(b" /"):
+                    obsolete.add(text.split(b" ")[1])
         else:
             name, colon, value = text.partition(b":")
             current = name.lower() if colon else b""

@@ -63,6 +63,11 @@ class Dpkg:
             offset = 0
         return found + _read_log(self.log, offset)
 
+    def continuous(self, inode: int) -> bool:
+        """Tell whether the log goes on from the file with that *inode*: nothing is missing."""
+        states = (_stat(self.log), _stat(self.log + b".1"))
+        return any(s is not None and s.st_ino & _NUMBER == inode for s in states)
+
     def _locked(self, name: bytes) -> bool:
         try:
             descriptor = os.open(self.admin + b"/" + name, _FLAGS)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
 from collectors.api import SensorContext
 from collectors.files.journal import Journal
-from collectors.files.packages import disk, judge
+from collectors.files.packages import disk, judge, scripts, weigh
+from collectors.files.packages.case import Acted, Case, Rights
 from collectors.files.packages.hold import Buffer, Child, Held, Summary
 from collectors.files.packages.index import Index, Owned
-from collectors.files.packages.manifests import Act, plain
+from collectors.files.packages.info import Controls
+from collectors.files.packages.places import origin
 from collectors.files.packages.probe import Dpkg
-from collectors.kinds import FileChange, PackageChange, PackageTransaction, Scrubbed
+from collectors.files.packages.proof import Archives
+from collectors.files.packages.report import Report, annotate
+from collectors.kinds import Severity
 from collectors.paths import SafePath
-from collectors.redact import scrub
 
-MAX_PACKAGES = 500
-"""Packages listed in one event; the count is exact."""
-SAMPLE = 10
 _MAX_KNOWN = 200_000
+_BACKUPS = {
+    path + b"-": path for path in (b"/etc/passwd", b"/etc/group", b"/etc/shadow", b"/etc/gshadow")
+}
+"""Backups that the tools for accounts write, and of what."""
 
 
 class Settlement:
@@ -35,155 +39,171 @@ class Settlement:
         *,
         index: Index,
         buffer: Buffer,
+        archives: Archives,
         dpkg: Dpkg,
-        acts: Sequence[Act],
+        acted: Acted,
+        report: Report,
+        accounts: Mapping[bytes, Collection[str]],
         pulse: Callable[[], None],
     ) -> None:
-        self._context = context
+        """*accounts*: hashes that the files of accounts have had, by path below the root."""
         self._guard = context.guard
         self._journal = journal
         self._index = index
         self._buffer = buffer
+        self._archives = archives
         self._dpkg = dpkg
-        self._acts = acts
+        self._acted = acted
+        self._report = report
+        self._accounts = accounts
         self._pulse = pulse
-        self._acted = frozenset(plain(act.package) for act in acts)
-        self._rights = judge.Rights(*dpkg.owner())
+        self._controls = Controls(dpkg, archives, acted)
+        self._rights = Rights(*dpkg.owner())
         self._overrides = index.overrides()
         self._known: set[str] = set()
         self._alternatives: set[bytes] = set()
+        self._copies: set[bytes] = set()
+        self._links: list[SafePath] = []
         self._digest = hashlib.sha256()
-        self._actions: Counter[str] = Counter()
-        self._sample: list[Scrubbed] = []
         self._number = 0
-        self._unexplained = 0
 
     def run(self, begin: int, end: int, *, expired: bool) -> None:
         """Judge, fold, tell; *begin* and *end* in ns since 1970."""
         self._number = self._buffer.begin_transaction()
         for path, changes in self._buffer.groups():
             self._pulse()
-            self._settle(path, changes)
-        total = sum(self._actions.values())
-        summary = Summary(begin, end, total, self._unexplained, self._digest.hexdigest())
-        self._buffer.end_transaction(self._number, summary)
-        if total or self._acts:
-            self._journal.tell(self._record(begin, end, total, expired=expired))
+            self._settle(path, changes, last=False)
+        for path in self._links:  # what they point to has been judged by now
+            self._settle(path, self._buffer.changes(path), last=True)
+        report = self._report
+        digest = self._digest.hexdigest()
+        self._buffer.end_transaction(
+            self._number, Summary(begin, end, report.total, report.unexplained, digest)
+        )
+        if report.total or self._acted.all:
+            record = report.record(self._number, begin, end, digest, expired=expired)
+            severity = Severity.MEDIUM if report.unverified else None
+            self._journal.tell(record, severity=severity)
 
-    def _settle(self, path: SafePath, changes: list[Held]) -> None:
+    def _settle(self, path: SafePath, changes: list[Held], *, last: bool) -> None:
         case = self._case(path, changes)
         why = judge.explain(case)
         if why is None:
+            case = self._closer(case)
+            why = judge.explain(case)
+        if why is None:
+            if changes[-1].record.type == "symlink" and not case.gone and not last:
+                self._links.append(path)
+                return
             for held in changes:
                 self._tell(case, held)
             return
-        for each in (changes[-1].record.sha256, changes[0].before and changes[0].before.sha256):
-            if each and case.owners and len(self._known) < _MAX_KNOWN:
-                self._known.add(each)
-        if why == judge.ALTERNATIVE:
-            self._alternatives.add(case.path)
+        self._learn(case, why)
         fine = judge.steps_explained(case, why, self._known)
         for held, explained in zip(changes, fine, strict=True):
             if explained:
-                self._fold(path, held.record, why)
+                self._fold(path, case, held, why)
             else:
                 self._tell(case, held)
 
-    def _case(self, path: SafePath, changes: list[Held]) -> judge.Case:
+    def _learn(self, case: Case, why: str) -> None:
+        changes = case.held
+        for each in (changes[-1].record.sha256, changes[0].before and changes[0].before.sha256):
+            if each and case.owners and len(self._known) < _MAX_KNOWN:
+                self._known.add(each)
+        if why == judge.ALTERNATIVE or (why == scripts.LEFTOVER and case.gone):
+            self._alternatives.add(case.path)
+        elif why == scripts.COPY:
+            self._copies.add(case.path)
+
+    def _case(self, path: SafePath, changes: list[Held]) -> Case:
         real = self._guard.resolve(path)
-        root = self._dpkg.root
-        below = bytes(path[len(root) :])
-        origin = judge.origin(below)
-        beside: frozenset[str] = frozenset()
-        if origin is not None:
-            beside = frozenset(o.package for o in self._index.owners(SafePath(root + origin)))
-            beside |= self._owners_before(SafePath(root + origin))
+        below = bytes(path[len(self._dpkg.root) :])
+        source = origin(below)
         record = changes[-1].record
         absent = record.action == "deleted" or record.outcome == "gone"
         present = None
         if real is not None and not absent:
             present = disk.read(real, record, self._owners, self._pulse)
-        return judge.Case(
+        return Case(
             path=below,
             held=changes,
             acted=self._acted,
             owners=self._index.owners(path),
-            beside=beside,
-            twin=origin in self._alternatives,
+            beside=self._related(source) if source is not None else frozenset(),
+            twin=source in self._alternatives,
             disk=present,
             gone=absent and (real is None or disk.gone(real)),
             rights=self._rights,
             override=self._overrides.get(bytes(path)),
+            packed=self._archives.packed(path),
+            info=self._controls.judge(below, present),
         )
+
+    def _closer(self, case: Case) -> Case:
+        """Return the case with what only matters when nothing simpler explains it."""
+        started = scripts.enabled(case.path)
+        record = case.held[-1].record
+        twin = scripts.twin_of_alternative(case.path, record.type)
+        backup = _BACKUPS.get(case.path)
+        return case._replace(
+            beside=case.beside | (self._related(started) if started else frozenset()),
+            parents=self._parents(case.path),
+            twin=case.twin or (case.gone and twin in self._alternatives),
+            copied=record.sha256 is not None and record.sha256 in self._archives.copies,
+            backup=backup is not None and record.sha256 in self._accounts.get(backup, ()),
+            settled=self._target(case) in self._copies,
+        )
+
+    def _target(self, case: Case) -> bytes | None:
+        if case.disk is None or not case.disk.link:
+            return None
+        return os.path.normpath(os.path.join(os.path.dirname(case.path), case.disk.link))
+
+    def _parents(self, path: bytes) -> frozenset[str]:
+        """Return who owns, or owned, a directory above, below ``/etc`` and ``/usr/share``."""
+        found: frozenset[str] = frozenset()
+        shared = 3 if path.startswith((b"/usr/", b"/var/")) else 2
+        parent = os.path.dirname(path)
+        while parent.count(b"/") >= shared:
+            found |= self._related(parent)
+            parent = os.path.dirname(parent)
+        return found
+
+    def _related(self, below: bytes) -> frozenset[str]:
+        path = SafePath(self._dpkg.root + below)
+        owners = frozenset(owner.package for owner in self._index.owners(path))
+        return owners | self._buffer.owners(path)
 
     def _owners(self, path: bytes) -> list[Owned]:
         """Return who owns *path*, given as it is or as a manifest spells it."""
         found = self._index.owners(self._guard.guard(path))
         return found or self._index.owners(self._guard.guard(self._index.real(path)))
 
-    def _owners_before(self, path: SafePath) -> frozenset[str]:
-        return self._buffer.owners(path)
-
-    def _fold(self, path: SafePath, record: FileChange, why: str) -> None:
-        self._buffer.add_child(self._number, Child(path, record.action, why, record.sha256))
+    def _fold(self, path: SafePath, case: Case, held: Held, why: str) -> None:
+        record = held.record
+        proven = judge.proven(case, why)
+        reason = why if proven else f"{why} (unverified)"
+        self._buffer.add_child(self._number, Child(path, record.action, reason, record.sha256))
         self._digest.update(
             b"\0".join((record.action.encode(), path, (record.sha256 or "").encode())) + b"\n"
         )
-        self._actions[record.action] += 1
-        if len(self._sample) < SAMPLE and record.action != "deleted":
-            shown = self._guard.display(path)
-            if shown not in self._sample:
-                self._sample.append(shown)
+        where = os.path.dirname(path) if why == scripts.LEFTOVER else None
+        self._report.folded(
+            self._guard.display(path),
+            record.action,
+            proven=proven,
+            left=None if where is None else self._guard.display(SafePath(where)),
+        )
 
-    def _tell(self, case: judge.Case, held: Held) -> None:
-        self._unexplained += 1
+    def _tell(self, case: Case, held: Held) -> None:
+        self._report.told()
         md5 = case.disk.md5 if case.disk is not None else None
-        severity = judge.weigh(case.path, case.owners, held.record, md5)
+        state = weigh.state(case.path, case.owners, held.record, md5)
         self._journal.pass_on(
             msgspec.structs.replace(
-                held.sighting, record=annotate(held.record, case.owners), severity=severity
+                held.sighting,
+                record=annotate(held.record, case.owners, state),
+                severity=weigh.weigh(state),
             )
         )
-
-    def _record(self, begin: int, end: int, total: int, *, expired: bool) -> PackageTransaction:
-        changes = _summary(self._acts)
-        return PackageTransaction(
-            number=self._number,
-            packages=tuple(changes[:MAX_PACKAGES]),
-            names=tuple(change.name for change in changes[:MAX_PACKAGES]),
-            count=len(changes),
-            actions=dict(self._actions),
-            total=total,
-            unexplained=self._unexplained,
-            sample=tuple(self._sample),
-            digest=self._digest.hexdigest(),
-            begin=begin,
-            end=end,
-            outcome="expired" if expired else "closed",
-        )
-
-
-def annotate(record: FileChange, owners: Iterable[Owned]) -> FileChange:
-    """Return *record* with the package that owns its path, if any does."""
-    name = min((owner.package for owner in owners), default=None)
-    return record if name is None else msgspec.structs.replace(record, package=scrub(name))
-
-
-def _shown(version: str | None) -> Scrubbed | None:
-    return None if version is None else scrub(version)
-
-
-def _summary(acts: Sequence[Act]) -> list[PackageChange]:
-    """Return one line for each package: from its first version to its last."""
-    found: dict[str, PackageChange] = {}
-    for act in acts:
-        known = found.get(act.package)
-        if act.action in ("configure", "trigproc") and known is not None:
-            continue
-        found[act.package] = PackageChange(
-            name=scrub(act.package),
-            action=act.action,
-            old=known.old if known is not None else _shown(act.old),
-            new=_shown(act.new),
-        )
-    return list(found.values())

@@ -54,13 +54,15 @@ class _Watch(Node):
     both hear of a change.
     """
 
-    __slots__ = ("ident", "source", "wd")
+    __slots__ = ("ident", "inode", "source", "wd")
 
     def __init__(self, source: InotifySource, parent: Node | None, name: bytes, ident: int) -> None:
         super().__init__(parent, name)
         self.source = source
         self.ident = CallbackId(ident)
         self.wd: int | None = None
+        self.inode = (0, 0)
+        """Device and inode of what is watched."""
 
     def on_event(self, event: Any) -> None:
         """Called by watchdog, in its reader thread."""
@@ -166,8 +168,12 @@ class InotifySource:
             if node is None:
                 return False
             if node.wd is not None:
-                return True
-            return self._watch(node, path, descriptor)
+                if node.inode == _inode(descriptor):
+                    return True
+                # The one that we watch was moved away, and we have not heard of it (yet).
+                self._drop(path)
+                node = self._nodes.make(path)
+            return node is not None and self._watch(node, path, descriptor)
 
     def drop_if_gone(self, path: bytes) -> None:
         """Drop the watches of a directory that a comparison found missing.
@@ -228,6 +234,9 @@ class InotifySource:
                 # At once, before its new place is known: outside the tree it is none of ours.
                 self._drop(join(directory, name))
             self._dirty.gone(directory, name, is_directory=is_directory)
+            if is_directory:
+                # Two that change places: both arrive before the second one is said to have gone.
+                self._add_tree(join(directory, name))
         elif mask & (_C.IN_CREATE | _C.IN_MOVED_TO):
             if mask & _C.IN_CREATE:
                 self._dirty.created(directory, name, is_directory=is_directory)
@@ -278,6 +287,7 @@ class InotifySource:
             self.blind[path] = "permission"
             return False
         node.wd = wd
+        node.inode = _inode(descriptor)
         self.watched += 1
         self.blind.pop(path, None)
         return True
@@ -295,3 +305,8 @@ class InotifySource:
         self.watched -= len(gone)
         self._fd.remove_callbacks(gone)
         forget_below(self.blind, path)
+
+
+def _inode(descriptor: int) -> tuple[int, int]:
+    state = os.fstat(descriptor)
+    return state.st_dev, state.st_ino

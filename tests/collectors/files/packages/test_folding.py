@@ -316,7 +316,9 @@ def test_the_children_are_kept(running: Running, world: World) -> None:
         )
     assert digest.hexdigest() == event.digest
     assert len(children) == event.total
-    assert {child.why for child in children} <= {"manifest", "state", "transient", "owned"}
+    reasons = {child.why.removesuffix(" (unverified)") for child in children}
+    assert reasons <= {"manifest", "state", "transient", "owned"}
+    assert sum("unverified" in child.why for child in children) == event.unverified
 
 
 def test_setuid_does_not_wait(running: Running, world: World) -> None:

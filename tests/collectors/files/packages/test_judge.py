@@ -8,15 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from collectors.files.packages import judge
+from collectors.files.packages import judge, places, weigh
+from collectors.files.packages.case import Acted, Case, Disk, Rights
 from collectors.files.packages.hold import Before, Held
 from collectors.files.packages.index import Owned
-from collectors.files.packages.judge import Case, Disk, Rights
 from collectors.kinds import FileChange, Scrubbed, Severity
 from collectors.sighting import Sighting
 
 GOOD, BAD = b"g" * 16, b"b" * 16
 REGULAR = stat.S_IFREG | 0o755
+ALPHA = Acted(unpacked=frozenset({"alpha"}))
+BETA = Acted(unpacked=frozenset({"beta"}))
 OWNER = Owned("alpha:amd64", GOOD, conffile=False)
 BEFORE = Before(REGULAR, 0, 0, "0" * 64)
 
@@ -38,10 +40,8 @@ def case(**changes: Any) -> Case:
     values: dict[str, Any] = {
         "path": b"/usr/bin/alpha",
         "held": [held()],
-        "acted": frozenset({"alpha"}),
+        "acted": ALPHA,
         "owners": [OWNER],
-        "beside": frozenset(),
-        "twin": False,
         "disk": Disk(REGULAR, 0, 0, md5=GOOD),
         "gone": False,
         "rights": Rights(0, 0),
@@ -70,8 +70,8 @@ def test_what_is_proven_folds() -> None:
         {"disk": Disk(stat.S_IFDIR | 0o755, 0, 0)},
         {"disk": Disk(stat.S_IFLNK | 0o777, 0, 0, target=(OWNER,))},
         {"disk": Disk(stat.S_IFIFO | 0o755, 0, 0)},
-        {"acted": frozenset()},
-        {"acted": frozenset({"beta"})},
+        {"acted": Acted()},
+        {"acted": BETA},
         {"owners": []},
         {"owners": [OWNER._replace(md5=None)]},
         {"held": [held("deleted")], "gone": True, "disk": None},
@@ -98,7 +98,7 @@ def test_removed_with_its_package() -> None:
     gone = held("deleted")._replace(owners=frozenset({"alpha:amd64"}))
     removed = case(held=[gone], gone=True, owners=[], disk=None)
     assert judge.explain(removed) == judge.REMOVED
-    assert judge.explain(removed._replace(acted=frozenset({"beta"}))) is None
+    assert judge.explain(removed._replace(acted=BETA)) is None
 
 
 def test_states_in_between() -> None:
@@ -140,32 +140,35 @@ def test_what_dpkg_has_not_finished_may_not_run() -> None:
     ],
 )
 def test_states_are_named_one_by_one(path: bytes, state: bool) -> None:
-    assert (judge.state_reason(path) is not None) is state
+    assert (places.state_reason(path) is not None) is state
     one = case(path=path, owners=[], held=[held(before=None)])
     one = one._replace(disk=Disk(stat.S_IFREG | 0o644, 0, 0, md5=BAD))
-    assert (judge.explain(one) == judge.STATE) is (state or judge.info_of(path) == "alpha")
+    assert (judge.explain(one) == judge.STATE) is (state or places.info_of(path) == "alpha")
 
 
 def test_byte_code() -> None:
     path = b"/usr/lib/python3/dist-packages/a/__pycache__/b.cpython-311.pyc"
-    assert judge.origin(path) == b"/usr/lib/python3/dist-packages/a/b.py"
+    assert places.origin(path) == b"/usr/lib/python3/dist-packages/a/b.py"
     disk = Disk(stat.S_IFREG | 0o644, 0, 0, md5=BAD, source=True)
     one = case(
         path=path, owners=[], disk=disk, beside=frozenset({"alpha"}), held=[held(before=None)]
     )
-    assert judge.explain(one) == judge.COMPILED
+    assert judge.explain(one) == judge.COMPILE
     assert judge.explain(one._replace(disk=disk._replace(source=False))) is None
     assert judge.explain(one._replace(beside=frozenset({"beta"}))) is None
 
 
 def test_weights() -> None:
     record = held().record
-    weigh = judge.weigh
-    assert weigh(b"/var/lib/dpkg/info/x.list", [], record, None) is Severity.HIGH
-    assert weigh(b"/usr/bin/alpha", [OWNER], record, BAD) is Severity.MEDIUM
-    assert weigh(b"/usr/bin/alpha", [OWNER], record, GOOD) is None
-    assert weigh(b"/usr/bin/alpha", [], record, None) is None
+
+    def weight(path: bytes, owners: list[Owned], record: FileChange, md5: bytes | None) -> Any:
+        return weigh.weigh(weigh.state(path, owners, record, md5))
+
+    assert weight(b"/var/lib/dpkg/info/x.list", [], record, None) is Severity.HIGH
+    assert weight(b"/usr/bin/alpha", [OWNER], record, BAD) is Severity.MEDIUM
+    assert weight(b"/usr/bin/alpha", [OWNER], record, GOOD) is None
+    assert weight(b"/usr/bin/alpha", [], record, None) is None
     conffile = [OWNER._replace(conffile=True)]
-    assert weigh(b"/etc/alpha", conffile, record, BAD) is None
+    assert weight(b"/etc/alpha", conffile, record, BAD) is None
     rights = msgspec.structs.replace(record, previous_mode="0644")
-    assert weigh(b"/usr/bin/alpha", [OWNER], rights, GOOD) is Severity.MEDIUM
+    assert weight(b"/usr/bin/alpha", [OWNER], rights, GOOD) is Severity.MEDIUM
