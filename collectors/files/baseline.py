@@ -75,7 +75,7 @@ class Baseline(Notes):
         self._kept = self.kept()
         self.commitment = self._kept or Commitment()
         """Stands for all rows, those of the open transaction included."""
-        self.complete = False
+        self.whole = False
         """The first baseline of all roots is made; told with the commitment."""
 
     def close(self) -> None:

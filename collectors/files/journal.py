@@ -164,5 +164,5 @@ def root_record(
         root=root.root,
         entries=root.entries,
         stored=None if stored is None else stored.root,
-        complete=baseline.complete,
+        complete=baseline.whole,
     )

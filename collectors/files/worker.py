@@ -149,7 +149,7 @@ class Worker:
             if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
-        self._baseline.complete = not self._examiner.first
+        self._baseline.whole = not self._examiner.first
         self._voucher.opened()
         self._baseline.put("clean", 0)
         self._baseline.put("beat", now)
@@ -268,7 +268,7 @@ class Worker:
         if self._examiner.first:
             _log.info("files: first baseline complete")
         self._baseline.set_complete_roots(self._examiner.baselined())
-        self._baseline.complete = not self._examiner.first
+        self._baseline.whole = not self._examiner.first
         self._voucher.scanned()
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
