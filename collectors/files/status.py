@@ -28,6 +28,8 @@ class Status:
             "windows": 0,
             "drift": 0,
             "packages": "not known",
+            "texts": 0,
+            "text_versions": "not known",
         }
         self._reconciled: float | None = None
 

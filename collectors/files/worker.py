@@ -71,7 +71,6 @@ class Worker:
 
         *roles* of this host.
         """
-        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._interval = self._configured = settings.reconcile_seconds()
         self._scope = scope
@@ -97,6 +96,7 @@ class Worker:
             longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
         )
+        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -115,7 +115,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles), *self._orders.additions()]
+        return [*self._meaning.additions(), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -125,6 +125,7 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
+            self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -182,7 +183,7 @@ class Worker:
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        else:
+        elif not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
