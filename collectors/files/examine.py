@@ -53,7 +53,7 @@ class Examiner:
         additions: Sequence[Addition] = (),
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
-        self._settler = Settler(
+        self.settler = self._settler = Settler(
             context,
             scope=scope,
             baseline=baseline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from collectors.paths import SafePath
@@ -24,9 +24,20 @@ class Notes:
 
     def beat(self, now: int) -> None:
         """Keep a sign of life at once, outside a transaction; its loss would not matter."""
-        self.connection.execute("PRAGMA synchronous = NORMAL")
-        self.put("beat", now)
-        self.connection.execute("PRAGMA synchronous = FULL")
+        self.put_soon({"beat": now})
+
+    def put_soon(self, values: Mapping[str, int]) -> None:
+        """Keep numbers without waiting for the disk: a power loss may take them back.
+
+        In an open transaction they go with it.
+        """
+        waiting = not self.connection.in_transaction
+        if waiting:
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+        query = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+        self.connection.executemany(query, list(values.items()))
+        if waiting:
+            self.connection.execute("PRAGMA synchronous = FULL")
 
     def get(self, key: str) -> int | None:
         """Return a number kept by `put`."""

@@ -77,6 +77,11 @@ class FilesSensor:
         if not self._settings.paths:
             raise Unsupported("no paths to watch: set paths in [sensors.files]")
         warnings = []
+        if not self._settings.rehash_seconds():
+            warnings.append(
+                "rehash_interval is 0: content that changes without a trace (a store through a"
+                " mapping, a raw write to the disk) is never found"
+            )
         present = [path for path in self._settings.paths if _lexists(path)]
         warnings += [
             f"path {path} cannot be read: give the agent CAP_DAC_READ_SEARCH, or leave it out"

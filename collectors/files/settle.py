@@ -46,7 +46,7 @@ class Settler:
         self.source = source
         self.hasher = Hasher(limit, pulse)
         self._teller = Teller(context, journal, listener, additions)
-        self._dirty = dirty
+        self.dirty = dirty
         self._pulse = pulse
         complete = baseline.complete_roots()
         self.first = {root for root in scope.roots if self.guard.guard(root) not in complete}
@@ -80,7 +80,7 @@ class Settler:
         told = row is not None and not self._recorded_untold(place, row, now, marks)
         if self.silent(place, name) and row is None and marks.arrivals == 0 and not came:
             if now is not None:
-                self._record(place, key, None, now._replace(silent=True))
+                self.record(place, key, None, now._replace(silent=True))
             self.commit_if_due()
             return now
         if row is not None and row.type == "dir" and (now is None or now.type != "dir"):
@@ -96,7 +96,7 @@ class Settler:
             self._teller.alternate(subject, row if told else None, now, counts, marks)
         elif row is not None and now is not None:
             now = self._changed(subject, row, now)
-        self._record(place, key, row, now)
+        self.record(place, key, row, now)
         self.commit_if_due()
         return now
 
@@ -134,7 +134,7 @@ class Settler:
             now = row_of(result.state)
         unstable = result.outcome == "unstable"
         if unstable:  # look again as soon as it is left alone for a second
-            self._dirty.touched(place.path, name, writing=True)
+            self.dirty.touched(place.path, name, writing=True)
         return now._replace(
             outcome=result.outcome,
             digest=result.digest,
@@ -152,7 +152,12 @@ class Settler:
             digest = target and hashlib.sha256(self.guard.guard(target)).digest()
         return now._replace(digest=digest, attributes=attributes.at(name, directory, now.mode))
 
-    def _record(self, place: Place, key: bytes, row: Row | None, now: Row | None) -> None:
+    def tell(self, subject: Subject, action: str, row: Row, now: Row) -> None:
+        """Tell a change that was found by reading."""
+        self._teller.tell(subject, action, now=now, row=row)
+
+    def record(self, place: Place, key: bytes, row: Row | None, now: Row | None) -> None:
+        """Let *now* stand where *row* stood in the baseline."""
         if now == row:
             return
         self.journal.wrote()
@@ -169,7 +174,7 @@ class Settler:
             self.remove_tree(join(place.path, key), place.found_by, silent=silent)
         if not silent:
             self._teller.tell(Subject(place, key, key), "deleted", row=row)
-        self._record(place, key, row, None)
+        self.record(place, key, row, None)
         self.commit_if_due()
         return True
 
@@ -190,7 +195,7 @@ class Settler:
                 self.remove_tree(join(place.path, key), place.found_by, silent=place.silent)
             if not place.silent:
                 self._teller.tell(Subject(place, key, key), "deleted", row=row)
-            self._record(place, key, row, None)
+            self.record(place, key, row, None)
             self.commit_if_due()
 
     def _compared(self, place: Place, name: bytes | None) -> bool:
@@ -212,7 +217,7 @@ class Settler:
             for key, row in self.baseline.rows(number).items():
                 if not silent:
                     self._teller.tell(Subject(place, key, key), "deleted", row=row)
-                self._record(place, key, row, None)
+                self.record(place, key, row, None)
                 self.commit_if_due()
             self.journal.wrote()
             self.baseline.remove_directory(number)

@@ -21,6 +21,7 @@ from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
+from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.sources.inotify import InotifySource
@@ -110,6 +111,9 @@ class Worker:
             additions=self._additions(),
         )
         self._voucher = Voucher(baseline, self._journal, self._pulse)
+        self._rehasher = Rehasher(
+            self._examiner.settler, status, settings.rehash_seconds(), self._voucher.verified
+        )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
 
@@ -180,6 +184,8 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
+        elif not len(self._dirty) and self._rehasher.step(_STEP):
+            return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
