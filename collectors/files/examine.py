@@ -76,6 +76,10 @@ class Examiner:
         self.blind = self._settler.blind
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
+        self.away: set[bytes] = set()
+        """Roots that lie on a file system that has been unmounted."""
+        self.uncovered: set[bytes] = set()
+        """Directories with files of their own that something was mounted over."""
         self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
@@ -112,9 +116,13 @@ class Examiner:
         closed = set()
         for root in self._scope.roots:
             try:
-                tree.look(tree.NOWHERE, ROOTS, root)
+                state = tree.look(tree.NOWHERE, ROOTS, root)
             except PermissionError:
                 self.blind[root] = "permission"
+                closed.add(root)
+                continue
+            if state is None and root in self.away:
+                self.blind[root] = "unmounted"
                 closed.add(root)
         for root in self._out_of_reach - closed:
             self.blind.pop(root, None)
@@ -267,7 +275,7 @@ class Examiner:
 
     def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
         """Tell whether the file system that we know here is not mounted: its files are not gone."""
-        if entry.mount and not tree.is_mount(descriptor):
+        if entry.mount and not tree.is_mount(descriptor) and path not in self.uncovered:
             self.blind[path] = "unmounted"
             return True
         return False

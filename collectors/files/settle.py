@@ -90,7 +90,7 @@ class Settler:
         created, deleted = account(marks, before=told, after=now is not None, settled=settled)
         if now is None and (marks.last in (CREATED, MOVED) or (marks.last == NOTHING and told)):
             self._settling.add(where)
-        subject = Subject(place, name, key)
+        subject = Subject(place, name, key, marks.writer)
         if created or deleted:
             counts = (created, deleted)
             self._teller.alternate(subject, row if told else None, now, counts, marks)
