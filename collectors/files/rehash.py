@@ -11,6 +11,7 @@ A file with another content under the same signature is ``file.change`` ``modifi
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import struct
@@ -82,7 +83,7 @@ class Rehasher:
             self._resume()
         if self._done >= self._due():
             return False
-        if self._pressure():
+        if not self._late() and self._pressure():
             self._rest = now + _REST
             return False
         ended = self._read(now + seconds)
@@ -120,7 +121,13 @@ class Rehasher:
         passed = (self._settler.context.now() - self._begin) / 1e9
         if self._at < 0:  # this pass is over: the next is due when its interval is
             return self._done + 1 if passed >= self._interval * _AHEAD else 0
-        return self._total * min(1.0, passed / (self._interval * _AHEAD)) + 1
+        share = passed / (self._interval * _AHEAD)
+        # At the end all there is: more may have come since it was measured.
+        return self._total * share + 1 if share < 1 else math.inf
+
+    def _late(self) -> bool:
+        """Tell whether the pass should be over: it rests no more; CPU quota and idle class stay."""
+        return self._settler.context.now() - self._begin >= self._interval * 1e9
 
     def _read(self, deadline: float) -> bool:
         """Read until *deadline* or until enough is read; True at the end of the pass."""

@@ -116,12 +116,14 @@ class Worker:
             additions=self._additions(),
         )
         self._voucher = Voucher(baseline, self._journal, self._pulse)
-        self._rehasher = Rehasher(
-            self._examiner.settler, status, settings.rehash_seconds(), self._voucher.verified
-        )
+        self._rehasher = self._make_rehasher(settings.rehash_seconds())
         self._mounts: Mounts | None = None
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
+
+    def _make_rehasher(self, interval: float) -> Rehasher:
+        settler, verified = self._examiner.settler, self._voucher.verified
+        return Rehasher(settler, self._status, interval, verified)
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
