@@ -102,6 +102,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Larger files are sampled (head and tail), not hashed."""
     packages: bool = True
     """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
+    git: bool = True
+    """Compare files of git checkouts with their index; a pull is one line then."""
     max_window: str | float = "4h"
     """Longest time for which ``ronda-agent expect`` may announce a deployment."""
 

@@ -24,6 +24,7 @@ class Status:
             "held": 0,
             "windows": 0,
             "drift": 0,
+            "git_held": 0,
             "packages": "not known",
         }
         self._reconciled: float | None = None

@@ -7,6 +7,7 @@ import time
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
+from collectors.files.deploy.commits import Commits
 from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
@@ -95,6 +96,16 @@ class Worker:
             longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
         )
+        self._commits = Commits(
+            context,
+            baseline,
+            self._journal,
+            drift=self._orders.drift,
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+            behind=self._packages,
+            enabled=settings.git,
+        )
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -104,7 +115,7 @@ class Worker:
             dirty=self._dirty,
             limit=settings.hash_limit(),
             pulse=self._pulse,
-            listener=self._packages,
+            listener=self._commits,
             additions=self._additions(),
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
@@ -112,7 +123,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles), *self._orders.additions()]
+        return [Meaning(self._roles), *self._orders.additions(self._commits)]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -122,6 +133,7 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
+            self._commits.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -167,6 +179,7 @@ class Worker:
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
         self._orders.turn()
+        self._commits.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -291,6 +304,7 @@ class Worker:
             backlog=len(self._dirty),
             windows=len(self._orders.windows),
             drift=len(self._orders.drift),
+            git_held=self._commits.held,
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:

@@ -92,6 +92,8 @@ class Drift:
         self._journal = journal
         self._now = now
         self._limit = limit
+        self.explained: Callable[[], str | None] = lambda: None
+        """Says for whose sake the change at hand is accepted: `GIT`, or nothing."""
         connection.execute(_SCHEMA)
         self._count = int(connection.execute("SELECT count(*) FROM drift").fetchone()[0])
 
@@ -103,6 +105,13 @@ class Drift:
     ) -> FileChange:
         """Keep what stood there before, or forget it when it stands there again."""
         path = subject.path
+        because = self.explained()
+        if because is not None:
+            if not same_state(row, now):
+                self._journal.wrote()
+                count(self._connection, because)
+            self.accept_one(path)
+            return record
         query = "SELECT accepted FROM drift WHERE path = ?"
         found = self._connection.execute(query, (path,)).fetchone()
         if same_state(unpack(found[0]) if found else row, now):

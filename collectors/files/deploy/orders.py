@@ -63,9 +63,9 @@ class Orders:
         own = agent_directory(context.state_dir)
         self._own = (context.guard.guard(bytes(own.resolve())), _CONFIGURATION)
 
-    def additions(self) -> list[Addition]:
-        """Return what adds to each change, in this order."""
-        return [self.windows, self.drift]
+    def additions(self, *between: Addition) -> list[Addition]:
+        """Return what adds to each change, in this order: windows, *between*, drift."""
+        return [self.windows, *between, self.drift]
 
     def turn(self) -> None:
         """Carry out what is in line, and end windows that are over.
