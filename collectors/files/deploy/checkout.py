@@ -224,18 +224,14 @@ def unchanged(entry: Entry, row: Row, written: int) -> bool:
     *written*: mtime of the index; what was changed no earlier may have changed since (racy git).
     """
     low = 0xFFFFFFFF
-    mtime, ctime = divmod(row.mtime, 10**9), divmod(row.ctime, 10**9)
+    (mtime, mtime_ns), (ctime, ctime_ns) = divmod(row.mtime, 10**9), divmod(row.ctime, 10**9)
     numbers = entry.numbers
     if (numbers[9], numbers[5]) != (row.size & low, row.inode & low) or row.mtime >= written:
         return False
     if (numbers[7], numbers[8]) != (row.uid & low, row.gid & low):
         return False
-    return _same_time(numbers[2:4], mtime) and _same_time(numbers[0:2], ctime)
-
-
-def _same_time(stored: tuple[int, ...], now: tuple[int, int]) -> bool:
-    # A git without nanoseconds stores zero.
-    return stored[0] == now[0] & 0xFFFFFFFF and stored[1] in (0, now[1])
+    # A git without nanoseconds stores zero there: too coarse for us, the content decides.
+    return numbers[:4] == (ctime & low, ctime_ns, mtime & low, mtime_ns)
 
 
 def state_of(

@@ -236,7 +236,7 @@ def test_changes_wait_while_git_is_at_work(site: Site, tmp_path: Path) -> None:
     agent = tmp_path / "agent"
     with Running(agent, [site.root]) as running:
         lock.touch()
-        (work / "page0.php").write_text("two")
+        (work / "page0.php").write_text("of another length")
         (work / "foreign.php").write_text("x")
         eventually(lambda: running.sensor.coverage()["git_held"] == 2)
         assert changes(running, work) == {}
