@@ -26,6 +26,8 @@ class Status:
             "drift": 0,
             "git_held": 0,
             "packages": "not known",
+            "texts": 0,
+            "text_versions": "not known",
         }
         self._reconciled: float | None = None
 

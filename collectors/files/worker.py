@@ -70,7 +70,6 @@ class Worker:
 
         *roles* of this host.
         """
-        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._interval = settings.reconcile_seconds()
         self._scope = scope
@@ -106,6 +105,7 @@ class Worker:
             behind=self._packages,
             enabled=settings.git,
         )
+        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -123,7 +123,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles), *self._orders.additions(self._commits)]
+        return [*self._meaning.additions(), *self._orders.additions(self._commits)]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -134,6 +134,7 @@ class Worker:
         finally:
             self._source.stop()
             self._commits.close()
+            self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -190,7 +191,7 @@ class Worker:
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        else:
+        elif not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
