@@ -7,8 +7,7 @@ import time
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
-from collectors.files.deploy.commits import Commits
-from collectors.files.deploy.orders import Orders
+from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -87,23 +86,15 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
-        self._orders = Orders(
+        self._deployments = Deployments(
             context,
             baseline,
             self._journal,
+            settings=settings,
             scope=scope,
-            longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
-        )
-        self._commits = Commits(
-            context,
-            baseline,
-            self._journal,
-            drift=self._orders.drift,
-            limit=settings.hash_limit(),
             pulse=self._pulse,
             behind=self._packages,
-            enabled=settings.git,
         )
         self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(
@@ -115,7 +106,7 @@ class Worker:
             dirty=self._dirty,
             limit=settings.hash_limit(),
             pulse=self._pulse,
-            listener=self._commits,
+            listener=self._deployments.listener,
             additions=self._additions(),
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
@@ -123,7 +114,7 @@ class Worker:
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [*self._meaning.additions(), *self._orders.additions(self._commits)]
+        return [*self._meaning.additions(), *self._deployments.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -133,7 +124,7 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
-            self._commits.close()
+            self._deployments.close()
             self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
 
@@ -179,8 +170,7 @@ class Worker:
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
-        self._orders.turn()
-        self._commits.turn()
+        self._deployments.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -303,9 +293,7 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
-            windows=len(self._orders.windows),
-            drift=len(self._orders.drift),
-            git_held=self._commits.held,
+            **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:
