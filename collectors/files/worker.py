@@ -94,7 +94,7 @@ class Worker:
             scope=scope,
             look=lambda: self._look(everything=True),
             pulse=self._pulse,
-            behind=self._packages,
+            packages=self._packages,
         )
         self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(

@@ -9,6 +9,7 @@ from collectors.files.baseline import Baseline
 from collectors.files.deploy.commits import Commits
 from collectors.files.deploy.orders import Orders
 from collectors.files.journal import Journal
+from collectors.files.packages.folding import Packages
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.tell import Addition, Listener
@@ -27,9 +28,9 @@ class Deployments:
         scope: Scope,
         look: Callable[[], None],
         pulse: Callable[[], None],
-        behind: Listener | None,
+        packages: Packages | None,
     ) -> None:
-        """*look* looks at everything that is dirty; *behind* is told what no checkout holds."""
+        """*look* looks at everything that is dirty; *packages* is told what no checkout holds."""
         self._orders = Orders(
             context, baseline, journal, scope=scope, longest=settings.longest_window(), look=look
         )
@@ -40,9 +41,11 @@ class Deployments:
             drift=self._orders.drift,
             limit=settings.hash_limit(),
             pulse=pulse,
-            behind=behind,
+            behind=packages,
             enabled=settings.git,
         )
+        if packages is not None:
+            packages.folded = self._orders.drift.accept_package
         self.listener: Listener = self._commits
 
     def additions(self) -> list[Addition]:

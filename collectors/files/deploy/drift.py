@@ -143,6 +143,20 @@ class Drift:
         if gone and because is not None:
             count(self._connection, because)
 
+    def accept_package(self, number: int) -> None:
+        """Accept what package transaction *number* explains, in its own transaction.
+
+        Only paths of which every change is folded: the buffer still holds all of them.
+        """
+        done = self._connection.execute(
+            "DELETE FROM drift WHERE path IN (SELECT c.path FROM package_child AS c"
+            " WHERE c.number = ? GROUP BY c.path HAVING count(*) ="
+            " (SELECT count(*) FROM held AS h WHERE h.path = c.path))",
+            (number,),
+        ).rowcount
+        self._count -= done
+        count(self._connection, PACKAGES, done)
+
     def drifted(self, path: SafePath) -> bool:
         """Tell whether *path* differs from its accepted state."""
         query = "SELECT 1 FROM drift WHERE path = ?"
@@ -197,11 +211,11 @@ def within(top: bytes, column: str = "path") -> tuple[str, tuple[bytes, ...]]:
     return f"({column} = ? OR ({column} > ? AND {column} < ?))", (top, top + b"/", top + b"0")
 
 
-def count(connection: sqlite3.Connection, key: str) -> None:
-    """Add one to a number in the table meta."""
+def count(connection: sqlite3.Connection, key: str, number: int = 1) -> None:
+    """Add to a number in the table meta."""
     # Not ON CONFLICT: the table is WITHOUT ROWID in every version, the upsert needs SQLite 3.24.
     connection.execute("INSERT OR IGNORE INTO meta VALUES (?, 0)", (key,))
-    connection.execute("UPDATE meta SET value = value + 1 WHERE key = ?", (key,))
+    connection.execute("UPDATE meta SET value = value + ? WHERE key = ?", (number, key))
 
 
 def read_drift(connection: sqlite3.Connection, top: bytes = b"") -> Iterator[Drifted]:
