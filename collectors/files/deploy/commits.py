@@ -138,10 +138,12 @@ class Commits:
         if not self._enabled:
             return record
         where = subject.place.path
-        checkout = self._reader.find(where) if where.startswith(b"/") else None
+        path = join(where, subject.name)
+        if b"\0" in path or not where.startswith(b"/"):
+            return record  # gone, and known by its masked name only; or a root
+        checkout = self._reader.find(where)
         if checkout is None:
             return record
-        path = join(where, subject.name)
         if below(path, join(checkout.work, b".git")):
             self._explained = self._is_bookkeeping(checkout, path)
             return record
