@@ -94,7 +94,15 @@ class Worker:
             longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
         )
-        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
+        self._meaning = Meaning(
+            context,
+            baseline,
+            self._journal,
+            status,
+            roles or Roles(),
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+        )
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -106,6 +114,7 @@ class Worker:
             pulse=self._pulse,
             listener=self._packages,
             additions=self._additions(),
+            growth=self._meaning.growth,
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
@@ -164,6 +173,9 @@ class Worker:
             raise RuntimeError("the inotify reader has died")
         self._check_overflow()
         self._check_pauses()
+        self._meaning.check()
+        for directory, name in self._meaning.growth.due():
+            self._dirty.touched(directory, name, writing=False)
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()

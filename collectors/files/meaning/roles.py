@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from collectors.files.meaning.catalogue import BY_NAME, CONFIGURATION, ROLES, Role
-from collectors.files.scope import below
+from collectors.files.scope import Own
 
 _PASSING = re.compile(
     rb".*(?:\.dpkg-(?:new|tmp|old|dist|bak)|\.rpm(?:new|save|orig)|\.ucf-(?:dist|old|new)|\.sw[opx]"
@@ -24,14 +24,14 @@ _CONFIGURATION = re.compile(CONFIGURATION.encode(), re.DOTALL)
 class Roles:
     """The roles of one host."""
 
-    def __init__(self, root: bytes = b"/", own: Iterable[bytes] = ()) -> None:
-        """*root*: where the host's file system begins. *own*: full paths that belong to Ronda."""
+    def __init__(self, root: bytes = b"/", own: Iterable[Own] = ()) -> None:
+        """*root*: where the host's file system begins. *own*: what belongs to Ronda."""
         self._root = root.rstrip(b"/")
         self._own = tuple(own)
 
     def of(self, path: bytes) -> Role | None:
         """Return the role of the full *path* (raw or guarded)."""
-        if any(below(path, own) for own in self._own):
+        if any(place.holds(path) for place in self._own):
             return BY_NAME["ronda"]
         inner = self.inner(path)
         if inner is None or _PASSING.fullmatch(inner):

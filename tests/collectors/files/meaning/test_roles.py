@@ -8,6 +8,7 @@ import pytest
 
 from collectors.files.meaning.catalogue import BY_NAME, ROLES
 from collectors.files.meaning.roles import Roles
+from collectors.files.scope import Own
 
 NOTHING = """
 /etc/ld.so.cache
@@ -125,7 +126,7 @@ def test_techniques_look_like_techniques() -> None:
 
 
 def test_another_root() -> None:
-    roles = Roles(b"/srv/jail/", own=[b"/opt/venv"])
+    roles = Roles(b"/srv/jail/", own=[Own(b"/opt/venv")])
     assert roles.of(b"/etc/passwd") is None
     found = roles.of(b"/srv/jail/etc/passwd")
     assert found is not None
