@@ -103,21 +103,24 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
         )
-        self._examiner = Examiner(
-            context,
-            scope=scope,
-            baseline=baseline,
+        self._examiner = self._make_examiner(settings.hash_limit())
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._pauses = Pauses()
+
+    def _make_examiner(self, limit: int) -> Examiner:
+        return Examiner(
+            self._context,
+            scope=self._scope,
+            baseline=self._baseline,
             journal=self._journal,
             source=self._source,
             dirty=self._dirty,
-            limit=settings.hash_limit(),
+            limit=limit,
             pulse=self._pulse,
             listener=self._packages,
             additions=self._additions(),
             growth=self._meaning.growth,
         )
-        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
