@@ -83,6 +83,7 @@ class Scope:
             (root, tuple(place for place in apart if below(place.root, root)))
             for root in sorted(self._apart)
         )
+        self._last: tuple[bytes, bool] = (ROOTS, True)
         self.roots = tuple(sorted({*outer, *self._apart}))
 
     def _covered(self, path: bytes, outer: Iterable[bytes]) -> bool:
@@ -106,7 +107,7 @@ class Scope:
 
     def excluded(self, directory: bytes, name: bytes) -> bool:
         """Tell whether *name* in *directory*, itself inside the scope, is left out."""
-        if self._apart:
+        if self._near_own(directory):
             path = join(directory, name)
             if path in self._apart:
                 return directory != ROOTS  # it has a walk of its own
@@ -119,6 +120,16 @@ class Scope:
         if path in self._prefixes or (self._paths is not None and self._paths.match(path)):
             return not any(place.holds(path) for place in self._own)
         return False
+
+    def _near_own(self, directory: bytes) -> bool:
+        """Tell whether an own place with a walk of its own lies in *directory*, or around it."""
+        last, near = self._last
+        if last is not directory:
+            near = directory == ROOTS or any(
+                below(directory, root) or split(root)[0] == directory for root in self._apart
+            )
+            self._last = (directory, near)  # at once: two threads ask
+        return near
 
     def root_of(self, path: bytes) -> bytes | None:
         """Return the root that holds *path*, the innermost where they are nested."""

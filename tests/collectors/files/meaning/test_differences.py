@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.files.meaning import asker
 from collectors.files.meaning.unified import CHANGED
 from tests.collectors.files.context import FakeContext, Running, eventually
 from tests.collectors.files.test_crash import Agent
@@ -162,3 +163,13 @@ def _count(context: FakeContext) -> int:
 
 def _told(context: FakeContext, number: int) -> bool:
     return any(change.diff and change.diff.endswith(f"+{number}") for change in context.changes())
+
+
+def test_a_dead_child_takes_only_the_diff_away(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker, "TARGET", "collectors.content.nowhere:start")
+    hosts = host / "etc/hosts"
+    hosts.write_text("a\n")
+    with sensor(host) as running:
+        known(running)
+        hosts.write_text("b\n")
+        assert running.wait("modified", hosts).diff == "(no difference: the reader ended: exit)"
