@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,12 @@ _PASSING = re.compile(
 _ALL = re.compile(
     "|".join(f"(?P<{role.name}>{'|'.join(role.patterns)})" for role in ROLES).encode(), re.DOTALL
 )
+_GATE = re.compile(
+    rb"/(?:etc|lib|lib64|boot|run)/|/usr/(?!share/(?!dbus|polkit|keyrings|systemd|ronda))|/var/(?:spool|lib|log|ossec)/|/\.|/opt/ronda|/web\.config"
+    rb"|/(?:php\.ini|wp-config|config|settings|local_settings|database|db|koneksi)[^/]*\Z",
+    re.DOTALL,
+)
+"""What every path with a role has: most others are told apart ten times faster."""
 _CONFIGURATION = re.compile(CONFIGURATION.encode(), re.DOTALL)
 
 
@@ -28,13 +35,14 @@ class Roles:
         """*root*: where the host's file system begins. *own*: what belongs to Ronda."""
         self._root = root.rstrip(b"/")
         self._own = tuple(own)
+        self.of = functools.lru_cache(maxsize=1024)(self._of)
+        """Return the role of the full path (raw or guarded), None when it has none."""
 
-    def of(self, path: bytes) -> Role | None:
-        """Return the role of the full *path* (raw or guarded)."""
+    def _of(self, path: bytes) -> Role | None:
         if any(place.holds(path) for place in self._own):
             return BY_NAME["ronda"]
         inner = self.inner(path)
-        if inner is None or _PASSING.fullmatch(inner):
+        if inner is None or not _GATE.search(inner) or _PASSING.fullmatch(inner):
             return None
         found = _ALL.fullmatch(inner)
         return BY_NAME[found.lastgroup] if found is not None and found.lastgroup else None

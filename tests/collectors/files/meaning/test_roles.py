@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.files.meaning.catalogue import BY_NAME, ROLES
-from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.roles import _ALL, _GATE, Roles
 from collectors.files.scope import Own
 
 NOTHING = """
@@ -154,3 +156,15 @@ def test_what_is_worth_a_diff() -> None:
         b"/etc/apt/keyrings/x.gpg",
     ):
         assert not roles.configuration(path)
+
+
+_PARTS = sorted(
+    {part for line in TABLE.split() for part in line.split("/") if part}
+    | {"x", "config.php", "a.b"}
+)
+
+
+@given(st.lists(st.sampled_from(_PARTS), min_size=1, max_size=6))
+def test_the_gate_keeps_nothing_back(parts: list[str]) -> None:
+    path = "/".join(["", *parts]).encode()
+    assert _GATE.search(path) or _ALL.fullmatch(path) is None
