@@ -16,9 +16,28 @@ _PASSING = re.compile(
 )
 """What package managers and editors leave for a moment and no program reads."""
 
-_ALL = re.compile(
-    "|".join(f"(?P<{role.name}>{'|'.join(role.patterns)})" for role in ROLES).encode(), re.DOTALL
-)
+_ANYWHERE = "(?:/[^/]+)+/"
+
+
+def _compile(top: str = "") -> re.Pattern[bytes]:
+    """Return all patterns that can fit a path below ``/top``, by what stands in them; "": all."""
+    parts = []
+    for role in ROLES:
+        fitting = [
+            each for each in role.patterns if top in each or each.startswith(_ANYWHERE) or not top
+        ]
+        if fitting:
+            parts.append(f"(?P<{role.name}>{'|'.join(fitting)})")
+    return re.compile("|".join(parts).encode(), re.DOTALL)
+
+
+_ALL = _compile()
+_ELSEWHERE = _compile("/?")
+_TOPS = {
+    name.encode(): _compile(name.removesuffix("64"))
+    for name in "boot etc home lib lib64 opt root run srv usr var".split()
+}
+"""By the first directory: an alternation is tried from its first branch to its last."""
 _GATE = re.compile(
     rb"/(?:etc|lib|lib64|boot|run)/|/usr/(?!share/(?!dbus|polkit|keyrings|systemd|ronda))|/var/(?:spool|lib|log|ossec)/|/\.|/opt/ronda|/web\.config"
     rb"|/(?:php\.ini|wp-config|config|settings|local_settings|database|db|koneksi)[^/]*\Z",
@@ -44,7 +63,7 @@ class Roles:
         inner = self.inner(path)
         if inner is None or not _GATE.search(inner) or _PASSING.fullmatch(inner):
             return None
-        found = _ALL.fullmatch(inner)
+        found = _TOPS.get(inner.split(b"/", 2)[1], _ELSEWHERE).fullmatch(inner)
         return BY_NAME[found.lastgroup] if found is not None and found.lastgroup else None
 
     def configuration(self, path: bytes) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.files.meaning.catalogue import BY_NAME, ROLES
-from collectors.files.meaning.roles import _ALL, _GATE, Roles
+from collectors.files.meaning.roles import _ALL, _ELSEWHERE, _GATE, _TOPS, Roles
 from collectors.files.scope import Own
 
 NOTHING = """
@@ -167,4 +167,7 @@ _PARTS = sorted(
 @given(st.lists(st.sampled_from(_PARTS), min_size=1, max_size=6))
 def test_the_gate_keeps_nothing_back(parts: list[str]) -> None:
     path = "/".join(["", *parts]).encode()
-    assert _GATE.search(path) or _ALL.fullmatch(path) is None
+    found = _ALL.fullmatch(path)
+    assert _GATE.search(path) or found is None
+    parted = _TOPS.get(parts[0].encode(), _ELSEWHERE).fullmatch(path)
+    assert (parted and parted.lastgroup) == (found and found.lastgroup)
