@@ -35,7 +35,7 @@ _ALL = _compile()
 _ELSEWHERE = _compile("/?")
 _TOPS = {
     name.encode(): _compile(name.removesuffix("64"))
-    for name in "boot etc home lib lib64 opt root run srv usr var".split()
+    for name in ["boot", "etc", "home", "lib", "lib64", "opt", "root", "run", "srv", "usr", "var"]
 }
 """By the first directory: an alternation is tried from its first branch to its last."""
 _GATE = re.compile(
