@@ -16,6 +16,7 @@ from collectors.files import firstlook, listing, tree
 from collectors.files.baseline import Baseline, Directory, finished, same_directory
 from collectors.files.dirty import DirtySet, Marks, Work
 from collectors.files.journal import Journal
+from collectors.files.meaning.growth import Growth
 from collectors.files.rows import Stored, pack_state
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.settle import NOT_RECORDED, Settler
@@ -51,6 +52,7 @@ class Examiner:
         pulse: Callable[[], None],
         listener: Listener | None = None,
         additions: Sequence[Addition] = (),
+        growth: Growth | None = None,
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
         self.settler = self._settler = Settler(
@@ -64,6 +66,7 @@ class Examiner:
             pulse=pulse,
             listener=listener,
             additions=additions,
+            growth=growth,
         )
         self._guard = context.guard
         self._scope = scope

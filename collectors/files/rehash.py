@@ -21,7 +21,7 @@ from pathlib import Path
 
 from collectors.files import tree
 from collectors.files.baseline import Baseline
-from collectors.files.compare import Row, row_of
+from collectors.files.compare import Row, classify, row_of
 from collectors.files.rows import AGAIN, BARE, Stored, packed, store
 from collectors.files.scope import ROOTS, join, split
 from collectors.files.settle import Settler
@@ -199,7 +199,8 @@ class Rehasher:
     def _look(self, place: Place, key: bytes, stored: Stored) -> int:
         """Read one file again; return what it counts as."""
         row = stored.row()
-        if row.type != "file" and not stored.flags & BARE:
+        bare = stored.flags & BARE
+        if not bare and (row.type != "file" or row.outcome == "not_hashed"):
             return _EACH
         name = self._name(place, key)
         if name is None or stored.flags & AGAIN:
@@ -245,8 +246,9 @@ class Rehasher:
         number, key = subject.place.entry.id, subject.key
         if self._baseline.row(number, key) != row:
             return  # settled meanwhile
-        if now.outcome == row.outcome and row.digest is not None and now.digest != row.digest:
-            self._settler.tell(subject, "modified", row, now)
+        action = classify(row, now)
+        if action is not None:
+            self._settler.tell(subject, action, row, now)
         self._settler.record(subject.place, key, row, now)
         self._settler.journal.commit()
 

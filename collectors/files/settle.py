@@ -13,6 +13,7 @@ from collectors.files.compare import Row, classify, racy, row_of
 from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, account
 from collectors.files.hashing import Hasher
 from collectors.files.journal import Journal
+from collectors.files.meaning.growth import Growth
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.sources.source import EventSource
 from collectors.files.tell import Addition, Listener, Place, Subject, Teller
@@ -36,8 +37,10 @@ class Settler:
         pulse: Callable[[], None],
         listener: Listener | None = None,
         additions: Sequence[Addition] = (),
+        growth: Growth | None = None,
     ) -> None:
         """See `collectors.files.examine.Examiner`."""
+        self._growth = growth
         self.context = context
         self.guard = context.guard
         self.scope = scope
@@ -105,6 +108,8 @@ class Settler:
         action = classify(row, now)
         if action is None:
             return now._replace(silent=row.silent)
+        if self._growth is not None and self._growth.quiet(subject.path):
+            return now._replace(silent=row.silent)
         self._teller.tell(subject, action, now=now, row=row)
         return now
 
@@ -126,6 +131,10 @@ class Settler:
             return now._replace(outcome=row.outcome, digest=row.digest, attributes=row.attributes)
         if not stat.S_ISREG(state.st_mode):
             return self.other(place, name, now)
+        if self._growth is not None:
+            grown = self._growth.look(place, name, self.key(place, name), row, now)
+            if grown is not None and row is not None:
+                return grown._replace(attributes=row.attributes)  # not read
         started = self.context.now()
         result = self.hasher.hash(name, directory)
         if result.outcome == "gone":
