@@ -35,6 +35,7 @@ DEFAULT_PATHS = (
     "/usr/share/polkit-1",
     "/var/backups",
     "/var/lib/systemd/linger",
+    "/var/log",
     "/var/spool/at",
     "/var/spool/cron",
     "/var/tmp",  # noqa: S108 - watched, not written

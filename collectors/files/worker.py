@@ -57,6 +57,7 @@ class Worker:
     _overflow_told = False
     _orphans_checked = False
     _deadline: float | None = None
+    _mounts: Mounts | None = None
 
     def __init__(
         self,
@@ -101,22 +102,33 @@ class Worker:
             pulse=self._pulse,
             packages=self._packages,
         )
-        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
-        self._examiner = Examiner(
+        self._meaning = Meaning(
             context,
-            scope=scope,
-            baseline=baseline,
+            baseline,
+            self._journal,
+            status,
+            roles or Roles(),
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+        )
+        self._examiner = self._make_examiner(settings.hash_limit())
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._pauses = Pauses()
+
+    def _make_examiner(self, limit: int) -> Examiner:
+        return Examiner(
+            self._context,
+            scope=self._scope,
+            baseline=self._baseline,
             journal=self._journal,
             source=self._source,
             dirty=self._dirty,
-            limit=settings.hash_limit(),
+            limit=limit,
             pulse=self._pulse,
             listener=self._deployments.listener,
             additions=self._additions(),
+            growth=self._meaning.growth,
         )
-        self._mounts: Mounts | None = None
-        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
@@ -189,6 +201,9 @@ class Worker:
         self._check_overflow()
         self._check_mounts()
         self._check_pauses()
+        self._meaning.check()
+        for directory, name in self._meaning.growth.due():
+            self._dirty.touched(directory, name, writing=False)
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
