@@ -121,6 +121,7 @@ class Running:
         *,
         root: bytes = b"/",
         context: FakeContext | None = None,
+        protect: bool = False,
         **settings: Any,
     ) -> None:
         values: dict[str, Any] = {
@@ -133,7 +134,7 @@ class Running:
         values.update(settings)
         self.context = context or FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
-        self.sensor = FilesSensor(self.settings, self.context.state_dir, root)
+        self.sensor = FilesSensor(self.settings, self.context.state_dir, root, protect=protect)
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sensor")
         self._thread.start()
