@@ -112,7 +112,7 @@ class Sensor:
                 coalesce=0.01,
                 packages=False,
                 reconcile_interval="1h",
-                **settings,
+                **{"backend": "inotify", **settings},
             ),
             self.context.state_dir,
         )
