@@ -8,6 +8,7 @@ look-around, more than some thousand ways to match from one place, no literal of
 from __future__ import annotations
 
 import re
+import warnings
 from typing import NamedTuple
 
 LONGEST = 200
@@ -58,8 +59,10 @@ def parse(text: str) -> Pattern:
     if not text.isascii():
         raise ValueError("only ASCII; put words of other scripts into a dictionary (words)")
     try:
-        expression = re.compile(text.encode())
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python warns of means two things
+            expression = re.compile(text.encode())
+    except (re.error, FutureWarning, OverflowError, RecursionError) as error:
         raise ValueError(f"is no regular expression: {error}") from error
     reading = _Reading()
     position = 0
