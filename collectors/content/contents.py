@@ -14,6 +14,7 @@ from collectors.content.credentials import Credentials, with_data
 from collectors.content.custom import Custom, Definitions
 from collectors.content.custom_forms import CustomIdentifier
 from collectors.content.digits import Bytes
+from collectors.content.later import Later
 from collectors.content.layout import choose
 from collectors.content.named import Named
 from collectors.content.numbers import Numbers
@@ -51,14 +52,21 @@ class Contents:
         """*head*: the first kilobytes; *suffix*: the extension of the name; *binary*: has NULs."""
         self._rules = rules
         self._binary = binary
-        self._layout = choose(head, suffix)
+        self._layout = Later(functools.partial(choose, head, suffix))
         self._numbers = Numbers(self._layout, redactor)
         self._named = Named(self._layout, redactor)
         self._credentials = Credentials(redactor)
         custom = rules.custom
         self._custom = Custom(custom, self._layout, redactor) if custom else None
         self._seen: set[str] = set()
-        self.format = "binary" if binary else self._layout.format
+        self._found = False
+
+    @property
+    def format(self) -> str:
+        """Return the format of a text in which something was found; it costs time to tell."""
+        if self._binary:
+            return "binary"
+        return self._layout.format if self._found else "text"
 
     def feed(self, data: bytes) -> None:
         """Count what *data* holds.
@@ -84,4 +92,6 @@ class Contents:
         types = {tally.type for tally in found}
         if self._custom is not None:
             found += self._custom.tallies(exact=exact)
-        return found + with_data(self._credentials.tallies(exact=exact), types)
+        found += with_data(self._credentials.tallies(exact=exact), types)
+        self._found = bool(found)
+        return found

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from signatures.identifiers import NAMED, find, nik, nip, npwp
 from signatures.identifiers.dsn import GATE
+from signatures.identifiers.finders import FINDERS
 
 Span = tuple[int, int]
 
@@ -35,6 +36,7 @@ _CREDENTIALS = re.compile(
     rb"(?![0-9]{1,5}(?:[^0-9A-Za-z@]|\Z))[^\s@][^\s]{0,255}@[A-Za-z0-9\[][^\s'\"<>,;)\\]{0,253}"
 )
 _FEWEST_NAMED = 7
+_TOKENS = frozenset(finder.identifier.name for finder in FINDERS if finder.gates)
 # A search without regard to case is slow: few texts hold a value at all.
 _VALUE = re.compile(rb"[0-9](?:[ ._-]?[0-9]){8}|[A-Za-z][0-9]{6,7}(?![0-9])")
 _NAMED = re.compile(
@@ -64,8 +66,9 @@ def hide(data: bytes) -> list[Span]:
     return _merged(spans)
 
 
-def _plain(data: bytes) -> list[Span]:
-    spans = [(hit.start, hit.end) for hit in find(data)]
+def _plain(data: bytes, *, tokens: bool = True) -> list[Span]:
+    """Return what stands in *data* as it is; without *tokens*, numbers and URLs alone."""
+    spans = [(hit.start, hit.end) for hit in find(data) if tokens or hit.type not in _TOKENS]
     digits = len(data.translate(None, _NOT_DIGITS))
     if digits >= _FEWEST_DIGITS:
         for match in _SEQUENCE.finditer(data):
@@ -132,7 +135,8 @@ def _other_scripts(data: bytes) -> list[Span]:
         places.append(position)
         position += len(char.encode("utf-8", "surrogateescape"))
     places.append(position)
-    return [(places[start], places[end]) for start, end in _plain(bytes(plain))]
+    # Line ends are dashes here: a password would go on over them.
+    return [(places[start], places[end]) for start, end in _plain(bytes(plain), tokens=False)]
 
 
 def _simple(char: str) -> int:
