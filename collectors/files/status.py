@@ -15,6 +15,8 @@ class Status:
         self._lock = threading.Lock()
         self._values: Coverage = {
             "state": "not started",
+            "backend": "not known",
+            "why_not_better": "",
             "watched_directories": 0,
             "total_directories": 0,
             "blind_directories": 0,

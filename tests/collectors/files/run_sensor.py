@@ -17,7 +17,7 @@ from pathlib import Path
 
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
-from tests.collectors.files.context import FakeContext
+from tests.collectors.files.context import BACKEND, FakeContext
 
 _ROOT = os.environ.get("RONDA_TEST_ROOT")
 _LIMIT = Path("/proc/sys/user/max_inotify_watches")
@@ -37,6 +37,7 @@ def main() -> None:
             exclude=(),
             coalesce=0.05,
             packages=_ROOT is not None,
+            backend=os.environ.get(BACKEND, "inotify"),
             reconcile_interval="1h" if limit is None else "1s",
         ),
         context.state_dir,
