@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import msgspec
 
+from collectors.content.custom_forms import PREFIX as CUSTOM_PREFIX
 from collectors.content.custom_forms import CustomIdentifier
 from collectors.kinds import Tally
+
+__all__ = [
+    "CLEAN",
+    "CUSTOM_PREFIX",
+    "DAMAGED",
+    "ENCRYPTED",
+    "FOUND",
+    "SAMPLED",
+    "TARGET",
+    "UNREADABLE",
+    "UNSUPPORTED",
+    "CustomIdentifier",
+    "Init",
+    "Request",
+    "ScanResult",
+]
 
 TARGET = "collectors.content.worker:start"
 

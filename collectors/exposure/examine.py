@@ -12,8 +12,8 @@ import msgspec
 
 from collectors.api import Keys
 from collectors.child import BoundedChild, ChildDied, ChildError, ChildTimeout, Limits
-from collectors.content.custom_forms import PREFIX
 from collectors.content.result import (
+    CUSTOM_PREFIX,
     DAMAGED,
     ENCRYPTED,
     TARGET,
@@ -85,7 +85,7 @@ class Examiner:
         self.scope = select.Scope(settings, own=own)
         self._settings = settings
         self._guard = guard
-        self._weights = {PREFIX + one.name: one.weight for one in settings.identifiers}
+        self._weights = {CUSTOM_PREFIX + one.name: one.weight for one in settings.identifiers}
         init = msgspec.msgpack.encode(
             Init(key=keys.fleet, epoch=keys.fleet_epoch, custom=settings.identifiers)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collectors.api import Settings
-from collectors.content.custom_forms import CustomIdentifier
+from collectors.content.result import CustomIdentifier
 
 DEFAULT_PATHS = (
     "/home",
