@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,8 +22,9 @@ _CITIZENS = frozenset(
 )
 """What is one person's own, and harms them in other hands; a telephone or a plate adds to it."""
 _SECRETS = CREDENTIALS | {"marking"}
-_DOCUMENTATION = "/usr/share/doc/"
-"""Packages bring samples there, keys among them: everybody has the same."""
+_SAMPLES = re.compile(r"\A/usr/share/doc/|/(?:_?tests?|testdata|fixtures|examples)/")
+"""Packages bring samples there, keys among them: everybody has the same. In a web root nobody
+knows that."""
 _EXECUTED = (".php", ".phtml", ".py", ".rb", ".jsp", ".asp", ".aspx", ".cgi", ".pl")
 
 
@@ -44,7 +46,9 @@ def judge(
     """
     confidence = max(tally.confidence for tally in tallies)
     executed = reachable == WEB_ROOT and name.lower().endswith(_EXECUTED)
-    sample = name.startswith(_DOCUMENTATION) and not _has_citizens(tallies)
+    sample = (
+        reachable != WEB_ROOT and _SAMPLES.search(name) is not None and not _has_citizens(tallies)
+    )
     reasons = _reasons(tallies, reachable, confidence, executed=executed, sample=sample)
     known = {**_WEIGHTS, **weights}
     sensitivity = max(known.get(tally.type, 30) * tally.confidence for tally in tallies)

@@ -6,8 +6,8 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import DAMAGED, Baseline, Gap
-from collectors.files.deploy.orders import Orders
+from collectors.files.baseline import DAMAGED, Baseline
+from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -15,18 +15,21 @@ from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
+from collectors.files.notes import Gap
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
+from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.vouch import Voucher
 from collectors.files.who.addition import Who
 from collectors.files.who.holders import Holders
 from collectors.files.who.programs import Programs
@@ -57,6 +60,7 @@ class Worker:
     _overflow_told = False
     _orphans_checked = False
     _deadline: float | None = None
+    _mounts: Mounts | None = None
 
     def __init__(
         self,
@@ -81,7 +85,7 @@ class Worker:
         self._dirty = DirtySet()
         self._choice = choose(settings.backend, scope, self._dirty, Programs())
         self._source = self._choice.source
-        self._interval = self._choice.interval(settings.reconcile_seconds())
+        self._interval = self._configured = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
@@ -91,36 +95,55 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
-        self._orders = Orders(
+        self._deployments = Deployments(
             context,
             baseline,
             self._journal,
+            settings=settings,
             scope=scope,
-            longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
+            pulse=self._pulse,
+            packages=self._packages,
         )
-        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
-        self._examiner = Examiner(
+        self._meaning = Meaning(
             context,
-            scope=scope,
-            baseline=baseline,
+            baseline,
+            self._journal,
+            status,
+            roles or Roles(),
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+        )
+        self._examiner = self._make_examiner(settings.hash_limit())
+        self._voucher = Voucher(baseline, self._journal, self._pulse)
+        self._rehasher = self._make_rehasher(settings.rehash_seconds())
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._pauses = Pauses()
+
+    def _make_examiner(self, limit: int) -> Examiner:
+        return Examiner(
+            self._context,
+            scope=self._scope,
+            baseline=self._baseline,
             journal=self._journal,
             source=self._source,
             dirty=self._dirty,
-            limit=settings.hash_limit(),
+            limit=limit,
             pulse=self._pulse,
-            listener=self._packages,
+            listener=self._deployments.listener,
             additions=self._additions(),
+            growth=self._meaning.growth,
         )
-        self._mounts: Mounts | None = None
-        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._pauses = Pauses()
+
+    def _make_rehasher(self, interval: float) -> Rehasher:
+        settler, verified = self._examiner.settler, self._voucher.verified
+        return Rehasher(settler, self._status, interval, verified)
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
         holders = None if self._source.names_writers else Holders()
         who = Who(self._context.guard, holders)
-        return [who, *self._meaning.additions(), *self._orders.additions()]
+        return [who, *self._meaning.additions(), *self._deployments.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -131,6 +154,7 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
+            self._deployments.close()
             self._mounts.close()
             self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
@@ -168,6 +192,8 @@ class Worker:
             if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
+        self._baseline.whole = not self._examiner.first
+        self._voucher.opened()
         self._baseline.put("clean", 0)
         self._baseline.put("beat", now)
         self._request()
@@ -186,10 +212,13 @@ class Worker:
         self._check_overflow()
         self._check_mounts()
         self._check_pauses()
+        self._meaning.check()
+        for directory, name in self._meaning.growth.due():
+            self._dirty.touched(directory, name, writing=False)
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
-        self._orders.turn()
+        self._deployments.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -197,7 +226,9 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
-        elif self._mounts is not None and self._mounts.pending:
+        elif (self._mounts is not None and self._mounts.pending) or (
+            not len(self._dirty) and self._rehasher.step(_STEP)
+        ):
             return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
@@ -305,16 +336,22 @@ class Worker:
         if self._examiner.first:
             _log.info("files: first baseline complete")
         self._baseline.set_complete_roots(self._examiner.baselined())
+        self._baseline.whole = not self._examiner.first
+        self._voucher.scanned()
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
         self._journal.commit()
         self._report()
         self._status.update(
             state="watching",
-            entries=self._baseline.count(),
+            walks=self._reconciler.walks,
+            walk_seconds=round(self._reconciler.seconds, 3),
             total_directories=max(0, self._reconciler.directories - 1),
         )
         self._status.reconciled()
+        # The next is put off until this one has cost no more than its share of a core.
+        self._interval = self._reconciler.interval(self._configured)
+        self._status.update(reconcile_interval=round(self._interval, 1))
         self._due = time.monotonic() + self._interval
 
     def _remove_orphans(self) -> None:
@@ -333,8 +370,8 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
-            windows=len(self._orders.windows),
-            drift=len(self._orders.drift),
+            entries=self._baseline.commitment.entries,
+            **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:
