@@ -177,7 +177,7 @@ class Examiner:
         whole = work.whole or replaced or (unknown and state is not None)
         if whole and state is not None and self._unmounted(path, descriptor, entry):
             return []
-        first = path != ROOTS and self._scope.root_of(path) in self.first
+        first = bool(self.first) and path != ROOTS and self._scope.root_of(path) in self.first
         place = Place(
             path,
             safe,
