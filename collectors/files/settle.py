@@ -133,8 +133,8 @@ class Settler:
             return self.other(place, name, now)
         if self._growth is not None:
             grown = self._growth.look(place, name, self.key(place, name), row, now)
-            if grown is not None and row is not None:
-                return grown._replace(attributes=row.attributes)  # not read
+            if grown is not None:
+                return grown
         started = self.context.now()
         result = self.hasher.hash(name, directory)
         if result.outcome == "gone":

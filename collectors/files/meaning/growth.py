@@ -17,7 +17,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from collectors.files import tree
+from collectors.files import attributes, tree
 from collectors.files.compare import Row, racy, row_of
 from collectors.files.hashing import open_file
 from collectors.files.meaning.roles import Roles
@@ -123,7 +123,7 @@ class Growth:
     def _journal(self, path: SafePath, row: Row, now: Row) -> Row:
         # Written to in its middle all the time: only that it becomes shorter says something.
         self._verdict = (path, TRUNCATED if now.size < row.size else QUIET)
-        return now
+        return now._replace(attributes=row.attributes)
 
     def _prove(self, subject: Subject, row: Row, *, known: bool) -> Row | None:
         """Judge; return what is to be recorded when the file has only grown."""
@@ -141,6 +141,7 @@ class Growth:
                 self._probe(descriptor, path, row, state.st_size, known=known)
                 return None
             before, after = self._hash(descriptor, state.st_size, row.size)
+            extra = attributes.of_open(descriptor, state.st_nlink)
             if os.fstat(descriptor).st_size < state.st_size:
                 return None
         except OSError:
@@ -153,6 +154,8 @@ class Growth:
             self._lost(subject, row, state.st_size, after, known=known)
             return None
         self._grown(path, known=known)
+        if extra != row.attributes:  # no longer append-only, for example: told in any case
+            self._verdict = (path, APPENDED)
         fresh = row_of(state)
         return row._replace(
             ctime=fresh.ctime,
@@ -162,6 +165,7 @@ class Growth:
             uid=fresh.uid,
             gid=fresh.gid,
             digest=after,
+            attributes=extra,
             again=racy(fresh.ctime, started),
         )
 

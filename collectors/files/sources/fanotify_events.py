@@ -172,6 +172,9 @@ class Ear:
             self._tree.left(join(directory, name))
         writer = self._writer(pid)
         self._dirty.gone(directory, name, is_directory=is_directory, writer=writer)
+        if is_directory:
+            # Two that change places: both arrive before the second one is said to have gone.
+            self._tree.arrived(join(directory, name))
 
     def _writer(self, pid: int) -> Writer | None:
         return None if self._writers is None else self._writers.writer(pid)

@@ -33,6 +33,7 @@ from collectors.files.worker import Worker
 from collectors.kinds import FileChange
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
+from tests.collectors.files.context import BACKEND
 from tests.collectors.files.operations import KINDS, Operation, Playground
 
 _PATIENCE = 30.0
@@ -113,7 +114,7 @@ class Sensor:
                 coalesce=0.01,
                 packages=False,
                 reconcile_interval="1h",
-                **settings,
+                **{"backend": os.environ.get(BACKEND, "inotify"), **settings},
             ),
             self.context.state_dir,
         )

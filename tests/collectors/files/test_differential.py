@@ -58,6 +58,7 @@ def beside_the_sensor(*arguments: str) -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("backend")
 def test_the_view_equals_the_disk_after_whatever_operations() -> None:
     with beside_the_sensor() as play:
 

@@ -166,3 +166,15 @@ def test_the_journal_is_only_watched_for_loss(running: Running, logs: Path) -> N
     assert len(told(running, journal)) == before
     os.truncate(journal, 10)
     eventually(lambda: ("modified", "truncated") in told(running, journal), "truncation")
+
+
+def test_a_right_that_changes_while_it_grows_is_told(running: Running, logs: Path) -> None:
+    log = logs / "auth.log"
+    append(log, "more\n")
+    running.wait("modified", log)
+    quiet(running)
+    os.setxattr(log, "user.x", b"y")
+    append(log, "even more\n")
+    eventually(
+        lambda: any("xattr" in c.changed for c in running.context.changes() if c.path == str(log))
+    )
