@@ -63,19 +63,25 @@ class Named:
 
     def _count(self, type_: str, data: bytes, block: Bytes, places: list[tuple[int, int]]) -> None:
         identifier = BY_NAME[type_]
+        if type_ == "email":  # it needs no name: it is told beside other data only
+            for start, end in places:
+                self._check(type_, "", data[start:end])
+            return
         starts = np.array([start for start, _ in places], np.int64)
         groups = self._layout.assign(data, block, starts)
         for group in np.unique(groups).tolist():
             name = self._layout.groups.names[group]
-            if type_ != "email" and not announces(name, identifier.keys):
-                continue
-            if _NOT_OF_PEOPLE.search(name):
+            if not announces(name, identifier.keys) or _NOT_OF_PEOPLE.search(name):
                 continue
             for index in np.flatnonzero(groups == group).tolist():
                 start, end = places[index]
-                value = identifier.normalise(data[start:end].decode("ascii", "replace"))
-                if identifier.validate(value):
-                    self._add(type_, name, value)
+                self._check(type_, name, data[start:end])
+
+    def _check(self, type_: str, name: str, raw: bytes) -> None:
+        identifier = BY_NAME[type_]
+        value = identifier.normalise(raw.decode("ascii", "replace"))
+        if identifier.validate(value):
+            self._add(type_, name, value)
 
     def _add(self, type_: str, name: str, value: str) -> None:
         values = self._values.setdefault(type_, {})

@@ -24,7 +24,7 @@ class Scanner:
     def __init__(self, init: Init) -> None:
         self._init = init
         self._redactor = Redactor(init.key, init.epoch)
-        self._rules = RuleSets()
+        self._rules = RuleSets(init.custom)
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
