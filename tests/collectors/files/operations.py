@@ -53,6 +53,9 @@ class Playground:
         self.inside = inside
         self.outside = outside
         self.mounted: list[bytes] = []
+        self.unmounted: list[bytes] = []
+        """Where something was mounted and is not: what was there counts as neither changed nor
+        deleted, and the sensor says that it is blind there."""
         self.unseen: set[tuple[int, int]] = set()
         """Device and inode of files that were changed in a way that the kernel tells nobody of, or
         tells under another name."""
@@ -277,6 +280,7 @@ class Playground:
     def _do_umount(self, which: int, _: int, __: int) -> None:
         if self.mounted:
             path = self.mounted.pop(which % len(self.mounted))
+            self.unmounted.append(path)
             subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
 
     def _mounted_below(self, path: bytes) -> bool:
