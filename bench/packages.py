@@ -183,7 +183,6 @@ def watch(
             done = subprocess.run(
                 ["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", *command],
                 capture_output=True,
-                text=True,
                 check=False,
             )
             took = time.monotonic() - begin

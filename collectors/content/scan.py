@@ -1,12 +1,8 @@
-"""Scans one file: read, match, validate, count, judge."""
+"""Scans one file: reads it, has its contents counted, says what came out."""
 
 from __future__ import annotations
 
-import functools
-
-from collectors.content.credentials import Credentials
-from collectors.content.layout import choose
-from collectors.content.numbers import Numbers
+from collectors.content.contents import Contents, RuleSets
 from collectors.content.reader import Damaged, Reader
 from collectors.content.result import (
     CLEAN,
@@ -20,9 +16,6 @@ from collectors.content.result import (
 )
 from collectors.kinds import Tally
 from collectors.redact import Redactor
-from signatures.yara_rules import Rules, compile_family, hits
-
-_YARA_SECONDS = 60
 
 
 class Scanner:
@@ -31,12 +24,7 @@ class Scanner:
     def __init__(self, init: Init) -> None:
         self._init = init
         self._redactor = Redactor(init.key, init.epoch)
-        self._credentials = compile_family("credentials")
-
-    @functools.cached_property
-    def _personal(self) -> Rules:
-        # Text does not need them: numpy sees its digits faster. Compiled at the first binary.
-        return compile_family("personal")
+        self._rules = RuleSets(init.custom)
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
@@ -49,31 +37,27 @@ class Scanner:
         return self._count(reader, extension(request.name))
 
     def _count(self, reader: Reader, suffix: str) -> ScanResult:
-        credentials = Credentials(self._redactor)
-        numbers: Numbers | None = None
-        format_ = "text"
+        contents: Contents | None = None
         outcome = ""
         try:
             for data in reader.blocks():
-                if numbers is None:
-                    layout = choose(reader.head, suffix)
-                    format_ = "binary" if reader.binary else layout.format
-                    numbers = Numbers(layout, self._redactor)
-                if not reader.binary or hits(self._personal, data, _YARA_SECONDS):
-                    numbers.feed(data)
-                credentials.feed(data, hits(self._credentials, data, _YARA_SECONDS))
+                if contents is None:
+                    contents = Contents(
+                        self._rules,
+                        self._redactor,
+                        head=reader.head,
+                        suffix=suffix,
+                        binary=reader.binary,
+                    )
+                contents.feed(data)
         except OSError:
             outcome = UNREADABLE
         except Damaged:
             outcome = DAMAGED
-        exact = reader.complete and not outcome
-        tallies = [
-            *(numbers.tallies(exact=exact) if numbers else ()),
-            *credentials.tallies(exact=exact),
-        ]
+        tallies = contents.tallies(exact=reader.complete and not outcome) if contents else []
         return ScanResult(
             outcome=outcome or _outcome(tallies, complete=reader.complete),
-            format=format_,
+            format=contents.format if contents else "text",
             tallies=tuple(sorted(tallies, key=lambda tally: -tally.count)),
             sha256=reader.sha256,
             scanned=reader.scanned,

@@ -35,6 +35,7 @@ DEFAULT_PATHS = (
     "/usr/share/polkit-1",
     "/var/backups",
     "/var/lib/systemd/linger",
+    "/var/log",
     "/var/spool/at",
     "/var/spool/cron",
     "/var/tmp",  # noqa: S108 - watched, not written
@@ -44,6 +45,8 @@ DEFAULT_PATHS = (
 # As little as can be: what is left out is where an attacker hides. Caches and version control
 # below web roots are favourite places for web shells and stay in.
 DEFAULT_EXCLUDE = (".*.swp", ".*.swx", "/root/.cache", "/home/*/.cache")
+
+BACKENDS = ("auto", "fanotify", "inotify", "observer")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -96,12 +99,19 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Absolute path: it and everything below. Pattern with ``/``: a whole path. Else: a name."""
     reconcile_interval: str | float = "5m"
     """Between two comparisons of the whole tree with the baseline."""
+    rehash_interval: str | float = "24h"
+    """In which every file is read again, unchanged or not; ``0`` switches that off."""
     coalesce: str | float = "200ms"
     """How long changes are gathered before the sensor looks."""
     max_hash_bytes: str | int = "256MiB"
     """Larger files are sampled (head and tail), not hashed."""
+    backend: str = "auto"
+    """How changes are heard: ``fanotify`` (needs the drop-in who-data.conf), ``inotify``,
+    ``observer`` (notices no loss, compares more often) or ``auto``: the best that works."""
     packages: bool = True
     """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
+    git: bool = True
+    """Compare files of git checkouts with their index; a pull is one line then."""
     max_window: str | float = "4h"
     """Longest time for which ``ronda-agent expect`` may announce a deployment."""
 
@@ -118,6 +128,7 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ("reconcile_interval", 1, 604800),
             ("coalesce", 0.01, 60),
             ("max_window", 1, 86400),
+            ("rehash_interval", 0, 86400),
         ):
             try:
                 seconds = parse_duration(getattr(self, name))
@@ -125,10 +136,16 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"{name}: {error}") from error
             if not low <= seconds <= high:
                 raise ValueError(f"{name}: {seconds:g} s is out of range ({low} s to {high} s)")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend: {self.backend!r} is none of {', '.join(BACKENDS)}")
         try:
             parse_size(self.max_hash_bytes)
         except ValueError as error:
             raise ValueError(f"max_hash_bytes: {error}") from error
+
+    def rehash_seconds(self) -> float:
+        """Return ``rehash_interval`` in seconds, 0 for never."""
+        return parse_duration(self.rehash_interval)
 
     def reconcile_seconds(self) -> float:
         """Return ``reconcile_interval`` in seconds."""

@@ -15,16 +15,29 @@ class Status:
         self._lock = threading.Lock()
         self._values: Coverage = {
             "state": "not started",
+            "backend": "not known",
+            "why_not_better": "",
             "watched_directories": 0,
             "total_directories": 0,
             "blind_directories": 0,
             "entries": 0,
+            "walks": 0,
+            "walk_seconds": 0.0,
+            "reconcile_interval": 0.0,
+            "rehash_percent": 0.0,
+            "rehash_bytes": 0,
+            "rehash_eta": -1,
+            "rehash_seconds": 0.0,
+            "rehashes": 0,
             "overflows": 0,
             "backlog": 0,
             "held": 0,
             "windows": 0,
             "drift": 0,
+            "git_held": 0,
             "packages": "not known",
+            "texts": 0,
+            "text_versions": "not known",
         }
         self._reconciled: float | None = None
 
@@ -43,5 +56,9 @@ class Status:
         with self._lock:
             values = dict(self._values)
             age = -1.0 if self._reconciled is None else time.monotonic() - self._reconciled
+        watched, total = values["watched_directories"], values["total_directories"]
+        if isinstance(watched, int) and isinstance(total, int):
+            # Between two walks there may be more than the last one counted.
+            values["watching"] = f"{watched:,} of {max(watched, total):,} directories"
         values["last_reconcile_age"] = round(age, 1)
         return values

@@ -6,26 +6,33 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import DAMAGED, Baseline, Gap
-from collectors.files.deploy.orders import Orders
+from collectors.files.baseline import DAMAGED, Baseline
+from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
 from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
+from collectors.files.mounts import Mounts
+from collectors.files.notes import Gap
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
+from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
-from collectors.files.sources.inotify import InotifySource
+from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.vouch import Voucher
+from collectors.files.who.addition import Who
+from collectors.files.who.holders import Holders
+from collectors.files.who.programs import Programs
 from collectors.outbox import Outbox
 
 _BEAT = 10.0
@@ -53,6 +60,7 @@ class Worker:
     _overflow_told = False
     _orphans_checked = False
     _deadline: float | None = None
+    _mounts: Mounts | None = None
 
     def __init__(
         self,
@@ -69,15 +77,15 @@ class Worker:
 
         *roles* of this host.
         """
-        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
-        self._interval = settings.reconcile_seconds()
         self._scope = scope
         self._baseline = baseline
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._source = InotifySource(scope, self._dirty)
+        self._choice = choose(settings.backend, scope, self._dirty, Programs())
+        self._source = self._choice.source
+        self._interval = self._configured = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
@@ -87,41 +95,68 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
-        self._orders = Orders(
+        self._deployments = Deployments(
             context,
             baseline,
             self._journal,
+            settings=settings,
             scope=scope,
-            longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
+            pulse=self._pulse,
+            packages=self._packages,
         )
-        self._examiner = Examiner(
+        self._meaning = Meaning(
             context,
-            scope=scope,
-            baseline=baseline,
-            journal=self._journal,
-            source=self._source,
-            dirty=self._dirty,
+            baseline,
+            self._journal,
+            status,
+            roles or Roles(),
             limit=settings.hash_limit(),
             pulse=self._pulse,
-            listener=self._packages,
-            additions=self._additions(),
         )
+        self._examiner = self._make_examiner(settings.hash_limit())
+        self._voucher = Voucher(baseline, self._journal, self._pulse)
+        self._rehasher = self._make_rehasher(settings.rehash_seconds())
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
 
+    def _make_examiner(self, limit: int) -> Examiner:
+        return Examiner(
+            self._context,
+            scope=self._scope,
+            baseline=self._baseline,
+            journal=self._journal,
+            source=self._source,
+            dirty=self._dirty,
+            limit=limit,
+            pulse=self._pulse,
+            listener=self._deployments.listener,
+            additions=self._additions(),
+            growth=self._meaning.growth,
+        )
+
+    def _make_rehasher(self, interval: float) -> Rehasher:
+        settler, verified = self._examiner.settler, self._voucher.verified
+        return Rehasher(settler, self._status, interval, verified)
+
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles), *self._orders.additions()]
+        holders = None if self._source.names_writers else Holders()
+        who = Who(self._context.guard, holders)
+        return [who, *self._meaning.additions(), *self._deployments.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
         self._source.start(self._context.state_dir)
+        self._mounts = self._follow_mounts()
         try:
             self._watch()
             self._close()
         finally:
             self._source.stop()
+            self._deployments.close()
+            self._mounts.close()
+            self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -131,6 +166,17 @@ class Worker:
                 self._turn()
         except Stopped:
             return  # in the middle of something; the next start takes it up
+
+    def _follow_mounts(self) -> Mounts:
+        return Mounts(
+            self._context,
+            scope=self._scope,
+            source=self._source,
+            dirty=self._dirty,
+            baseline=self._baseline,
+            examiner=self._examiner,
+            visibility=self._visibility,
+        )
 
     def _open(self) -> None:
         self._outbox.begin(self._context)
@@ -146,6 +192,8 @@ class Worker:
             if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
+        self._baseline.whole = not self._examiner.first
+        self._voucher.opened()
         self._baseline.put("clean", 0)
         self._baseline.put("beat", now)
         self._request()
@@ -160,13 +208,17 @@ class Worker:
     def _turn(self) -> None:
         self._pulse()
         if not self._source.alive():
-            raise RuntimeError("the inotify reader has died")
+            raise RuntimeError("the reader of events has died")
         self._check_overflow()
+        self._check_mounts()
         self._check_pauses()
+        self._meaning.check()
+        for directory, name in self._meaning.growth.due():
+            self._dirty.touched(directory, name, writing=False)
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
-        self._orders.turn()
+        self._deployments.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -174,10 +226,14 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
+        elif (self._mounts is not None and self._mounts.pending) or (
+            not len(self._dirty) and self._rehasher.step(_STEP)
+        ):
+            return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        else:
+        elif not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
@@ -239,6 +295,23 @@ class Worker:
         _log.warning("files: events were lost; comparing the whole tree")
         self._request()
 
+    def _check_mounts(self) -> None:
+        """Compare what has been mounted or unmounted, a few directories at a time."""
+        if self._mounts is None:
+            return
+        if self._mounts.check():
+            self._request()
+        deadline = time.monotonic() + _STEP
+        while self._mounts.pending and time.monotonic() < deadline:
+            self._source.catch_up()
+            self._walking = True
+            try:
+                self._mounts.step()
+            finally:
+                self._walking = False
+                self._examiner.looked(everywhere=False)
+            self._journal.commit()
+
     def _check_pauses(self) -> None:
         """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
         pauses = self._pauses.take()
@@ -263,16 +336,22 @@ class Worker:
         if self._examiner.first:
             _log.info("files: first baseline complete")
         self._baseline.set_complete_roots(self._examiner.baselined())
+        self._baseline.whole = not self._examiner.first
+        self._voucher.scanned()
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
         self._journal.commit()
         self._report()
         self._status.update(
             state="watching",
-            entries=self._baseline.count(),
+            walks=self._reconciler.walks,
+            walk_seconds=round(self._reconciler.seconds, 3),
             total_directories=max(0, self._reconciler.directories - 1),
         )
         self._status.reconciled()
+        # The next is put off until this one has cost no more than its share of a core.
+        self._interval = self._reconciler.interval(self._configured)
+        self._status.update(reconcile_interval=round(self._interval, 1))
         self._due = time.monotonic() + self._interval
 
     def _remove_orphans(self) -> None:
@@ -286,11 +365,13 @@ class Worker:
         blind = {**self._source.blind_paths(), **self._examiner.blind}
         self._status.update(
             watched_directories=self._source.watched,
+            backend=self._source.describe(),
+            why_not_better=self._choice.reason,
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
-            windows=len(self._orders.windows),
-            drift=len(self._orders.drift),
+            entries=self._baseline.commitment.entries,
+            **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:

@@ -64,7 +64,7 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """What differs: ``content``, ``type``, ``target``, ``mode``, ``owner``, ``links``, ``acl``,
     ``capabilities``, ``flags``, ``selinux``, ``xattr``, ``times``."""
     growth: str | None = ecs("ronda.file.growth", None)
-    """Of a file known to grow: ``appended``, ``truncated`` or ``rewritten``."""
+    """Of a file known to grow: ``appended``, ``rotated``, ``truncated`` or ``rewritten``."""
     diff: Scrubbed | None = ecs("ronda.file.diff", None)
     """Unified diff of a text configuration, secrets and identifiers masked, cut to 8 KiB."""
     previous_size: int | None = ecs("ronda.file.previous.size", None)
@@ -192,6 +192,9 @@ class BaselineRoot(Record, frozen=True, kw_only=True, tag="baseline.root"):
     computed one when somebody else wrote the rows."""
     complete: bool = ecs("ronda.baseline.complete", True)
     """False until the first baseline of all roots is made."""
+    verdict: str | None = ecs("ronda.baseline.verdict", None)
+    """Given by the collector, whatever is sent: ``altered`` (the rows do not fit the root kept
+    beside them) or ``replaced`` (they do, but it is not the root told last)."""
 
 
 class BaselineAccepted(Record, frozen=True, kw_only=True, tag="baseline.accepted"):

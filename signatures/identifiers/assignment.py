@@ -20,6 +20,8 @@ _APP_KEY = re.compile(rb"\bAPP_KEY[ \t]{0,4}=[ \t]{0,4}['\"]?base64:([A-Za-z0-9+
 _CALL = re.compile(
     r"\A[$<%\[({]|\$\{|\{\{|%\(|\(\)|\A[A-Za-z_.:>-]{1,40}\(|\A(?:\*+|x+)\Z", re.IGNORECASE
 )
+_CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
+"""The name of a constant that holds the password: ``FTP_PASS``."""
 _PLACEHOLDERS = """
 password passwd pass secret null none false true changeme change_me changethis required example
 your_password yourpassword password_here yourpasswordhere test xxxx string root
@@ -34,6 +36,7 @@ def validate_password(value: str) -> bool:
         and len(set(value)) >= 3
         and not _CALL.search(value)
         and value.lower() not in _WORDS
+        and not _CONSTANT.fullmatch(value)
     )
 
 

@@ -16,7 +16,6 @@ from collectors.files.deploy.requests import Accept, Answer, Bad, Close, Expect,
 from collectors.files.deploy.windows import Windows, clean
 from collectors.files.journal import Journal
 from collectors.files.scope import Scope, agent_directory
-from collectors.files.tell import Addition
 from collectors.kinds import BaselineAccepted, ChangeWindow, Scrubbed
 from collectors.paths import SafePath
 from collectors.redact import excerpt
@@ -63,10 +62,6 @@ class Orders:
         own = agent_directory(context.state_dir)
         self._own = (context.guard.guard(bytes(own.resolve())), _CONFIGURATION)
 
-    def additions(self) -> list[Addition]:
-        """Return what adds to each change, in this order."""
-        return [self.windows, self.drift]
-
     def turn(self) -> None:
         """Carry out what is in line, and end windows that are over.
 
@@ -97,8 +92,7 @@ class Orders:
         answer = self._answered(request.id)
         if answer is None:
             self._journal.commit()
-            # The file goes when this is on disk for good, a power loss included.
-            self._baseline.connection.execute("PRAGMA synchronous = FULL")
+            # The file goes when this is on disk for good, a power loss included: each commit is.
             try:
                 self._journal.wrote()
                 answer = self._carry_out(request)
@@ -110,8 +104,6 @@ class Orders:
             except BaseException:
                 self._journal.rollback()
                 raise
-            finally:
-                self._baseline.connection.execute("PRAGMA synchronous = NORMAL")
         self._inbox.answer(request.id, answer)
 
     def _answered(self, number: str) -> Answer | None:

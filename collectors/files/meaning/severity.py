@@ -19,6 +19,8 @@ _SCRIPT = re.compile(
     r".*\.(?:ph(?:p\d?|tml|ar|ps)|inc|pl|py|cgi|sh|js|jsp|aspx?|html?|htaccess|user\.ini)",
     re.DOTALL,
 )
+_OLD_LOG = re.compile(r".*(?:\.(?:\d+|gz|xz|bz2|zst|old)|-\d{6,}[^/]*)", re.DOTALL)
+"""A rotated copy: its time comes."""
 _BAD_GROWTH = {"truncated", "rewritten"}
 
 
@@ -68,6 +70,8 @@ def _by_role(record: FileChange) -> Severity | None:
     if role is None:
         return None
     if record.action == "deleted":
+        if role.name == "log" and record.growth is None and not _OLD_LOG.fullmatch(record.path):
+            return Severity.MEDIUM
         return role.deleted
     if record.type == "dir":
         return None
@@ -91,6 +95,8 @@ def _lower(severity: Severity) -> Severity:
 
 
 def _attributes(record: FileChange) -> Iterator[Reason]:
+    if record.found_by == "rehash":  # other content, and nothing that says when it came
+        yield Reason(Severity.HIGH, ("T1565.001",))
     if record.growth in _BAD_GROWTH:
         yield Reason(Severity.HIGH, ("T1070.002",))
     if record.action == "deleted" or record.type != "file":

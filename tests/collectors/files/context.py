@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -18,6 +19,9 @@ from collectors.files.settings import FileSettings
 from collectors.kinds import FileChange, PackageTransaction, VisibilityLost
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
+
+BACKEND = "RONDA_TEST_BACKEND"
+"""Environment variable: the backend of sensors that say nothing of it (default: inotify)."""
 
 PATIENCE = 30.0
 """Seconds that a test waits before it gives up."""
@@ -111,18 +115,26 @@ class Running:
     """A sensor at work on a thread, as the supervisor would run it."""
 
     def __init__(
-        self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any
+        self,
+        directory: Path,
+        paths: Sequence[Path],
+        *,
+        root: bytes = b"/",
+        context: FakeContext | None = None,
+        protect: bool = False,
+        **settings: Any,
     ) -> None:
         values: dict[str, Any] = {
             "coalesce": 0.05,
             "reconcile_interval": "1h",
             "exclude": (),
             "packages": False,
+            "backend": os.environ.get(BACKEND, "inotify"),
         }
         values.update(settings)
-        self.context = FakeContext(directory)
+        self.context = context or FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
-        self.sensor = FilesSensor(self.settings, self.context.state_dir, root)
+        self.sensor = FilesSensor(self.settings, self.context.state_dir, root, protect=protect)
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sensor")
         self._thread.start()
