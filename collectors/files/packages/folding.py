@@ -221,17 +221,7 @@ class Packages:
         before = self._seen()
         acts = self._dpkg.acts(*before.log)
         self._read_archives(acts)
-        acted = Acted.of(acts)
-        # Without the whole log nobody can say whose manifests may have changed.
-        whole = self._ready and self._dpkg.continuous(before.log[0])
-        only = acted.unpacked | acted.removed if whole else None
-        if only is not None:
-            changed = frozenset(plain(name) for name in self._index.stale())
-            acted = acted._replace(touched=acted.touched - (changed - only))
-        former = self._index.directories(acted.removed)
-        self._reading = self._index.refresh(acted.all, only)
-        while self._read_some():
-            pass
+        acted, former = self._learn(acts, before)
         try:
             self._journal.wrote()
             proven = self._archives.vouched(acts)
@@ -270,6 +260,21 @@ class Packages:
         self._gathered = None
         self._accounts.clear()
         self._transaction.settled(verdict)
+
+    def _learn(self, acts: Sequence[Act], before: Evidence) -> tuple[Acted, dict[bytes, str]]:
+        """Read the manifests that may have changed; return who acted, and former directories."""
+        acted = Acted.of(acts)
+        # Without the whole log nobody can say whose manifests may have changed.
+        whole = self._ready and self._dpkg.continuous(before.log[0])
+        only = acted.unpacked | acted.removed if whole else None
+        if only is not None:
+            changed = frozenset(plain(name) for name in self._index.stale())
+            acted = acted._replace(touched=acted.touched - (changed - only))
+        former = self._index.directories(acted.removed)
+        self._reading = self._index.refresh(acted.all, only)
+        while self._read_some():
+            pass
+        return acted, former
 
     def _seen(self) -> Evidence:
         """Return the evidence up to which everything is settled; that of now at first."""
