@@ -87,7 +87,6 @@ class Scope:
         )
         self._last: tuple[bytes, bool] = (ROOTS, True)
         self.roots = tuple(sorted({*outer, *self._apart}))
-        self._begins = frozenset(self.roots)
 
     def _covered(self, path: bytes, outer: Iterable[bytes]) -> bool:
         """Tell whether the walk from one of the *outer* roots comes by *path*."""
@@ -121,7 +120,7 @@ class Scope:
         """Tell whether *name* in *directory*, itself inside the scope, is left out."""
         if self._near_own(directory):
             path = join(directory, name)
-            if path in self._begins:
+            if path in self._apart:
                 return directory != ROOTS  # it has a walk of its own
             for root, places in self._narrow:
                 # A root of the settings below an own place has a walk of its own.

@@ -120,14 +120,3 @@ def test_an_excluded_own_place_has_a_walk_of_its_own() -> None:
     assert scope.excluded(b"/etc", b"ronda")
     assert not scope.excluded(ROOTS, b"/etc/ronda")
     assert not scope.excluded(b"/etc/ronda", b"agent.toml")
-
-
-def test_a_root_of_the_settings_inside_an_own_place_is_walked_once() -> None:
-    own = [Own(b"/srv", re.compile(rb"agent\.toml"))]
-    scope = Scope([b"/srv/www"], [], own)
-    assert scope.roots == (b"/srv", b"/srv/www")
-    assert scope.excluded(b"/srv", b"www")  # it has a walk of its own
-    assert not scope.excluded(ROOTS, b"/srv/www")
-    assert not scope.excluded(b"/srv/www", b"index.php")
-    assert scope.holds(b"/srv/www/index.php")
-    assert not scope.holds(b"/srv/other")
