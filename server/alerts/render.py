@@ -47,7 +47,7 @@ LABELS: Mapping[str, str] = {
     "window": N_("Change window"),
     "paths": N_("Places"),
     "git": N_("In the git checkout"),
-    "entries": N_("Differences"),
+    "entries": N_("Entries"),
     "package": N_("Package"),
     "begin": N_("From"),
     "end": N_("Until"),
