@@ -44,6 +44,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "paths": ("ronda.window.paths", "ronda.baseline.paths"),
     "git": ("ronda.file.git",),
     "entries": ("ronda.baseline.entries",),
+    "package": ("ronda.package.name", "ronda.package.unproven"),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
 }

@@ -47,6 +47,7 @@ LABELS: Mapping[str, str] = {
     "paths": N_("Places"),
     "git": N_("In the git checkout"),
     "entries": N_("Differences"),
+    "package": N_("Package"),
     "begin": N_("From"),
     "end": N_("Until"),
 }
