@@ -22,6 +22,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "size": ("file.size",),
     "mode": ("file.mode",),
     "previous_mode": ("ronda.file.previous.mode",),
+    "capabilities": ("ronda.file.capabilities",),
     "owner": ("file.uid",),
     "sha256": ("file.hash.sha256",),
     "count": ("ronda.data.count", "ronda.ingest.count"),
