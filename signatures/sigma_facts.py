@@ -44,6 +44,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "paths": ("ronda.window.paths", "ronda.baseline.paths"),
     "git": ("ronda.file.git",),
     "entries": ("ronda.baseline.entries",),
+    "package": ("package.name",),
+    "version": ("package.version",),
+    "agree": ("ronda.package.agree",),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
 }
