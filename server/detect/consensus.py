@@ -25,12 +25,13 @@ from server.store.state import StateStore
 QUORUM = 3
 """Hosts that must agree before another one differs."""
 MAX_ROWS = 5000
-"""Of each agent: about 1.5 MB."""
+"""Of each agent: about 2.5 MB."""
 MAX_CLAIMS = 500
 """Of one event; an agent lists no more."""
 MAX_TOLD = 100
 """Reports on one claim; further ones come with the next claim."""
 _MAX_TEXT = 256
+_HEX = frozenset("0123456789abcdef")
 
 _OWN = (
     "SELECT digest, told FROM package_digest"
@@ -73,8 +74,10 @@ def claims(kind: str, event: Mapping[str, Any]) -> Iterator[Claim]:
         files = each.get("files")
         texts = [each.get(name) for name in ("name", "new", "listed", "digest")]
         whole = all(isinstance(text, str) and 0 < len(text) <= _MAX_TEXT for text in texts)
-        if whole and isinstance(files, int):
-            package, version, listed, digest = map(str, texts)
+        if not whole or not isinstance(files, int):
+            continue
+        package, version, listed, digest = map(str, texts)
+        if _HEX.issuperset(listed + digest):
             yield Claim(package, version, listed, digest, files)
 
 

@@ -14,5 +14,6 @@ CREATE TABLE package_digest (
     told INTEGER NOT NULL,
     UNIQUE (package, version, listed, agent)
 );
+CREATE INDEX package_digest_same ON package_digest (package, version, listed, digest);
 CREATE INDEX package_digest_agent ON package_digest (agent, id);
 """

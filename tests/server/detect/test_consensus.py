@@ -28,7 +28,7 @@ _RULE = Path(__file__).parents[3] / "signatures/sigma/event/package_differs.yml"
 Tell = Callable[..., list[dict[str, Any]]]
 
 
-def had(digest: str, version: str = "1.0", listed: str = "l") -> dict[str, Any]:
+def had(digest: str, version: str = "1.0", listed: str = "1") -> dict[str, Any]:
     change = {
         "name": "nginx:amd64",
         "action": "upgrade",
@@ -73,7 +73,8 @@ SILENT = [
     [("1", A), ("2", A), ("3", B)],  # too few agree
     [("1", A), ("1", A), ("1", A), ("2", B)],  # one host is one voice
     [("1", A), ("2", A), ("3", A), ("4", had("b", version="1.1"))],
-    [("1", A), ("2", A), ("3", A), ("4", had("b", listed="m"))],  # another list of files
+    [("1", A), ("2", A), ("3", A), ("4", had("b", listed="2"))],  # another list of files
+    [("1", A), ("2", A), ("3", A), ("4", had("<b>"))],  # no digest
     [("1", A), ("2", B), ("3", B), ("4", A)],  # as many against
     [("1", A), ("2", A), ("1", B), ("2", B), ("3", B), ("4", B)],  # all went over
 ]
