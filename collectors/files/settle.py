@@ -108,7 +108,7 @@ class Settler:
         action = classify(row, now)
         if action is None:
             return now._replace(silent=row.silent)
-        if self._growth is not None and self._growth.quiet(subject.path):
+        if self._growth is not None and self._growth.quiet(subject.path, row, now):
             return now._replace(silent=row.silent)
         self._teller.tell(subject, action, now=now, row=row)
         return now

@@ -16,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from signatures.identifiers import NAMED, find, nik, nip, npwp
+from signatures.identifiers import NAMED, find, nik, nip, npwp, private_key
 from signatures.identifiers.dsn import GATE
 from signatures.identifiers.finders import FINDERS
 
@@ -49,6 +49,16 @@ _NAMED = re.compile(
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{20,}|[A-Za-z0-9_-]{20,}")
+_ORDINARY = bytes(byte for byte in range(32, 127) if not 48 <= byte <= 57 and byte not in b"%\\")
+"""Of a text of these and fewer than `_FEWEST_NAMED` digits, only a word can be telling."""
+_WORDS = re.compile(
+    b"|".join(
+        [
+            *(re.escape(gate) for finder in FINDERS for gate in finder.gates),
+            *(re.escape(gate) for gate in (GATE, private_key.GATE)),
+        ]
+    )
+)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -56,6 +66,11 @@ def hide(data: bytes) -> list[Span]:
     """Return what has to be masked in *data*, in order and apart from each other."""
     if len(data) < _FEWEST_DIGITS:
         return []
+    digits = data.translate(None, _ORDINARY)
+    few = len(digits) < _FEWEST_NAMED and (not digits or digits.isdigit())
+    if few and not _WORDS.search(data):
+        # Nearly every name ends here: what follows would find no more.
+        return _merged([*_encoded(data)])
     spans = _plain(data)
     if b"%" in data or b"\\" in data:
         spans += _escaped(data)
@@ -159,8 +174,13 @@ def _encoded(data: bytes) -> Iterator[Span]:
                 plain = binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
             except binascii.Error:
                 continue
-            if len(plain) >= _FEWEST_DIGITS and _plain(plain):
+            if len(plain) >= _FEWEST_DIGITS and _promising(plain) and _plain(plain):
                 yield start, start + len(token)
+
+
+def _promising(data: bytes) -> bool:
+    """Tell whether `_plain` may find something; False is certain."""
+    return len(data.translate(None, _NOT_DIGITS)) >= _FEWEST_NAMED or bool(_WORDS.search(data))
 
 
 def _words(match: re.Match[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -236,7 +236,7 @@ class Windows:
     ) -> FileChange:
         """Mark a change inside a window and count it."""
         del row
-        if not self._open:
+        if not self._open or record.role == "ronda":  # its program may lie below what is deployed
             return record
         path = subject.path
         for window in self._open.values():

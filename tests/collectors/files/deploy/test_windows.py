@@ -145,9 +145,15 @@ class Setting:
         self.journal.commit()
         return why
 
-    def change(self, path: bytes, ctime: int | None = None, action: str = "modified") -> str | None:
+    def change(
+        self,
+        path: bytes,
+        ctime: int | None = None,
+        action: str = "modified",
+        role: str | None = None,
+    ) -> str | None:
         """Return the window of a change."""
-        record = FileChange(action=action, path=Scrubbed(path.decode()))
+        record = FileChange(action=action, path=Scrubbed(path.decode()), role=role)
         directory, name = split(path)
         place = Place(
             directory,
@@ -198,6 +204,12 @@ def test_no_change_outside_is_marked(setting: Setting) -> None:
     assert setting.change(b"/var/www/app/b") is None
     assert setting.over()
     assert setting.change(b"/var/www/app/a", ctime=START) is None
+
+
+def test_no_window_holds_a_program_of_ronda(setting: Setting) -> None:
+    assert setting.open() == ""
+    assert setting.change(b"/var/www/app/ronda/agent/cli.py", role="ronda") is None
+    assert setting.change(b"/var/www/app/cli.py") == "w00000001"
 
 
 def test_a_clock_that_is_set_back_does_not_prolong(setting: Setting) -> None:
