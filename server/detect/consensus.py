@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collectors.kinds import PackageDiffers
-from collectors.redact import scrub
+from collectors.kinds import PackageDiffers, Scrubbed
 from server.store.events import StoredEvent
 from server.store.state import StateStore
 
@@ -131,9 +130,9 @@ class Consensus:
         return [
             PackageDiffers(
                 agent=str(row["agent"]),
-                host=scrub(str(row["host"])),
-                package=scrub(claim.package),
-                version=scrub(claim.version),
+                host=Scrubbed(str(row["host"])),
+                package=Scrubbed(claim.package),
+                version=Scrubbed(claim.version),
                 digest=str(row["digest"]),
                 expected=expected,
                 files=claim.files,
