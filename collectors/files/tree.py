@@ -124,7 +124,11 @@ def subdirectories(directory: int) -> list[bytes]:
 
 def is_mount(directory: int) -> bool:
     """Tell whether another file system begins at the open *directory*."""
-    return os.fstat(directory).st_dev != os.stat(b"..", dir_fd=directory).st_dev
+    try:
+        above = os.stat(b"..", dir_fd=directory)
+    except FileNotFoundError:  # moved out of the bind mount that it was opened in: it begins none
+        return False
+    return os.fstat(directory).st_dev != above.st_dev
 
 
 def link_target(directory: int, path: bytes, name: bytes) -> bytes | None:

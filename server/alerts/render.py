@@ -30,6 +30,7 @@ LABELS: Mapping[str, str] = {
     "size": N_("Size in bytes"),
     "mode": N_("Mode"),
     "previous_mode": N_("Mode before"),
+    "capabilities": N_("Capabilities"),
     "owner": N_("Owner (uid)"),
     "sha256": N_("SHA-256"),
     "cause": N_("Cause"),
@@ -47,6 +48,7 @@ LABELS: Mapping[str, str] = {
     "paths": N_("Places"),
     "git": N_("In the git checkout"),
     "entries": N_("Differences"),
+    "package": N_("Package"),
     "begin": N_("From"),
     "end": N_("Until"),
 }
@@ -145,7 +147,7 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         "facts": [
             {"label": translate(label, language), "value": shown[name]}
             for name, label in LABELS.items()
-            if name in facts
+            if name in facts and not (name == "reason" and facts["reason"] == facts.get("cause"))
         ],
         "evidence": [clean(str(sample)) for sample in facts.get("samples", [])],
         "next_steps": [

@@ -112,6 +112,8 @@ def refusal(paths: Sequence[bytes], seconds: float, longest: float, own: Iterabl
 
 
 def _path_refusal(path: bytes, own: Iterable[bytes]) -> str:
+    if path == b"/":
+        return "a path is too wide: name the directory that is deployed to"
     if not path.startswith(b"/") or set(path[1:].split(b"/")) & {b"", b".", b".."}:
         return "a path is not absolute, or not in its plain form"
     if path.count(b"/") < 2 or len(path) < 4:

@@ -64,6 +64,10 @@ def test_refused_paths(path: bytes) -> None:
     assert refusal([b"/var/www/app", path], 60, 3600, OWN)
 
 
+def test_the_root_is_refused_for_what_it_is() -> None:
+    assert "too wide" in refusal([b"/"], 60, 3600, OWN)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, 3601, float("inf"), float("nan")])
 def test_refused_times(seconds: float) -> None:
     assert "max_window" in refusal([b"/var/www/app"], seconds, 3600, OWN)
