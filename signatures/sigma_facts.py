@@ -45,7 +45,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "paths": ("ronda.window.paths", "ronda.baseline.paths"),
     "git": ("ronda.file.git",),
     "entries": ("ronda.baseline.entries",),
-    "package": ("ronda.package.name", "ronda.package.unproven"),
+    "version": ("package.version",),
+    "agree": ("ronda.package.agree",),
+    "package": ("ronda.package.name", "ronda.package.unproven", "package.name"),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
 }

@@ -24,6 +24,7 @@ _AGENT_HEALTH = (
     "spool.",
     "visibility.",
     "baseline.root",
+    "package.differs",
     "child.",
     "collector.",
     "ingest.",

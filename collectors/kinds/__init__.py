@@ -13,7 +13,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 from collectors.kinds.base import Record, Scrubbed, Severity
-from collectors.kinds.collector import AgentCloned, AgentSilent, CollectorState, IngestRejected
+from collectors.kinds.collector import (
+    AgentCloned,
+    AgentSilent,
+    CollectorState,
+    IngestRejected,
+    PackageDiffers,
+)
 from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
 from collectors.kinds.files import (
     BaselineAccepted,
@@ -52,6 +58,7 @@ __all__ = [
     "IngestRejected",
     "Kind",
     "PackageChange",
+    "PackageDiffers",
     "PackageLeftover",
     "PackageTransaction",
     "Record",
@@ -88,6 +95,7 @@ Kind: TypeAlias = (
     | AgentSilent
     | AgentCloned
     | IngestRejected
+    | PackageDiffers
     | CollectorState
 )
 

@@ -17,6 +17,7 @@ from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
 from collectors.files.packages import disk, judge, weigh
 from collectors.files.packages.case import Acted
+from collectors.files.packages.digests import Digests, Sum
 from collectors.files.packages.hold import MAX_HELD, Before, Buffer, Held
 from collectors.files.packages.index import Index, Owned
 from collectors.files.packages.lists import GPGV
@@ -234,7 +235,7 @@ class Packages:
                 archives=self._archives,
                 dpkg=self._dpkg,
                 acted=acted,
-                report=Report(acts, proven),
+                report=Report(acts, proven, self._sums(acts, verdict)),
                 accounts=self._accounts,
                 former=former,
                 pulse=self._pulse,
@@ -260,6 +261,13 @@ class Packages:
         self._gathered = None
         self._accounts.clear()
         self._transaction.settled(verdict)
+
+    def _sums(self, acts: Sequence[Act], verdict: Verdict) -> dict[str, Sum]:
+        """Return what other hosts should have alike; nothing while dpkg still runs."""
+        if verdict is not Verdict.CLOSED:
+            return {}
+        guard, root = self._context.guard, self._dpkg.root
+        return Digests(self._baseline, self._index, guard, root=root, pulse=self._pulse).of(acts)
 
     def _learn(self, acts: Sequence[Act], before: Evidence) -> tuple[Acted, dict[bytes, str]]:
         """Read the manifests that may have changed; return who acted, and former directories."""
