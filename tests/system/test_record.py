@@ -16,15 +16,10 @@ from tests.system.deployment import Deployment, wait_for
 RULE = "4c0a7b1e-5d0f-4f5a-9d0b-7e3f3c1c8a52"
 
 
-def watching(system: Deployment) -> bool:
-    files = system.agent_status().get("sensors", {}).get("files", {})
-    return bool(files.get("coverage", {}).get("state") == "watching")
-
-
 def start(system: Deployment, times: int) -> None:
     """Start the agent; wait until the collector was told that the record was opened *times*."""
     system.start_agent()
-    wait_for(lambda: watching(system), 60, "watching")
+    wait_for(lambda: system.watching(), 60, "watching")
     wait_for(lambda: len(opened(system)) >= times, 30, "the root of the record")
 
 
