@@ -19,7 +19,7 @@ RULE = "4c0a7b1e-5d0f-4f5a-9d0b-7e3f3c1c8a52"
 def start(system: Deployment, times: int) -> None:
     """Start the agent; wait until the collector was told that the record was opened *times*."""
     system.start_agent()
-    wait_for(lambda: system.watching(), 60, "watching")
+    wait_for(system.watching, 60, "watching")
     wait_for(lambda: len(opened(system)) >= times, 30, "the root of the record")
 
 
