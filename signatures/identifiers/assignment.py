@@ -6,9 +6,8 @@ Not part of `signatures.identifiers.find`: the name before the value is what mak
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from signatures.identifiers.base import Identifier
+from signatures.identifiers.base import Identifier, every
 
 _PASSWORD = re.compile(
     rb"\b(?:[A-Z][A-Z0-9]{0,20}_)?(?:DB|DATABASE|MYSQL|MYSQL_ROOT|POSTGRES|PG|MAIL|SMTP|REDIS|FTP"
@@ -45,18 +44,12 @@ def validate_app_key(value: str) -> bool:
     return len(set(value)) >= 10
 
 
-def find_passwords(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each assigned password."""
-    for match in _PASSWORD.finditer(data):
-        group = match.lastindex or 0
-        yield match.start(group), match.end(group)
+find_passwords = every(_PASSWORD)
+"""Finds each assigned password."""
 
 
-def find_app_keys(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each Laravel application key."""
-    for match in _APP_KEY.finditer(data):
-        yield match.start(1), match.end(1)
-
+find_app_keys = every(_APP_KEY)
+"""Finds each Laravel application key."""
 
 PASSWORD = Identifier(
     name="password",
