@@ -9,20 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from collectors.api import SensorContext
 from collectors.files import firstlook, listing, tree
-from collectors.files.baseline import Baseline, Directory, finished, same_directory
-from collectors.files.dirty import DirtySet, Marks, Work
-from collectors.files.journal import Journal
-from collectors.files.meaning.growth import Growth
+from collectors.files.baseline import Directory, finished, same_directory
+from collectors.files.dirty import Marks, Work
 from collectors.files.rows import Stored, pack_state
-from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.scope import ROOTS, join
 from collectors.files.settle import NOT_RECORDED, Settler
-from collectors.files.sources.source import EventSource
 from collectors.files.strays import Strays
-from collectors.files.tell import Addition, Listener, Place
+from collectors.files.tell import Place
 from collectors.paths import SafePath
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -39,51 +35,27 @@ _UNSEEN = Marks(0.0)
 class Examiner:
     """Finds changes, tells them to the journal and records them in the baseline."""
 
-    def __init__(
-        self,
-        context: SensorContext,
-        *,
-        scope: Scope,
-        baseline: Baseline,
-        journal: Journal,
-        source: EventSource,
-        dirty: DirtySet,
-        limit: int,
-        pulse: Callable[[], None],
-        listener: Listener | None = None,
-        additions: Sequence[Addition] = (),
-        growth: Growth | None = None,
-    ) -> None:
-        """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
-        self.settler = self._settler = Settler(
-            context,
-            scope=scope,
-            baseline=baseline,
-            journal=journal,
-            source=source,
-            dirty=dirty,
-            limit=limit,
-            pulse=pulse,
-            listener=listener,
-            additions=additions,
-            growth=growth,
-        )
-        self._guard = context.guard
-        self._scope = scope
-        self._baseline = baseline
-        self._journal = journal
-        self._source = source
+    def __init__(self, settler: Settler, pulse: Callable[[], None]) -> None:
+        """*settler* does single names. *pulse* may raise to stop everything."""
+        self._settler = settler
+        self._guard = settler.guard
+        self._scope = settler.scope
+        self._baseline = settler.baseline
+        self._journal = settler.journal
+        self._source = settler.source
         self._pulse = pulse
-        self.first = self._settler.first
+        self.first = settler.first
         """Roots whose first baseline is being made."""
-        self.blind = self._settler.blind
+        self.blind = settler.blind
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
         self.away: set[bytes] = set()
         """Roots that lie on a file system that has been unmounted."""
         self._covered: set[bytes] = set()
         """Directories with files of their own that something was mounted over."""
-        self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
+        self._strays = Strays(
+            self._baseline, (self._guard.guard(root) for root in self._scope.roots)
+        )
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.

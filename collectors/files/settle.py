@@ -39,7 +39,7 @@ class Settler:
         additions: Sequence[Addition] = (),
         growth: Growth | None = None,
     ) -> None:
-        """See `collectors.files.examine.Examiner`."""
+        """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
         self._growth = growth
         self.context = context
         self.guard = context.guard

@@ -26,6 +26,7 @@ from collectors.files.reconcile import Reconciler
 from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
+from collectors.files.settle import Settler
 from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
@@ -105,9 +106,12 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
         )
-        self._examiner = self._make_examiner(settings.hash_limit())
+        self._settler = self._make_settler(settings.hash_limit())
+        self._examiner = Examiner(self._settler, self._pulse)
         self._voucher = Voucher(baseline, self._journal, self._pulse)
-        self._rehasher = self._make_rehasher(settings.rehash_seconds())
+        self._rehasher = Rehasher(
+            self._settler, status, settings.rehash_seconds(), self._voucher.verified
+        )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
 
     def _make_packages(self, dpkg: Dpkg) -> Packages:
@@ -125,8 +129,8 @@ class Worker:
             packages=self._packages,
         )
 
-    def _make_examiner(self, limit: int) -> Examiner:
-        return Examiner(
+    def _make_settler(self, limit: int) -> Settler:
+        return Settler(
             self._context,
             scope=self._scope,
             baseline=self._baseline,
@@ -139,10 +143,6 @@ class Worker:
             additions=self._additions(),
             growth=self._meaning.growth,
         )
-
-    def _make_rehasher(self, interval: float) -> Rehasher:
-        settler, verified = self._examiner.settler, self._voucher.verified
-        return Rehasher(settler, self._status, interval, verified)
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
