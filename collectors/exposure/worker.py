@@ -21,6 +21,7 @@ from collectors.exposure.examine import (
     Signature,
 )
 from collectors.exposure.scan import walk
+from collectors.exposure.servers import WebWatch
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.settle import MOST_TRIES, settle
 from collectors.exposure.state import Pending, State
@@ -63,6 +64,8 @@ class Worker:
         # <state>/sensors/exposure: the agent's own files are two levels up.
         own = os.fsencode(context.state_dir.parent.parent)
         self._examiner = Examiner(settings, context.guard, context.keys, own)
+        self._web = WebWatch(settings, context, self._state.connection, self._outbox)
+        self._examiner.web = self._web.view
         self._sweep: Iterator[bytes] | None = None
         self._used = self._alive = time.monotonic()
         self._over = threading.Event()
@@ -86,6 +89,7 @@ class Worker:
             if watcher.ident is not None:
                 watcher.join()
             self._examiner.close()
+            self._web.view.close()
             self._state.close()
 
     def _watch(self) -> None:
@@ -96,8 +100,9 @@ class Worker:
             if self._context.stopping.wait(_LOOK):
                 self._wake.set()
                 while not self._over.wait(0.05):
-                    pid = self._examiner.child.pid
-                    if pid is not None:
+                    for pid in (self._examiner.child.pid, self._web.interrupt()):
+                        if pid is None:
+                            continue
                         with suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
                 return
@@ -109,6 +114,8 @@ class Worker:
     def _turn(self) -> None:
         self._wake.clear()
         self._alive = time.monotonic()
+        if self._web.refresh():
+            self._follow_servers()
         pending = self._state.newest()
         if pending is None:
             self._rest()
@@ -122,15 +129,30 @@ class Worker:
             self._tell_state()
         if self._sweep_step():
             return
+        if self._web.tell():
+            self._outbox.flush(self._context)
+            return
         self._coverage["waiting"] = 0
         if time.monotonic() - self._used >= self._settings.child_idle:
             self._examiner.close()
+            self._web.view.close()
         self._wake.wait(_IDLE)
+
+    def _follow_servers(self) -> None:
+        """Roots have come or gone, or files are handed out that were not: judge them anew."""
+        self._examiner.scope.serve(self._web.view.roots)
+        with self._transaction():
+            self._state.look_again()
+        self._sweep = None
+        self._stale = True
 
     def _take(self, pending: Pending) -> None:
         if pending.path.endswith(b"/"):
             self._sweep_again(pending)
             return
+        if pending.path.rpartition(b"/")[2] == b".htaccess":
+            with self._transaction():
+                self._state.look_again(SafePath(pending.path.rpartition(b"/")[0]))
         look = self._look(pending)
         if look is None or self._context.stopping.is_set():
             # Killed on purpose, or nothing that concerns us.
@@ -150,6 +172,7 @@ class Worker:
         self._stale = False
         self._coverage["findings"] = self._state.findings()
         self._coverage["unsupported"] = self._state.unsupported()
+        self._web.tell_state(self._coverage)
 
     def _look(self, pending: Pending) -> Look | None:
         guard = self._context.guard
@@ -239,5 +262,5 @@ class Worker:
     def _sweep_name(self) -> str:
         # A root may be named after a citizen; hashed after the guard, for a plain hash is no wall.
         guard = self._context.guard
-        roots = sorted(guard.guard(os.fsencode(root)) for root in self._settings.web_roots)
+        roots = sorted(guard.guard(root) for root in self._examiner.scope.web_roots)
         return hashlib.sha256(b"\n".join(roots)).hexdigest()

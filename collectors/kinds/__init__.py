@@ -20,7 +20,13 @@ from collectors.kinds.collector import (
     IngestRejected,
     PackageDiffers,
 )
-from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
+from collectors.kinds.exposure import (
+    ExposureCleared,
+    ScanIncomplete,
+    SensitiveData,
+    Tally,
+    WebApplication,
+)
 from collectors.kinds.files import (
     BaselineAccepted,
     BaselineRoot,
@@ -72,6 +78,7 @@ __all__ = [
     "Tally",
     "UnknownKind",
     "VisibilityLost",
+    "WebApplication",
     "tag_of",
 ]
 
@@ -84,6 +91,7 @@ Kind: TypeAlias = (
     | SensitiveData
     | ExposureCleared
     | ScanIncomplete
+    | WebApplication
     | VisibilityLost
     | SensorState
     | ChildCrashed

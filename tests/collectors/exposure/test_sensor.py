@@ -46,7 +46,7 @@ def running(
     tmp_path: Path, context: FakeContext, **changes: float
 ) -> Iterator[Callable[[Path], None]]:
     root = str(tmp_path / "web")
-    settings = ExposureSettings(paths=(root,), web_roots=(root,), **changes)  # type: ignore[arg-type]
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=(), **changes)  # type: ignore[arg-type]
     sensor = ExposureSensor(settings, context.state_dir)
     thread = threading.Thread(target=sensor.run, args=(context,))
     thread.start()
@@ -199,10 +199,14 @@ def test_offered_before_run_is_looked_into(tmp_path: Path, web: Path) -> None:
     path = web / "backup.sql"
     path.write_text(dump(NIKS))
     root = str(web)
-    early = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    early = ExposureSensor(
+        ExposureSettings(paths=(root,), web_roots=(), web_configs=()), context.state_dir
+    )
     early.offer([context.guard.guard(os.fsencode(path))])
     early._queue.close()
-    sensor = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    sensor = ExposureSensor(
+        ExposureSettings(paths=(root,), web_roots=(), web_configs=()), context.state_dir
+    )
     thread = threading.Thread(target=sensor.run, args=(context,))
     thread.start()
     try:
@@ -311,7 +315,7 @@ def test_archives_and_documents_are_told_as_unknown(tmp_path: Path, web: Path) -
         (web / name).write_bytes(head + b"x" * 100)
     (web / "export.xls").write_text("<table><tr><td>NIK</td><td>a</td><td>b</td></tr>" + table())
     root = str(web)
-    settings = ExposureSettings(paths=(root,), web_roots=(root,))
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=())
     for unsupported, rename in ((3, False), (2, True)):
         if rename:
             (web / "a.zip").unlink()
