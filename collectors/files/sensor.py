@@ -20,7 +20,7 @@ from collectors.files.baseline import Baseline, set_aside
 from collectors.files.meaning.own import own_places
 from collectors.files.meaning.roles import Roles
 from collectors.files.packages.probe import Dpkg
-from collectors.files.scope import make_scope
+from collectors.files.scope import make_scope, resolve_roots
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
 from collectors.kinds import (
@@ -141,7 +141,9 @@ class FilesSensor:
                     context,
                     self._status,
                     dpkg=dpkg,
-                    roles=Roles(os.path.realpath(self._root), own),
+                    roles=Roles(
+                        os.path.realpath(self._root), own, resolve_roots(self._settings.web_roots)
+                    ),
                 ).run()
             finally:
                 baseline.close()

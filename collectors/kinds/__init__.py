@@ -22,6 +22,7 @@ from collectors.kinds.collector import (
 )
 from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
 from collectors.kinds.files import (
+    WEB_ROOT,
     BaselineAccepted,
     BaselineRoot,
     ChangeWindow,
@@ -43,6 +44,7 @@ from collectors.kinds.health import (
 
 __all__ = [
     "KINDS",
+    "WEB_ROOT",
     "AgentCloned",
     "AgentSilent",
     "AgentState",
