@@ -2,66 +2,38 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
-from bench.people import FIRST, LAST, nik
-from signatures.identifiers.base import luhn
+from bench.exposure_values import (
+    BANKS,
+    NAMED,
+    NUMBERS,
+    account,
+    birth,
+    bpjs,
+    email,
+    kk,
+    name,
+    phone,
+)
+from bench.people import nik
 
-Document = tuple[str, bytes, dict[str, int]]
-"""File name, content, how many of which type."""
 Chance = random.Random
 
 
-def checked(digits: str) -> str:
-    """Return *digits* with a Luhn digit."""
-    return next(f"{digits}{last}" for last in "0123456789" if luhn(f"{digits}{last}"))
+class Document(NamedTuple):
+    """A file with the truth about it."""
 
-
-def kk(chance: Chance) -> str:
-    """Return one family card number."""
-    date = f"{chance.randint(1, 28):02d}{chance.randint(1, 12):02d}{chance.randint(5, 26):02d}"
-    return f"{nik(chance)[:6]}{date}{chance.randint(1, 9999):04d}"
-
-
-def nip(chance: Chance) -> str:
-    """Return one civil servant's number."""
-    born = chance.randint(1965, 2000)
-    dates = f"{born}{chance.randint(1, 12):02d}{chance.randint(1, 28):02d}{born + 25}"
-    return f"{dates}{chance.randint(1, 12):02d}{chance.choice('12')}{chance.randint(1, 99):03d}"
-
-
-def npwp(chance: Chance) -> str:
-    """Return one taxpayer's number, as written."""
-    value = checked(f"{chance.randint(1, 99):02d}{chance.randint(1, 999999):06d}") + (
-        f"{chance.choice(('331', '064', '412'))}{chance.randint(0, 20):03d}"
-    )
-    if chance.random() < 0.5:
-        return value
-    return f"{value[:2]}.{value[2:5]}.{value[5:8]}.{value[8]}-{value[9:12]}.{value[12:]}"
-
-
-def card(chance: Chance) -> str:
-    """Return one payment card number."""
-    prefix = chance.choice(("453987", "523467", "234561", "353346", "622143"))
-    return checked(f"{prefix}{chance.randint(0, 10**9 - 1):09d}")
-
-
-NUMBERS: dict[str, tuple[Callable[[Chance], str], tuple[str, ...]]] = {
-    "nik": (nik, ("nik", "NIK", "no_ktp", "noKtp", "NIK Ibu", "nomor_induk_kependudukan")),
-    "kk": (kk, ("no_kk", "NO_KK", "noKK", "nomor_kk", "No. KK")),
-    "nip": (nip, ("nip", "NIP", "nip_baru", "NIP Pegawai")),
-    "npwp": (npwp, ("npwp", "NPWP", "no_npwp", "npwp_perusahaan")),
-    "card": (card, ("no_kartu_kredit", "card_number", "cc")),
-}
-
-
-def name(chance: Chance) -> str:
-    """Return a person's name."""
-    return f"{chance.choice(FIRST)} {chance.choice(LAST)}"
+    file: str
+    data: bytes
+    truth: dict[str, int]
+    """How many of which type."""
+    either: frozenset[str] = frozenset()
+    """Types of which nothing is asked: a column without a name that no rule could tell."""
 
 
 def table(chance: Chance, keys: list[str], rows: list[list[str]]) -> tuple[str, str]:
@@ -185,54 +157,103 @@ FORMATS: dict[str, Callable[[Chance, list[str], list[list[str]]], tuple[str, str
 
 def personal(chance: Chance) -> Document:
     """Make a document with one to three types of numbers."""
-    types = chance.sample(tuple(NUMBERS), chance.choice((1, 1, 1, 2, 3)))
+    known = {**NUMBERS, **NAMED}
+    chosen = chance.sample(tuple(NUMBERS), chance.choice((0, 1, 1, 2)))
+    chosen += chance.sample(tuple(NAMED), chance.choice((0, 1, 2)) if chosen else 2)
     count = chance.choice((1, 2, 3, 5, 12, 60, 400))
-    keys = ["id", *(chance.choice(NUMBERS[type_][1]) for type_ in types), "nama", "telepon"]
+    keys = ["id", *(chance.choice(known[type_][1]) for type_ in chosen), "nama"]
     rows = [
-        [
-            str(number),
-            *(NUMBERS[type_][0](chance) for type_ in types),
-            name(chance),
-            f"0812{chance.randint(0, 10**8 - 1):08d}",
-        ]
-        for number in range(count)
+        [str(number), *(known[type_][0](chance) for type_ in chosen), name(chance)]
+        for number in range(1, count + 1)
     ]
-    extension, text = table(chance, keys, rows)
-    return wrapped(chance, extension, text, dict.fromkeys(types, count))
+    form = chance.choice(tuple(FORMATS))
+    extension, text = FORMATS[form](chance, keys, rows)
+    truth = dict.fromkeys(chosen, count)
+    # Without a name: of a weak number nothing is asked, and a few cards and taxpayers' numbers
+    # cannot be told from any other number.
+    unsure = NAMED.keys() | ({"npwp", "card", "nik", "kk"} if count < 3 else {"card"})
+    either = frozenset(chosen) & unsure if form == "bare" else frozenset()
+    return wrapped(chance, extension, text, truth, either)
 
 
-def wrapped(chance: Chance, extension: str, text: str, truth: dict[str, int]) -> Document:
+def contact(chance: Chance) -> Document:
+    """Make a list of people with addresses; an address alone is nothing that is reported."""
+    count = chance.choice((1, 5, 60))
+    rows = [[str(at), name(chance), email(chance), nik(chance)] for at in range(1, count + 1)]
+    keys = ["id", "nama", "email", "nik"]
+    if chance.random() < 0.5:
+        extension, text = table(chance, keys[:3], [row[:3] for row in rows])
+        return wrapped(chance, extension, text, {})
+    form = chance.choice([form for form in FORMATS if form != "bare"])
+    extension, text = FORMATS[form](chance, keys, rows)
+    return wrapped(chance, extension, text, {"nik": count, "email": count})
+
+
+def salaries(chance: Chance) -> Document:
+    """Make a list of bank accounts with their banks."""
+    count = chance.choice((1, 5, 60))
+    bank = chance.choice(BANKS)
+    keys = ["no", "nama", chance.choice(("no_rekening", "No. Rekening", "norek")), "bank"]
+    rows = [
+        [str(at), name(chance), account(chance), bank if chance.random() < 0.9 else "BNI"]
+        for at in range(1, count + 1)
+    ]
+    form = chance.choice([form for form in FORMATS if form != "bare"])
+    extension, text = FORMATS[form](chance, keys, rows)
+    return wrapped(chance, extension, text, {"bank_account": count})
+
+
+def registry(chance: Chance) -> Document:
+    """Make a dump with the columns of the population register or of the health insurance."""
+    count = chance.choice((2, 20, 200))
+    if chance.random() < 0.5:
+        keys = ["NIK", "NO_KK", "NAMA_LGKP", "TGL_LHR", "NIK_IBU", "NIK_AYAH"]
+        rows = [
+            [nik(chance), kk(chance), name(chance), birth(chance), nik(chance), nik(chance)]
+            for _ in range(count)
+        ]
+        truth = {"nik": 3 * count, "kk": count, "birth": count, "dukcapil": 1}
+    else:
+        keys = ["PSNOKA", "NOKARTU", "NAMA", "NIK", "NOHP", "TGLLAHIR"]
+        rows = [
+            [bpjs(chance), bpjs(chance), name(chance), nik(chance), phone(chance), birth(chance)]
+            for _ in range(count)
+        ]
+        truth = {"bpjs": 2 * count, "nik": count, "phone": count, "birth": count, "bpjs_dump": 1}
+    form = chance.choice(("csv", "dump", "inserts", "copy", "json", "html", "xml"))
+    extension, text = FORMATS[form](chance, keys, rows)
+    return wrapped(chance, extension, text, truth)
+
+
+def letter(chance: Chance) -> Document:
+    """Make a classified letter."""
+    mark = chance.choice(("SANGAT RAHASIA", "RAHASIA", "TERBATAS"))
+    body = (
+        f"Nomor    : {chance.randint(1, 900)}/SEK/2026\nLampiran : -\n"
+        "Perihal  : Laporan keadaan\n\nYth. Bapak Wali Kota\ndi Jambi\n\nDengan hormat, ...\n"
+    )
+    form = chance.randrange(3)
+    if form == 0:
+        text = f"{mark}\n\nPEMERINTAH KOTA JAMBI\nSEKRETARIAT DAERAH\n\n{body}"
+    elif form == 1:
+        text = f"PEMERINTAH KOTA JAMBI\nSEKRETARIAT DAERAH\n\n        {mark}\n\n{body}"
+    else:
+        text = f"PEMERINTAH KOTA JAMBI\n\nSifat    : {mark}\n{body}"
+    return wrapped(chance, "txt", text, {"marking": 1})
+
+
+def wrapped(
+    chance: Chance,
+    extension: str,
+    text: str,
+    truth: dict[str, int],
+    either: frozenset[str] = frozenset(),
+) -> Document:
     """Encode the text as servers have it: mostly UTF-8, sometimes UTF-16 or gzip."""
     data, kind = text.encode(), chance.random()
     if kind < 0.08:
-        return f"data.{extension}.gz", gzip.compress(data, mtime=0), truth
+        compressed = gzip.compress(data, mtime=0)
+        return Document(f"data.{extension}.gz", compressed, truth, either)
     if kind < 0.14 and extension in ("csv", "txt"):
-        return f"data.{extension}", text.encode("utf-16"), truth
-    return f"data.{extension}", data, truth
-
-
-def credential(chance: Chance) -> Document:
-    """Make a document with a credential."""
-    letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    word = "".join(chance.choices(letters, k=14))
-    kind = chance.choice(("dsn", "password", "app_key", "private_key"))
-    if kind == "dsn":
-        scheme = chance.choice(("mysql", "postgres", "mongodb+srv", "redis", "amqp"))
-        text = f"APP_ENV=production\nDATABASE_URL={scheme}://aplikasi:{word}@10.1.2.3:3306/data\n"
-    elif kind == "password":
-        form = chance.choice(
-            (
-                "APP_ENV=x\nDB_PASSWORD={}\n",
-                "<?php\ndefine('DB_PASSWORD', '{}');\n",
-                "DB_PASS: {}\n",
-            )
-        )
-        text = form.format(word)
-    elif kind == "app_key":
-        key = base64.b64encode(chance.randbytes(32)).decode()
-        text = f"APP_NAME=x\nAPP_KEY=base64:{key}\nAPP_DEBUG=false\n"
-    else:
-        body = base64.encodebytes(chance.randbytes(600)).decode()
-        label = chance.choice(("RSA ", "EC ", "OPENSSH ", "", "ENCRYPTED "))
-        text = f"-----BEGIN {label}PRIVATE KEY-----\n{body}-----END {label}PRIVATE KEY-----\n"
-    return "x.env" if kind != "private_key" else "x.key", text.encode(), {kind: 1}
+        return Document(f"data.{extension}", text.encode("utf-16"), truth, either)
+    return Document(f"data.{extension}", data, truth, either)

@@ -7,22 +7,19 @@ import json
 import random
 from collections.abc import Callable
 
-from signatures.identifiers.base import luhn
+from bench.exposure_values import checked
 
 Chance = random.Random
 Text = tuple[str, str]
 """Extension and content."""
 
 
-def _digits(chance: Chance, count: int) -> str:
+def number(chance: Chance, count: int) -> str:
+    """Return *count* digits, the first not zero."""
     return str(chance.randrange(10 ** (count - 1), 10**count))
 
 
-def _luhn(digits: str) -> str:
-    return next(f"{digits}{last}" for last in "0123456789" if luhn(f"{digits}{last}"))
-
-
-def _column(chance: Chance, key: str, make: Callable[[], str]) -> Text:
+def column(chance: Chance, key: str, make: Callable[[], str]) -> Text:
     """Write a column in one of four formats."""
     rows = [make() for _ in range(chance.choice((1, 3, 10, 80, 500)))]
     form = chance.randrange(4)
@@ -39,7 +36,7 @@ def _column(chance: Chance, key: str, make: Callable[[], str]) -> Text:
 def orders(chance: Chance) -> Text:
     """Order and transaction numbers."""
     key = chance.choice(("order_id", "no_transaksi", "kode", "id", "invoice", "nomor", "ref"))
-    return _column(chance, key, lambda: _digits(chance, 16))
+    return column(chance, key, lambda: number(chance, 16))
 
 
 def times(chance: Chance) -> Text:
@@ -52,15 +49,15 @@ def times(chance: Chance) -> Text:
                 f"20261124{chance.randrange(24):02d}{chance.randrange(60):02d}"
                 f"{chance.randrange(60):02d}{chance.randrange(100):02d}"
             ),
-            lambda: f"20261124{_digits(chance, 10)}",
+            lambda: f"20261124{number(chance, 10)}",
         )
     )
-    return _column(chance, chance.choice(("ts", "dibuat", "created", "waktu", "key")), make)
+    return column(chance, chance.choice(("ts", "dibuat", "created", "waktu", "key")), make)
 
 
 def land(chance: Chance) -> Text:
     """NOP: 18 digits that begin with a region."""
-    return _column(
+    return column(
         chance,
         chance.choice(("nop", "NOP_PBB", "objek_pajak")),
         lambda: (
@@ -74,27 +71,27 @@ def accounts(chance: Chance) -> Text:
     """Virtual accounts, bank accounts, billing codes."""
     key, make = chance.choice(
         (
-            ("va", lambda: f"8808{_digits(chance, 12)}"),
-            ("virtual_account", lambda: f"7001{_digits(chance, 12)}"),
-            ("no_rekening", lambda: _digits(chance, 15)),
-            ("rekening", lambda: _digits(chance, 15)),
-            ("kode_billing", lambda: f"8{_digits(chance, 14)}"),
-            ("ntpn", lambda: _digits(chance, 16)),
+            ("va", lambda: f"8808{number(chance, 12)}"),
+            ("virtual_account", lambda: f"7001{number(chance, 12)}"),
+            ("no_rekening", lambda: number(chance, 15)),
+            ("rekening", lambda: number(chance, 15)),
+            ("kode_billing", lambda: f"8{number(chance, 14)}"),
+            ("ntpn", lambda: number(chance, 16)),
         )
     )
-    return _column(chance, key, make)
+    return column(chance, key, make)
 
 
 def devices(chance: Chance) -> Text:
     """IMEI: 15 digits with a Luhn digit."""
     key = chance.choice(("imei", "device", "perangkat"))
-    return _column(chance, key, lambda: _luhn(f"35{_digits(chance, 12)}"))
+    return column(chance, key, lambda: checked(f"35{number(chance, 12)}"))
 
 
 def phones(chance: Chance) -> Text:
     """Telephone numbers, alone and several in a line."""
     lines = [
-        " ".join(f"62812{_digits(chance, 8)}" for _ in range(chance.randint(1, 4)))
+        " ".join(f"62812{number(chance, 8)}" for _ in range(chance.randint(1, 4)))
         for _ in range(200)
     ]
     return chance.choice(("txt", "csv")), "telepon\n" + "\n".join(lines) + "\n"
@@ -120,10 +117,10 @@ def scripts(chance: Chance) -> Text:
     """Minified scripts and style sheets with long numbers."""
     numbers = ",".join(f"{chance.random()}" for _ in range(400))
     text = (
-        f'!function(e,t){{var n=[{numbers}],r=1e21,o=9007199254740991,i="/*{_digits(chance, 16)}"}}'
+        f'!function(e,t){{var n=[{numbers}],r=1e21,o=9007199254740991,i="/*{number(chance, 16)}"}}'
     )
     styles = "".join(
-        f".c{n}{{width:{chance.random() * 100}%;left:-9999px;color:#{_digits(chance, 6)}}}"
+        f".c{n}{{width:{chance.random() * 100}%;left:-9999px;color:#{number(chance, 6)}}}"
         for n in range(300)
     )
     return chance.choice((("js", text), ("css", styles)))
@@ -133,8 +130,8 @@ def access(chance: Chance) -> Text:
     """Access logs with epoch milliseconds, request ids and query strings."""
     return "log", "".join(
         f'10.0.{chance.randrange(256)}.{chance.randrange(256)} - - [4/Nov/2026:08:15:30 +0700] "GET'
-        f" /api?ts=17{_digits(chance, 11)}&_={_digits(chance, 16)}&id={_digits(chance, 16)}"
-        f' HTTP/1.1" 200 {chance.randrange(99999)} rt=0.{_digits(chance, 3)}'
+        f" /api?ts=17{number(chance, 11)}&_={number(chance, 16)}&id={number(chance, 16)}"
+        f' HTTP/1.1" 200 {chance.randrange(99999)} rt=0.{number(chance, 3)}'
         f" {chance.randbytes(16).hex()}\n"
         for _ in range(chance.choice((3, 50, 500)))
     )
@@ -156,12 +153,12 @@ def hidden(chance: Chance) -> Text:
     """Columns called NIK whose values are masked, hashed or random."""
     make = chance.choice(
         (
-            lambda: f"1571**********{_digits(chance, 2)}",
+            lambda: f"1571**********{number(chance, 2)}",
             lambda: chance.randbytes(32).hex(),
             lambda: f"{chance.randrange(10**6):06d}",
         )
     )
-    return _column(chance, "nik", make)
+    return column(chance, "nik", make)
 
 
 def settings(chance: Chance) -> Text:
@@ -187,11 +184,11 @@ def settings(chance: Chance) -> Text:
 def numbers_in_text(chance: Chance) -> Text:
     """Letters and reports that mention numbers, none a citizen's."""
     lines = [
-        f"Nomor surat 470/{_digits(chance, 4)}/DISDUK/2026, agenda {_digits(chance, 16)}.",
+        f"Nomor surat 470/{number(chance, 4)}/DISDUK/2026, agenda {number(chance, 16)}.",
         "NIK adalah nomor induk kependudukan yang terdiri atas 16 digit.",
         "Contoh NIK: 1234567890123456 atau 0000000000000000.",
-        f"ISBN 978{_digits(chance, 10)}, telepon 0741-{_digits(chance, 6)}.",
-        f"Resi {_digits(chance, 15)}; barcode {_digits(chance, 13)}.",
+        f"ISBN 978{number(chance, 10)}, telepon 0741-{number(chance, 6)}.",
+        f"Resi {number(chance, 15)}; barcode {number(chance, 13)}.",
     ]
     return "txt", "\n".join(lines * chance.choice((1, 5))) + "\n"
 
@@ -211,3 +208,9 @@ LOOKALIKES: tuple[Callable[[Chance], Text], ...] = (
     settings,
     numbers_in_text,
 )
+
+EITHER: dict[Callable[[Chance], Text], frozenset[str]] = {
+    land: frozenset({"nop"}),
+    phones: frozenset({"phone"}),
+}
+"""What a lookalike is all the same, at lower rank."""

@@ -11,7 +11,10 @@ SHORTEST_ATOM = 3
 """Bytes. YARA looks for literal atoms first; a string without one is tried everywhere."""
 _META = ("id", "version", "description", "attack")
 _EXCUSE = re.compile(r"//\s*short atom:\s*\S+")
-_STRING = re.compile(r'^\s*(\$\w*(?:\{\w+\})?)\s*=\s*(?:/(.*)/[is]*|"((?:[^"\\]|\\.)*)"|\{)')
+_STRING = re.compile(
+    r'^\s*(\$\w*(?:\{\w+\})?)\s*=\s*(?:/(.*)/[is]*|"((?:[^"\\]|\\.)*)"|\{([^{}]*)\}?)'
+)
+_BYTES = re.compile(r"(?:(?<![~?])\b[0-9A-Fa-f]{2}\b\s*)+")
 _TABLE = re.compile(r"\{([a-z_]+)\}")
 _QUANTIFIER = re.compile(r"[*?+]|\{(\d*),?\d*\}")
 
@@ -48,11 +51,13 @@ def lint(source: Source) -> list[Problem]:
 
 def longest_atom(match: re.Match[str]) -> int:
     """Return the length of the longest literal that every occurrence of a string holds."""
-    _, pattern, text = match.groups()
+    _, pattern, text, raw = match.groups()
     if text is not None:
         return len(re.sub(r"\\(?:x[0-9a-fA-F]{2}|.)", "x", text))
     if pattern is None:
-        return SHORTEST_ATOM  # hex strings are not used; YARA warns by itself
+        # Alternatives in brackets and what spans lines count as nothing: write whole bytes.
+        plain = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "??", raw)
+        return max((len(run.split()) for run in _BYTES.findall(plain)), default=0)
     known = tables()
     # A table entry is a literal; all entries of one table have one length.
     filled = _TABLE.sub(lambda table: known.get(table[1], ("",))[0], pattern)

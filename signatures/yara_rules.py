@@ -106,16 +106,19 @@ def _engine() -> Any:
     return yara
 
 
-def compile_family(family: str) -> Rules:
-    """Compile the rules of *family*.
+def compile_family(*names: str) -> Rules:
+    """Compile the rules of one family or of several together.
 
     Raises:
-        RuleError: YARA refuses one, or the family has no rule at all.
+        RuleError: YARA refuses one, or a family has no rule at all.
     """
     yara = _engine()
-    files = sources(family)
-    if not files:
-        raise RuleError(f"{os.path.join(ROOT, family)}:1: no rules")
+    files: list[Source] = []
+    for name in names:
+        found = sources(name)
+        if not found:
+            raise RuleError(f"{os.path.join(ROOT, name)}:1: no rules")
+        files += found
     try:
         compiled = yara.compile(source="".join(expand(source) for source in files))
         return cast("Rules", compiled)

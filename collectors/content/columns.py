@@ -10,6 +10,7 @@ from collectors.content.validate import Numbers, in_district, number
 from collectors.redact import Redactor
 
 _SAMPLES = 3
+_OF_ANY_LENGTH = frozenset({"bank_account", "sim"})
 
 
 class Column:
@@ -24,6 +25,8 @@ class Column:
         self.valid = 0
         self.men = 0
         """Valid ones whose day is at most 31: a family card has no other."""
+        self.recent = 0
+        """Of these, the ones with a year since 2000: when cards were recorded."""
         self.in_district = 0
         self.near = False
         """A keyword stands within 300 bytes of a candidate."""
@@ -41,11 +44,30 @@ class Column:
         if self.type == "npwp" and good.shape[1] == 16:
             good = good[:, 1:]  # the form that is validated and tokenised
         self.width = good.shape[1]
-        values: Numbers = number(good)
+        values = self._encoded(good)
         if self.type == "nik":
-            self.men += int((good[:, 6] <= 3).sum())
+            men = good[:, 6] <= 3
+            self.men += int(men.sum())
+            self.recent += int((men & (good[:, 10] <= 2)).sum())
             self.in_district += int(in_district(good).sum())
         for value in np.unique(values[:64]).tolist():
             if len(self.samples) < _SAMPLES and value not in self.samples:
                 self.samples.append(value)
         self.sketch.add(values)
+
+    def _encoded(self, good: Bytes) -> Numbers:
+        values = number(good)
+        if self.type == "phone":  # one form for all: 62 and the national number
+            national = good[:, 0] == 0
+            abroad = np.uint64(62 * 10 ** (good.shape[1] - 1))
+            encoded: Numbers = np.where(national, values + abroad, values)
+            return encoded
+        if self.type in _OF_ANY_LENGTH:  # zeros in front count: a one holds their place
+            return values + np.uint64(10 ** good.shape[1])
+        return values
+
+    def text(self, value: int) -> str:
+        """Return an encoded value as it is normalised."""
+        if self.type == "phone":
+            return str(value)
+        return str(value)[1:] if self.type in _OF_ANY_LENGTH else f"{value:0{self.width}d}"

@@ -1,50 +1,35 @@
-"""Private keys, connection strings and assigned passwords of a file."""
+"""Credentials, markings and headers of a file: what is found as text and stands by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from collectors.content.match import Match
 from collectors.kinds import Tally
 from collectors.redact import SKETCH_SIZE, Redactor
-from signatures.identifiers.assignment import APP_KEY, PASSWORD, find_app_keys, find_passwords
-from signatures.identifiers.base import Identifier
-from signatures.identifiers.dsn import DSN, find_dsns, is_telling
-from signatures.identifiers.private_key import PRIVATE_KEY, find_keys
+from signatures.identifiers.finders import FINDERS
 
 _MOST = 10_000
 """Values of one type that are kept in a file: bounds memory."""
 _SAMPLES = 3
-
-
-class _Finder(NamedTuple):
-    identifier: Identifier
-    find: Callable[[bytes], Iterator[tuple[int, int]]]
-    confidence: float
-
-
-_FINDERS = {
-    finder.identifier.name: finder
-    for finder in (
-        _Finder(PRIVATE_KEY, find_keys, 0.99),
-        _Finder(DSN, find_dsns, 0.9),
-        _Finder(APP_KEY, find_app_keys, 0.95),
-        _Finder(PASSWORD, find_passwords, 0.8),
-    )
-}
+_REGISTERS = frozenset({"dukcapil", "bpjs_dump"})
+_ONCE = _REGISTERS | {"marking"}
+"""What says something of the whole file: counted once, not told as a sample."""
 
 
 def matches(data: bytes, rules: set[str]) -> Iterator[Match]:
     """Yield the valid credentials in *data* of the types whose YARA rule hit."""
-    for name, finder in _FINDERS.items():
-        if name not in rules:
+    for finder in FINDERS:
+        if finder.rule not in rules:
             continue
+        identifier = finder.identifier
         for start, end in finder.find(data):
-            text = data[start:end].decode("utf-8", "surrogateescape")
-            value = finder.identifier.normalise(text)
-            if finder.identifier.validate(value) and (name != DSN.name or is_telling(value)):
-                yield Match(name, value)
+            value = identifier.normalise(data[start:end].decode("utf-8", "surrogateescape"))
+            if identifier.validate(value) and finder.telling(value):
+                yield Match(identifier.name, value)
+
+
+_CONFIDENCE = {finder.identifier.name: finder.confidence for finder in reversed(FINDERS)}
 
 
 class Credentials:
@@ -54,9 +39,13 @@ class Credentials:
         self._redactor = redactor
         self._counts: dict[str, dict[str, int]] = {}
         self._cut = False
+        self._first = True
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
+        if not self._first:
+            rules = rules - {"marking", "keepass"}  # they stand where a file begins
+        self._first = False
         for match in matches(data, rules):
             values = self._counts.setdefault(match.type, {})
             if match.value in values or len(values) < _MOST:
@@ -66,15 +55,22 @@ class Credentials:
 
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found."""
-        return [
-            Tally(
-                type=type_,
-                count=sum(values.values()),
-                distinct=len(values),
-                exact=exact and not self._cut,
-                confidence=_FINDERS[type_].confidence,
-                samples=tuple(self._redactor.mask(value) for value in list(values)[:_SAMPLES]),
-                tokens=self._redactor.sketch(type_, values, SKETCH_SIZE),
-            )
-            for type_, values in self._counts.items()
-        ]
+        return [self._tally(type_, values, exact=exact) for type_, values in self._counts.items()]
+
+    def _tally(self, type_: str, values: dict[str, int], *, exact: bool) -> Tally:
+        if type_ in _ONCE:
+            return Tally(type=type_, count=1, distinct=1, confidence=_CONFIDENCE[type_])
+        return Tally(
+            type=type_,
+            count=sum(values.values()),
+            distinct=len(values),
+            exact=exact and not self._cut,
+            confidence=_CONFIDENCE[type_],
+            samples=tuple(self._redactor.mask(value) for value in list(values)[:_SAMPLES]),
+            tokens=self._redactor.sketch(type_, values, SKETCH_SIZE),
+        )
+
+
+def with_data(tallies: list[Tally], types: set[str]) -> list[Tally]:
+    """Return *tallies* without headers of registers that have no data: programs name columns."""
+    return [tally for tally in tallies if tally.type not in _REGISTERS or types]

@@ -33,6 +33,8 @@ _OTHER = (
     *("uuid", "hash", "serial", "isbn", "ean", "kode_bayar", "ntpn", "rekening", "norek"),
 )
 _NUMBERS = tuple(identifier for identifier in IDENTIFIERS if identifier.shapes)
+_LEAST_SHARE = 0.5
+"""Of a column whose values are told by its name alone, so many have to be valid."""
 
 
 class Counts(NamedTuple):
@@ -43,6 +45,7 @@ class Counts(NamedTuple):
     candidates: int
     valid: int
     men: int
+    recent: int
     in_district: int
     separated: bool
     near: bool
@@ -73,8 +76,11 @@ def judge(counts: Counts) -> Verdict | None:
         return None
     names = announced(counts.name)
     type_ = counts.type
-    if type_ == "nik" and "kk" in names and "nik" not in names:
-        type_ = "kk"
+    if type_ == "nik" and "nik" not in names:
+        if "kk" in names:
+            type_ = "kk"
+        elif "npwp" in names:
+            return _named("nik", counts)  # the NPWP of a citizen is the NIK (PMK 112/2022)
     if type_ in names:
         return _named(type_, counts)
     if names or is_other(counts.name):
@@ -84,9 +90,11 @@ def judge(counts: Counts) -> Verdict | None:
 
 def _named(type_: str, counts: Counts) -> Verdict | None:
     share = counts.valid / counts.candidates
-    chance = BY_NAME[type_].chance
-    if counts.candidates >= 50 and share < 5 * chance:
+    kind = BY_NAME[type_]
+    if counts.candidates >= 50 and share < min(_LEAST_SHARE, 5 * kind.chance):
         return None  # hashed, masked or another number under this name
+    if kind.named and (share < _LEAST_SHARE or (type_ == "bank_account" and not counts.near)):
+        return None
     if type_ == "kk" and counts.valid >= 20 and counts.men < 0.8 * counts.valid:
         type_ = "nik"  # days of birth of women: the column is not what it says
     return Verdict(type_, round(min(0.99, 0.7 + 0.3 * share), 2))
@@ -102,11 +110,15 @@ def _unnamed(counts: Counts) -> Verdict | None:
         # By chance 14 % of valid ones fall into a district of today; of real ones nearly all.
         if counts.valid >= 3 and counts.in_district < 0.25 * counts.valid:
             return None
-        if counts.valid < 3 and not counts.near:
+        if counts.valid < 3 and not (counts.near and counts.in_district):
             return None
         # Half of all citizens are women, whose days are over 40; a family card's never are.
         if counts.valid >= 40 and counts.men == counts.valid:
             return Verdict("kk", 0.9)
+        # Cards were recorded since 2000, most adults were born before: three at random agree in
+        # one of several hundred columns.
+        if counts.valid >= 3 and counts.recent == counts.valid:
+            return Verdict("kk", 0.85)
         certain = 0.95 if counts.valid >= 8 else 0.8 if counts.near else 0.6
         return Verdict("nik", certain)
     return Verdict(counts.type, 0.95 if counts.valid >= 3 else 0.8)
@@ -117,6 +129,8 @@ def _weak(counts: Counts, share: float) -> Verdict | None:
         return Verdict("npwp", 0.95 if counts.valid >= 3 else 0.8)
     if counts.candidates >= 20 and share > 0.9:
         return Verdict(counts.type, 0.9)
+    if counts.type == "npwp" and counts.valid >= 3 and share > 0.95:
+        return Verdict("npwp", 0.85 if counts.valid >= 8 else 0.6)
     if counts.near and counts.type == "card":
         return Verdict("card", 0.7)
     return None

@@ -17,7 +17,7 @@ _MOST_COLUMNS = 400
 
 def sniff(head: bytes) -> int | None:
     """Return the delimiter (byte value) of *head*, or None when it is no table."""
-    lines = [_QUOTED.sub(b"q", line) for line in head.splitlines()[:_LINES] if line.strip()]
+    lines = [_QUOTED.sub(b"q", line) for line in head.split(b"\n", _LINES)[:_LINES] if line.strip()]
     if len(lines) > 2 and not head.endswith(b"\n"):
         lines.pop()  # perhaps cut in the middle
     best: tuple[int, int] | None = None

@@ -37,8 +37,13 @@ def candidates(block: Bytes, shapes: Iterable[tuple[int, ...]]) -> Iterator[Cand
     starts, lengths = _runs(block)
     if not len(starts):
         return
-    joined = _joined(block, starts, lengths)
+    present = set(np.flatnonzero(np.bincount(np.minimum(lengths, 32))).tolist())
+    joined: Bools | None = None
     for shape in shapes:
+        if not present.issuperset(shape):
+            continue
+        if joined is None:
+            joined = _joined(block, starts, lengths)
         first = _of_shape(shape, lengths, joined)
         if shape == NPWP and len(first):
             first = first[_is_dotted(block, starts[first])]
@@ -66,10 +71,10 @@ def _of_shape(shape: tuple[int, ...], lengths: Ints, joined: Bools) -> Ints:
     count = len(lengths) - len(shape) + 1
     if count <= 0:
         return np.empty(0, np.int64)
-    fits: Bools = lengths[:count] == shape[0]
+    first = np.flatnonzero(lengths[:count] == shape[0])
     for offset, length in enumerate(shape[1:], 1):
-        fits &= (lengths[offset : offset + count] == length) & joined[offset - 1 :][:count]
-    return np.flatnonzero(fits)
+        first = first[(lengths[first + offset] == length) & joined[first + (offset - 1)]]
+    return first
 
 
 def _is_dotted(block: Bytes, starts: Ints) -> Bools:

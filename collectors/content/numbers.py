@@ -8,21 +8,24 @@ import numpy as np
 
 from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
-from collectors.content.digits import Bytes, Candidates, Ints, candidates
+from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
 from collectors.content.groups import Layout
-from collectors.content.validate import BY_SHAPE
+from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
-from signatures.identifiers import IDENTIFIERS
+from signatures.identifiers import BY_NAME, IDENTIFIERS
+from signatures.identifiers.bank_account import BANK
 from signatures.identifiers.keys import announces
 
 _NEAR = 300
+_NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
 _ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
 _KEYWORDS = {
     "nik": re.compile(rb"(?i)\bn\.?i\.?k\b|\bno?[_ .]?kk\b|ktp|kependudukan|kartu keluarga"),
     "card": re.compile(rb"(?i)kartu kredit|credit card|visa|mastercard"),
+    "bank_account": BANK,
 }
 _MORE_WORDS = """
 anak ayah baru data dan id ibu induk istri kepala keluarga kode lama nama no nomor
@@ -41,12 +44,20 @@ class Numbers:
         self._layout = layout
         self._redactor = redactor
         self._columns: dict[tuple[str, int, bool], Column] = {}
+        self._active: frozenset[str] = frozenset()
+        self._by_shape = dict(BY_SHAPE)
 
-    def feed(self, data: bytes) -> None:
-        """Count the identifiers in *data*, which begins and ends between values."""
-        block: Bytes = np.frombuffer(data, np.uint8)
-        self._layout.begin(data)
-        for found in candidates(block, BY_SHAPE):
+    def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
+        """Count the identifiers in *data*, which begins and ends between values.
+
+        *rules* are the YARA rules that it or an earlier block matched: they say which types whose
+        name has to stand there are worth looking for. The layout has begun with *data*.
+        """
+        active = frozenset(rules & _NAMED)
+        if not active <= self._active:
+            self._active |= active
+            self._by_shape = _by_shape(self._active)
+        for found in candidates(block, self._by_shape):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)
                 self._count(data, block, found.shape, found.starts[part], found.digits[part])
@@ -54,16 +65,19 @@ class Numbers:
     def _count(
         self, data: bytes, block: Bytes, shape: tuple[int, ...], starts: Ints, digits: Bytes
     ) -> None:
-        verdicts = [(name, check(digits)) for name, check in BY_SHAPE[shape]]
+        verdicts = [(name, check(digits)) for name, check in self._by_shape[shape]]
         verdicts = [(name, valid) for name, valid in verdicts if valid.any()]
         if not verdicts and not self._columns:
             return
         found = Candidates(shape, starts, digits)
         groups = self._layout.assign(data, block, starts)
+        apart = _apart(block, starts, sum(shape) + len(shape) - 1)
         for group in np.unique(groups).tolist():
             inside = groups == group
-            for name, check in BY_SHAPE[shape]:
+            for name, check in self._by_shape[shape]:
                 valid = check(digits[inside])
+                if name in _NAMED:
+                    valid &= apart[inside]
                 column = self._column(name, group, len(shape) > 1, create=bool(valid.any()))
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
@@ -74,6 +88,8 @@ class Numbers:
         column = self._columns.get(key)
         if column is None and create:
             title = self._layout.groups.names[group]
+            if name in _NAMED and name not in announced(title):
+                return None
             column = self._columns[key] = Column(name, title, self._redactor, separated=separated)
         return column
 
@@ -111,25 +127,44 @@ class Numbers:
             exact=exact,
             confidence=max(confidence for confidence, _ in parts),
             column=_shown(first.name),
-            samples=tuple(
-                self._redactor.mask(f"{value:0{first.width}d}") for value in first.samples
-            ),
+            samples=tuple(self._redactor.mask(first.text(value)) for value in first.samples),
             tokens=tuple(
                 sorted(
-                    self._redactor.token(type_, f"{value:0{first.width}d}")
+                    self._redactor.token(type_, first.text(value))
                     for value in first.sketch.smallest(SKETCH_SIZE).tolist()
                 )
             ),
         )
 
 
+def _apart(block: Bytes, starts: Ints, length: int) -> Bools:
+    """Return which values have no letter next to them: hashes hold digits, too."""
+    before = block[np.maximum(starts - 1, 0)] | 32
+    after = block[np.minimum(starts + length, len(block) - 1)] | 32
+    letter_before = (before >= 97) & (before <= 122) & (starts > 0)
+    letter_after = (after >= 97) & (after <= 122) & (starts + length < len(block))
+    apart: Bools = ~(letter_before | letter_after)
+    return apart
+
+
 def _precedence(item: tuple[tuple[str, int, bool], Column]) -> tuple[int, int]:
     (name, group, _), column = item
     # The type that the column's name announces comes first, then the order of validators.
-    return (0 if name in announced(column.name) else 1, group * 4 + _ORDER.index(name))
+    return (0 if name in announced(column.name) else 1, group * len(_ORDER) + _ORDER.index(name))
 
 
-_ORDER = ("nik", "nip", "npwp", "card")
+_ORDER = ("nik", "nip", "npwp", "card", *sorted(_NAMED))
+
+
+def _by_shape(
+    active: frozenset[str],
+) -> dict[tuple[int, ...], tuple[tuple[str, Validator], ...]]:
+    merged = dict(BY_SHAPE)
+    for shape, checks in BY_NAMED_SHAPE.items():
+        wanted = tuple(check for check in checks if check[0] in active)
+        if wanted:
+            merged[shape] = merged.get(shape, ()) + wanted
+    return merged
 
 
 def _counts(column: Column) -> Counts:
@@ -139,6 +174,7 @@ def _counts(column: Column) -> Counts:
         candidates=column.candidates,
         valid=column.valid,
         men=column.men,
+        recent=column.recent,
         in_district=column.in_district,
         separated=column.separated,
         near=column.near,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import functools
 
-from collectors.content.credentials import Credentials
+import numpy as np
+
+from collectors.content.credentials import Credentials, with_data
+from collectors.content.digits import Bytes
 from collectors.content.layout import choose
+from collectors.content.named import Named
 from collectors.content.numbers import Numbers
 from collectors.content.reader import Damaged, Reader
 from collectors.content.result import (
@@ -31,7 +35,7 @@ class Scanner:
     def __init__(self, init: Init) -> None:
         self._init = init
         self._redactor = Redactor(init.key, init.epoch)
-        self._credentials = compile_family("credentials")
+        self._rules = compile_family("credentials", "context")
 
     @functools.cached_property
     def _personal(self) -> Rules:
@@ -51,6 +55,8 @@ class Scanner:
     def _count(self, reader: Reader, suffix: str) -> ScanResult:
         credentials = Credentials(self._redactor)
         numbers: Numbers | None = None
+        named: Named | None = None
+        seen: set[str] = set()
         format_ = "text"
         outcome = ""
         try:
@@ -59,18 +65,25 @@ class Scanner:
                     layout = choose(reader.head, suffix)
                     format_ = "binary" if reader.binary else layout.format
                     numbers = Numbers(layout, self._redactor)
+                    named = Named(layout, self._redactor)
+                rules = hits(self._rules, data, _YARA_SECONDS)
+                seen |= rules
+                credentials.feed(data, rules)
                 if not reader.binary or hits(self._personal, data, _YARA_SECONDS):
-                    numbers.feed(data)
-                credentials.feed(data, hits(self._credentials, data, _YARA_SECONDS))
+                    block: Bytes = np.frombuffer(data, np.uint8)
+                    layout.begin(data)
+                    numbers.feed(data, block, seen)
+                    named.feed(data, block, seen)
         except OSError:
             outcome = UNREADABLE
         except Damaged:
             outcome = DAMAGED
         exact = reader.complete and not outcome
-        tallies = [
-            *(numbers.tallies(exact=exact) if numbers else ()),
-            *credentials.tallies(exact=exact),
-        ]
+        tallies = numbers.tallies(exact=exact) if numbers else []
+        types = {tally.type for tally in tallies}
+        if named is not None:
+            tallies += named.tallies(types, exact=exact)
+        tallies += with_data(credentials.tallies(exact=exact), {tally.type for tally in tallies})
         return ScanResult(
             outcome=outcome or _outcome(tallies, complete=reader.complete),
             format=format_,

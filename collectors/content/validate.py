@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.content.digits import NPWP, Bools, Bytes
-from signatures.identifiers import card
+from signatures.identifiers import card, nisn, nop, phone
 from signatures.identifiers.regions import districts
 
 Numbers = npt.NDArray[np.uint64]
@@ -147,6 +147,71 @@ def _npwp_16(digits: Bytes) -> Bools:
     return good
 
 
+def bpjs(digits: Bytes) -> Bools:
+    """Begins with 00."""
+    return _with_variety(digits, (digits[:, :2] == 0).all(axis=1), 3)
+
+
+@functools.cache
+def _birth_years() -> Bools:
+    table = np.zeros(1000, bool)
+    table[[int(year) for year in nisn.BORN]] = True
+    return table
+
+
+def pupil(digits: Bytes) -> Bools:
+    """Year of birth, then a serial."""
+    good: Bools = _birth_years()[number(digits, 0, 3)]
+    good &= (digits[:, 3:] != digits[:, 3:4]).any(axis=1)
+    return good
+
+
+def any_digits(digits: Bytes) -> Bools:
+    """More than two different digits."""
+    return _with_variety(digits, np.ones(len(digits), bool), 3)
+
+
+def licence(digits: Bytes) -> Bools:
+    """Month of birth."""
+    month = number(digits, 2, 4)
+    return _with_variety(digits, (month >= 1) & (month <= 12), 3)
+
+
+@functools.cache
+def _provinces() -> Bools:
+    table = np.zeros(100, bool)
+    table[[int(code) for code in nop.PROVINCES]] = True
+    return table
+
+
+def land(digits: Bytes) -> Bools:
+    """Province, and parts that are not zero."""
+    good: Bools = _provinces()[number(digits, 0, 2)] & (digits[:, 0] > 0)
+    good &= (number(digits, 4, 7) > 0) & (number(digits, 7, 10) > 0)
+    good &= number(digits, 13, 17) > 0
+    return good
+
+
+@functools.cache
+def _prefixes() -> Bools:
+    table = np.zeros(1000, bool)
+    table[[int(prefix) for prefix in phone.PREFIXES]] = True
+    return table
+
+
+def mobile(digits: Bytes) -> Bools:
+    """62 or 0, an operator's prefix, 9 to 12 digits without the country."""
+    national = digits[:, 0] == 0
+    skip = np.where(national, 1, 2)
+    code = np.where(national, number(digits, 1, 4), number(digits, 2, 5))
+    rest = digits.shape[1] - skip
+    good: Bools = (national | ((digits[:, 0] == 6) & (digits[:, 1] == 2))) & _prefixes()[code]
+    good &= (rest >= 9) & (rest <= 12)
+    same_0 = (digits[:, 4:] == digits[:, 4:5]).all(axis=1)
+    same_62 = (digits[:, 5:] == digits[:, 5:6]).all(axis=1)
+    return good & ~np.where(national, same_0, same_62)
+
+
 Validator = Callable[[Bytes], Bools]
 
 _NIK = ("nik", nik)
@@ -165,3 +230,28 @@ BY_SHAPE: dict[tuple[int, ...], tuple[tuple[str, Validator], ...]] = {
     (4, 6, 5): (("card", card_15),),
 }
 """Written form to the types that it may be. A KK is a NIK until its key is known."""
+
+_PHONE, _ACCOUNT = ("phone", mobile), ("bank_account", any_digits)
+_SIM = ("sim", licence)
+
+BY_NAMED_SHAPE: dict[tuple[int, ...], tuple[tuple[str, Validator], ...]] = {
+    (10,): (("nisn", pupil), _PHONE, _ACCOUNT),
+    (11,): (("kpj", any_digits), _PHONE, _ACCOUNT),
+    (12,): (_PHONE, _SIM, _ACCOUNT),
+    (13,): (("bpjs", bpjs), ("nib", any_digits), _PHONE, _SIM, _ACCOUNT),
+    (14,): (_PHONE, _SIM, _ACCOUNT),
+    (15,): (_ACCOUNT,),
+    (16,): (_ACCOUNT,),
+    (18,): (("nop", land),),
+    (2, 2, 3, 3, 3, 4, 1): (("nop", land),),
+    (4, 4, 3): (_PHONE,),
+    (4, 4, 4): (_PHONE,),
+    (4, 4, 5): (_PHONE,),
+    (5, 4, 3): (_PHONE,),
+    (5, 4, 4): (_PHONE,),
+    (5, 4, 5): (_PHONE,),
+    (2, 3, 4, 3): (_PHONE,),
+    (2, 3, 4, 4): (_PHONE,),
+    (2, 3, 4, 5): (_PHONE,),
+}
+"""Of types that need a name: looked at only where YARA saw one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 
@@ -26,6 +26,37 @@ class Identifier(NamedTuple):
     """Sensitivity of one value, 0 to 100."""
     source: str
     """Where form and validity are laid down."""
+    named: bool = False
+    """Whether only a key or a column's name makes it one: anything might look like it."""
+
+
+Spans = Iterator[tuple[int, int]]
+
+
+class Finder(NamedTuple):
+    """How a credential, or another thing that is no number, is found in bytes."""
+
+    rule: str
+    """Name of the YARA rule that says when to look."""
+    identifier: Identifier
+    find: Callable[[bytes], Spans]
+    """Begins and ends of what may be one."""
+    confidence: float
+    """That a valid one is real."""
+    gates: tuple[bytes, ...] = ()
+    """One of them stands in every text that holds one; empty where short text (paths, log lines)
+    is not searched for it."""
+    telling: Callable[[str], bool] = bool
+    """Stricter than `Identifier.validate`, for what is counted rather than masked."""
+
+
+def is_varied(value: str, least: int = 8) -> bool:
+    """Tell whether *value* has *least* different characters and is no sample of documentation."""
+    lowered = value.lower()
+    return len(set(value)) >= least and not any(word in lowered for word in _SAMPLE_WORDS)
+
+
+_SAMPLE_WORDS = ("example", "xxxx", "your", "0000000", "1234567", "abcdef", "placeholder", "sample")
 
 
 def digits_only(text: str) -> str:

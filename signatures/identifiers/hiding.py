@@ -3,6 +3,10 @@
 Wider than `signatures.identifiers.find`, which counts and so must be sure: here a number may be
 glued to others (``<NIK><time>.jpg``), grouped anyhow, percent-encoded, escaped, in base64, in
 digits of other scripts. What is masked in vain costs little; what is not masked is out.
+
+A number that only its name makes one (a pupil's, a telephone, an account, a passport) is masked
+where the name stands before it, as in ``nisn=0051234567`` or ``hp_081234567890.jpg``, and nowhere
+else: masking every ten digits would hide times, sizes and offsets, and with them the log.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from signatures.identifiers import find, nik, nip, npwp
+from signatures.identifiers import NAMED, find, nik, nip, npwp
 from signatures.identifiers.dsn import GATE
 
 Span = tuple[int, int]
@@ -29,6 +33,18 @@ _GROUPED_NPWP = (2, 3, 3, 1, 3, 3)
 _CREDENTIALS = re.compile(
     rb"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"<>?]{0,64}:"
     rb"(?![0-9]{1,5}(?:[^0-9A-Za-z@]|\Z))[^\s@][^\s]{0,255}@[A-Za-z0-9\[][^\s'\"<>,;)\\]{0,253}"
+)
+_FEWEST_NAMED = 7
+# A search without regard to case is slow: few texts hold a value at all.
+_VALUE = re.compile(rb"[0-9](?:[ ._-]?[0-9]){8}|[A-Za-z][0-9]{6,7}(?![0-9])")
+_NAMED = re.compile(
+    rb"(?i)(?<![a-z])(?:"
+    + b"|".join(
+        key.encode().replace(b"_", b"[ ._-]?")
+        for key in sorted({key for kind in NAMED for key in kind.keys}, key=len, reverse=True)
+    )
+    + rb")(?:[ ._-](?:siswa|peserta|pegawai|ibu|ayah|anak|baru|lama))?[^0-9A-Za-z]{1,12}"
+    rb"((?:[0-9](?:[ ._-]?[0-9]){8,19}|[A-Z]{1,2}[0-9]{6,7})(?![0-9]))"
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{20,}|[A-Za-z0-9_-]{20,}")
@@ -50,9 +66,12 @@ def hide(data: bytes) -> list[Span]:
 
 def _plain(data: bytes) -> list[Span]:
     spans = [(hit.start, hit.end) for hit in find(data)]
-    if len(data.translate(None, _NOT_DIGITS)) >= _FEWEST_DIGITS:
+    digits = len(data.translate(None, _NOT_DIGITS))
+    if digits >= _FEWEST_DIGITS:
         for match in _SEQUENCE.finditer(data):
             spans += _numbers(match.group(), match.start())
+    if digits >= _FEWEST_NAMED and _VALUE.search(data):
+        spans += [match.span(1) for match in _NAMED.finditer(data)]
     if GATE in data:
         spans += [match.span() for match in _CREDENTIALS.finditer(data)]
     return spans

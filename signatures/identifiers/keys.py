@@ -16,6 +16,6 @@ def fold(key: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def announces(folded: str, keys: tuple[str, ...]) -> bool:
-    """Tell whether one of *keys* stands in *folded* as whole words."""
+    """Tell whether one of *keys* stands in *folded* as whole words, ``no`` perhaps glued to it."""
     padded = f"_{folded}_"
-    return any(f"_{key}_" in padded for key in keys)
+    return any(f"_{key}_" in padded or f"_no{key}_" in padded for key in keys)

@@ -1,0 +1,114 @@
+"""How fast the exposure scanner sweeps real text, against Debian's ``yara`` with the same rules.
+
+``python -P -m bench.exposure [MIB] [PATH...]``: both look at the same files (text below PATH, by
+default /usr/share and /usr/lib, up to MIB of it), one thread each, warm, in turns; the ratio of
+the best rounds is what counts. YARA's program is taken from PATH or from RONDA_YARA.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from collectors.content.result import Init, Request
+from collectors.content.worker import start
+from collectors.exposure.select import LOOK, by_magic, by_name
+from signatures.yara_rules import expand, families, sources
+
+ROUNDS = 3
+LARGEST = 32 << 20
+
+
+def text_files(roots: list[str], limit: int) -> list[str]:
+    """Return files of *limit* bytes in all that a sweep would look into, in a fixed order."""
+    found = [path for root in roots for path in _walk(root)]
+    random.Random(1).shuffle(found)
+    chosen, total = [], 0
+    for path in found:
+        size = os.path.getsize(path)
+        if total + size <= limit and size <= LARGEST and _is_text(path):
+            chosen.append(path)
+            total += size
+    return chosen
+
+
+def _walk(root: str) -> Iterator[str]:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) >= 12:
+                yield path
+
+
+def _is_text(path: str) -> bool:
+    if by_name(os.fsencode(path)) != LOOK:
+        return False
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    return by_magic(head[:16]) == LOOK and b"\0" not in head
+
+
+def scanner(files: list[str]) -> Callable[[], None]:
+    """Return what scans *files* as the bounded child does, without the pipe."""
+    handle = start(msgspec.msgpack.encode(Init(key=secrets.token_bytes(32), epoch=1)))
+
+    def run() -> None:
+        for path in files:
+            descriptor = os.open(path, os.O_RDONLY)
+            size = os.fstat(descriptor).st_size
+            handle(msgspec.msgpack.encode(Request(name=path, size=size)), [descriptor])
+
+    return run
+
+
+def peer(files: list[str], folder: str) -> Callable[[], None] | None:
+    """Return what runs ``yara`` over *files*, or None when there is no such program."""
+    program = os.environ.get("RONDA_YARA") or shutil.which("yara")
+    if program is None:
+        return None
+    rules, listed = os.path.join(folder, "rules.yar"), os.path.join(folder, "files")
+    with open(rules, "w", encoding="utf-8") as out:
+        out.writelines(expand(one) for family in families() for one in sources(family))
+    with open(listed, "w", encoding="utf-8") as out:
+        out.writelines(path + "\n" for path in files)
+    command = [program, "-w", "-f", "-p", "1", "--scan-list", rules, listed]
+
+    def run() -> None:
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return run
+
+
+def main() -> int:
+    """Print MB/s of both and their ratio."""
+    limit = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    files = text_files(sys.argv[2:] or ["/usr/share", "/usr/lib"], limit << 20)
+    size = sum(os.path.getsize(path) for path in files) / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        both = {"ronda": scanner(files), "yara": peer(files, folder)}
+        best: dict[str, float] = {}
+        for _ in range(ROUNDS):
+            for name, run in both.items():
+                if run is not None:
+                    began = time.monotonic()
+                    run()
+                    best[name] = min(best.get(name, 1e9), time.monotonic() - began)
+    print(f"{len(files)} files, {size:.0f} MB, best of {ROUNDS}")
+    for name, seconds in best.items():
+        print(f"{name:<6} {size / seconds:7.0f} MB/s")
+    if "yara" in best:
+        print(f"ratio  {best['yara'] / best['ronda']:7.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
