@@ -30,6 +30,12 @@ class Column:
         self.in_district = 0
         self.near = False
         """A keyword stands within 300 bytes of a candidate."""
+        self.first = 0
+        """Where the first valid one stands: bytes from the begin of the text."""
+        self.row = 0
+        """Its line, from 1."""
+        self.page = 0
+        """Its page, from 1, where pages end with a form feed."""
         self.samples: list[int] = []
         self.width = 0
         self.sketch = Sketch(type_, redactor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from collectors.content.match import Match
@@ -40,6 +41,14 @@ class Credentials:
         self._counts: dict[str, dict[str, int]] = {}
         self._cut = False
         self._first = True
+
+    def begin(self) -> None:
+        """A new part of the file begins."""
+        self._first = True
+
+    def counts(self) -> Counter[str]:
+        """Return how many values of each type there are so far."""
+        return Counter({type_: sum(values.values()) for type_, values in self._counts.items()})
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""

@@ -47,6 +47,10 @@ class Named:
         self._people = False
         self._exact = True
 
+    def begin(self, layout: Layout) -> None:
+        """A new part of the file begins, of another layout."""
+        self._layout = layout
+
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""
         for type_ in sorted(NAMES & rules):

@@ -1,32 +1,38 @@
-"""Scans one file: read, match, validate, count, judge."""
+"""Scans one file: bare, or whatever it holds; counts, judges, says what could not be read."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import struct
 
-import numpy as np
-
-from collectors.content.credentials import Credentials, with_data
-from collectors.content.digits import Bytes
-from collectors.content.layout import choose
-from collectors.content.named import Named
-from collectors.content.numbers import Numbers
-from collectors.content.reader import Damaged, Reader
+from collectors.content.extract import kinds
+from collectors.content.extract.budget import Budget, PartError, Stop
+from collectors.content.extract.source import FileSource, pieces_of
+from collectors.content.extract.walk import Failure, Leaf, Walk
+from collectors.content.gather import Gathered, Rulebook
+from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
     DAMAGED,
+    ENCRYPTED,
     FOUND,
     SAMPLED,
+    TIMED_OUT,
+    TOO_LARGE,
     UNREADABLE,
+    UNSUPPORTED,
     Init,
     Request,
     ScanResult,
 )
 from collectors.kinds import Tally
 from collectors.redact import Redactor
-from signatures.yara_rules import Rules, compile_family, hits
+from signatures.yara_rules import Rules, compile_family
 
-_YARA_SECONDS = 60
+_WORST = (TIMED_OUT, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
+# What a reader of formats may stumble over in bytes that somebody has bent on purpose.
+_MALFORMED = (ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 
 
 class Scanner:
@@ -34,8 +40,9 @@ class Scanner:
 
     def __init__(self, init: Init) -> None:
         self._init = init
-        self._redactor = Redactor(init.key, init.epoch)
-        self._rules = compile_family("credentials", "context")
+        redactor = Redactor(init.key, init.epoch)
+        always = compile_family("credentials", "context")
+        self._book = Rulebook(redactor, always, lambda: self._personal)
 
     @functools.cached_property
     def _personal(self) -> Rules:
@@ -44,56 +51,89 @@ class Scanner:
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
+        budget = Budget(request.seconds)
+        gathered = Gathered(
+            self._book, budget, whole=self._init.whole, sample_every=self._init.sample_every
+        )
+        source = FileSource(descriptor, request.size)
+        try:
+            kind = kinds.kind_of(source.read(0, kinds.HEAD))
+            if kind == kinds.PLAIN:
+                return self._bare(descriptor, request, gathered)
+        except OSError:
+            gathered.fail((), UNREADABLE, "reading failed")
+            return _answer(gathered, sha256=None, complete=False)
+        self._container(source, request, gathered)
+        return _answer(gathered, sha256=self._hash(source), complete=not budget.cut)
+
+    def _bare(self, descriptor: int, request: Request, gathered: Gathered) -> ScanResult:
         reader = Reader(
             descriptor,
             request.size,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
         )
-        return self._count(reader, extension(request.name))
-
-    def _count(self, reader: Reader, suffix: str) -> ScanResult:
-        credentials = Credentials(self._redactor)
-        numbers: Numbers | None = None
-        named: Named | None = None
-        seen: set[str] = set()
-        format_ = "text"
-        outcome = ""
         try:
-            for data in reader.blocks():
-                if numbers is None:
-                    layout = choose(reader.head, suffix)
-                    format_ = "binary" if reader.binary else layout.format
-                    numbers = Numbers(layout, self._redactor)
-                    named = Named(layout, self._redactor)
-                rules = hits(self._rules, data, _YARA_SECONDS)
-                seen |= rules
-                credentials.feed(data, rules)
-                if not reader.binary or hits(self._personal, data, _YARA_SECONDS):
-                    block: Bytes = np.frombuffer(data, np.uint8)
-                    layout.begin(data)
-                    numbers.feed(data, block, seen)
-                    named.feed(data, block, seen)
+            gathered.bare(reader.text, reader.blocks(), extension(request.name))
+        except Stop as stop:
+            gathered.fail((), stop.outcome, stop.detail)
         except OSError:
-            outcome = UNREADABLE
-        except Damaged:
-            outcome = DAMAGED
-        exact = reader.complete and not outcome
-        tallies = numbers.tallies(exact=exact) if numbers else []
-        types = {tally.type for tally in tallies}
-        if named is not None:
-            tallies += named.tallies(types, exact=exact)
-        tallies += with_data(credentials.tallies(exact=exact), {tally.type for tally in tallies})
-        return ScanResult(
-            outcome=outcome or _outcome(tallies, complete=reader.complete),
-            format=format_,
-            tallies=tuple(sorted(tallies, key=lambda tally: -tally.count)),
-            sha256=reader.sha256,
-            scanned=reader.scanned,
-        )
+            gathered.fail((), UNREADABLE, "reading failed")
+        return _answer(gathered, sha256=reader.sha256, complete=reader.complete)
+
+    def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
+        leaf: Leaf | None = None
+        try:
+            for found in Walk(gathered.budget).file(source, request.name):
+                if isinstance(found, Failure):
+                    gathered.fail(found.where, found.outcome, found.detail)
+                    continue
+                leaf = found
+                try:
+                    gathered.leaf(leaf, extension(leaf.name))
+                except Stop:
+                    raise
+                except PartError as error:
+                    gathered.fail(leaf.where, error.outcome, error.detail)
+                except _MALFORMED:
+                    gathered.fail(leaf.where, DAMAGED, "malformed")
+        except Stop as stop:
+            gathered.fail(leaf.where if leaf else (), stop.outcome, stop.detail)
+        except _MALFORMED:
+            gathered.fail(leaf.where if leaf else (), DAMAGED, "malformed")
+        except OSError:
+            gathered.fail((), UNREADABLE, "reading failed")
+
+    def _hash(self, source: FileSource) -> str | None:
+        if source.size > self._init.whole:
+            return None
+        digest = hashlib.sha256()
+        try:
+            for piece in pieces_of(source):
+                digest.update(piece)
+        except OSError:
+            return None
+        return digest.hexdigest()
 
 
-def _outcome(tallies: list[Tally], *, complete: bool) -> str:
+def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanResult:
+    tallies = gathered.tallies(exact=complete and not gathered.unread)
+    return ScanResult(
+        outcome=_outcome(gathered, tallies, complete=complete),
+        format=gathered.parts[0].format if gathered.parts else gathered.format or "text",
+        tallies=tuple(tallies),
+        sha256=sha256,
+        scanned=gathered.scanned,
+        parts=tuple(gathered.parts),
+        unread=tuple(gathered.unread),
+    )
+
+
+def _outcome(gathered: Gathered, tallies: list[Tally], *, complete: bool) -> str:
+    outcomes = {unread.outcome for unread in gathered.unread}
+    for outcome in _WORST:
+        if outcome in outcomes:
+            return outcome
     if not complete:
         return SAMPLED
     return FOUND if tallies else CLEAN

@@ -14,7 +14,14 @@ import msgspec
 
 from collectors.kinds.base import Record, Scrubbed, Severity
 from collectors.kinds.collector import AgentCloned, AgentSilent, CollectorState, IngestRejected
-from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
+from collectors.kinds.exposure import (
+    DataPart,
+    ExposureCleared,
+    ScanIncomplete,
+    SensitiveData,
+    Tally,
+    Unread,
+)
 from collectors.kinds.files import (
     BaselineAccepted,
     BaselineRoot,
@@ -46,6 +53,7 @@ __all__ = [
     "ChildCrashed",
     "ClockSkew",
     "CollectorState",
+    "DataPart",
     "EventQuarantined",
     "ExposureCleared",
     "FileChange",
@@ -64,6 +72,7 @@ __all__ = [
     "SpoolRecreated",
     "Tally",
     "UnknownKind",
+    "Unread",
     "VisibilityLost",
     "tag_of",
 ]

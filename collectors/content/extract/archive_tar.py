@@ -10,7 +10,11 @@ from collectors.content.extract.source import Part, Stream
 
 _BLOCK = 512
 _LONGEST_NAME = 64 << 10
-_FILES = b"0\0007S"  # regular, old regular, contiguous, sparse (its stored parts)
+_FILES = frozenset(
+    {b"0", b"\0", b"7", b"S"}
+)  # regular, old regular, contiguous, sparse (its stored parts)
+_WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})  # links, devices, directories
+_ABOUT_THE_NEXT = frozenset({b"L", b"K", b"x", b"g"})
 _EXTENDED = 482  # GNU sparse: whether another block of the map follows
 
 
@@ -50,18 +54,13 @@ def members(stream: Stream, budget: Budget) -> Iterator[Member]:
     """
     name: bytes | None = None
     size: int | None = None
-    while True:
-        header = stream.read(_BLOCK)
-        if len(header) == _BLOCK and not header.strip(b"\0"):
-            return
-        if len(header) < _BLOCK:
-            raise damaged("tar ends too early")
-        told = _number(header[124:136])
-        if told is None or not _checksum_fits(header):
-            raise damaged("tar header")
+    while (header := _header(stream)) is not None:
         budget.member()
         kind = header[156:157]
-        if kind in b"LKxg" and kind:
+        told = _number(header[124:136])
+        if told is None:
+            raise damaged("tar header")
+        if kind in _ABOUT_THE_NEXT:
             text = _extra(stream, told)
             if kind == b"L":
                 name = text.rstrip(b"\0")
@@ -71,16 +70,24 @@ def members(stream: Stream, budget: Budget) -> Iterator[Member]:
         length = told if size is None else size
         if kind == b"S":
             _skip_map(stream, header)
-        part = stream.part(length)
+        part = stream.part(0 if kind in _WITHOUT_DATA else length)
         if kind in _FILES and length:
             yield Member(name or _short_name(header), part)
-        elif kind not in _FILES:
-            length = 0 if kind in b"123456" else length  # links and devices have no data
-            part.left = length
         if not part.end():
             raise damaged("tar ends too early")
-        stream.read(-length % _BLOCK)
+        stream.read(-length % _BLOCK if kind not in _WITHOUT_DATA else 0)
         name = size = None
+
+
+def _header(stream: Stream) -> bytes | None:
+    header = stream.read(_BLOCK)
+    if len(header) == _BLOCK and not header.strip(b"\0"):
+        return None
+    if len(header) < _BLOCK:
+        raise damaged("tar ends too early")
+    if not _checksum_fits(header):
+        raise damaged("tar header")
+    return header
 
 
 def _short_name(header: bytes) -> bytes:

@@ -181,7 +181,7 @@ def _directory(source: Source) -> tuple[int, int, int] | None:
         return None
     _, _, _, _, count, size, offset, _ = _END.unpack_from(tail, found)
     end = tail_at + found
-    if count == 0xFFFF or size == _LARGE or offset == _LARGE:
+    if count == 0xFFFF or _LARGE in {size, offset}:
         where = source.read(end - 20, 20)
         if where[:4] == b"PK\6\7":
             at = int.from_bytes(where[8:16], "little")
@@ -255,5 +255,3 @@ def _lzma(stream: Stream, meter: Meter) -> Iterator[bytes]:
                 return
     except (lzma.LZMAError, ValueError) as error:
         raise damaged("lzma stream") from error
-
-

@@ -5,6 +5,8 @@ Word and PowerPoint before 2007 are not taken apart: the outcome says so.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -61,26 +63,20 @@ def sheets(source: Source, budget: Budget) -> Iterator[Sheet]:
         raise PartError(UNSUPPORTED, detail) from error
     if source.size > _MOST:
         raise PartError(TOO_LARGE, f"binary sheet of more than {_MOST >> 20} MiB")
-    import io
-
     try:
-        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read(0, source.size)))
+        with _trouble(calamine.CalamineError):
+            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read(0, source.size)))
     except calamine.PasswordError as error:
         raise PartError(ENCRYPTED, "sheet with a password") from error
-    except (calamine.CalamineError, ValueError, OSError) as error:
-        raise damaged("binary sheet") from error
-    except BaseException as error:
-        raise _panic(error) from None
     for name in book.sheet_names:
         budget.member()
         yield Sheet(name, _lines(book, name, budget, calamine.CalamineError))
 
 
 def _lines(book: Any, name: str, budget: Budget, failure: type[Exception]) -> Iterator[bytes]:
-    try:
-        rows = book.get_sheet_by_name(name).iter_rows()
-        ready: list[str] = []
-        for row in rows:
+    ready: list[str] = []
+    with _trouble(failure):
+        for row in book.get_sheet_by_name(name).iter_rows():
             if len(row) > MOST_COLUMNS:
                 budget.cut = True
             ready.append("\t".join(_shown(value) for value in row[:MOST_COLUMNS]))
@@ -89,12 +85,6 @@ def _lines(book: Any, name: str, budget: Budget, failure: type[Exception]) -> It
                 ready = []
         if ready:
             yield _piece(ready, budget)
-    except (failure, ValueError, OSError) as error:
-        raise damaged("binary sheet") from error
-    except (PartError, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise _panic(error) from None
 
 
 def _piece(ready: list[str], budget: Budget) -> bytes:
@@ -109,6 +99,18 @@ def _shown(value: object) -> str:
     return str(value).translate(_BLANKS)
 
 
-def _panic(error: BaseException) -> BaseException:
-    # A panic in Rust arrives as a BaseException of its own; its text may hold data.
-    return damaged("binary sheet") if type(error).__name__ == "PanicException" else error
+@contextlib.contextmanager
+def _trouble(failure: type[Exception]) -> Iterator[None]:
+    """Turn what calamine raises into `PartError`, without its text, which may hold data."""
+    try:
+        yield
+    except PartError:
+        raise
+    except (failure, ValueError, OSError) as error:
+        if type(error).__name__ == "PasswordError":
+            raise
+        raise damaged("binary sheet") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust: no Exception
+            raise
+        raise damaged("binary sheet") from None

@@ -40,9 +40,7 @@ def pages(source: Source, budget: Budget) -> Iterator[bytes]:
         raise damaged(f"{bad} pages of the PDF")
 
 
-def _texts(
-    document: Any, budget: Budget, error: type[Exception]
-) -> Generator[bytes, None, int]:
+def _texts(document: Any, budget: Budget, error: type[Exception]) -> Generator[bytes, None, int]:
     bad = 0
     count = len(document)
     if count > _MOST_PAGES:

@@ -93,32 +93,36 @@ def _blocks(
     stream: Stream, meter: Meter, make: Callable[[], object], magic: bytes
 ) -> Iterator[bytes]:
     engine = cast("_Decompressor", make())
-    fed = False
     try:
         for piece in stream.rest():
             meter.read(len(piece))
-            data, fed = piece, True
-            while True:
-                plain = engine.decompress(data, PIECE)
-                data = b""
-                if plain:
-                    meter.made(len(plain))
-                    yield plain
+            data = piece
+            while data:
+                yield from _step(engine, data, meter)
+                data = engine.unused_data if engine.eof else b""
                 if engine.eof:
-                    data = engine.unused_data
                     if not data.startswith(magic):
                         return
                     engine = cast("_Decompressor", make())
-                elif engine.needs_input:
-                    break
     except (OSError, EOFError, ValueError) as error:
         raise damaged("bzip2 stream") from error
     except lzma.LZMAError as error:
         if "emory" in str(error):
             raise PartError(TOO_LARGE, "needs more memory to unpack than allowed") from error
         raise damaged("xz stream") from error
-    if fed and not engine.eof:
+    if not engine.eof:
         raise damaged("stream ends too early")
+
+
+def _step(engine: _Decompressor, data: bytes, meter: Meter) -> Iterator[bytes]:
+    while True:
+        plain = engine.decompress(data, PIECE)
+        data = b""
+        if plain:
+            meter.made(len(plain))
+            yield plain
+        if engine.eof or engine.needs_input:
+            return
 
 
 class _Input:

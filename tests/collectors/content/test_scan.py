@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from collectors.content.result import CLEAN, DAMAGED, SAMPLED
+from collectors.content.result import CLEAN, DAMAGED, SAMPLED, TOO_LARGE
 from tests.collectors.content.citizens import make_niks, with_check_digit
 from tests.collectors.content.scanning import found, scan
 
@@ -169,7 +169,7 @@ def test_a_damaged_archive_is_not_clean() -> None:
 def test_a_compression_bomb_is_bounded() -> None:
     data = gzip.compress(bytes(200_000_000))
     result = scan(data)
-    assert result.outcome == SAMPLED
+    assert result.outcome == TOO_LARGE
     assert result.scanned < 40_000_000
 
 
