@@ -36,6 +36,11 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "sensor": ("ronda.sensor.name",),
     "restarts": ("ronda.sensor.restarts",),
     "dropped": ("ronda.spool.dropped",),
+    "who": ("user.id",),
+    "window": ("ronda.window.id",),
+    "paths": ("ronda.window.paths", "ronda.baseline.paths"),
+    "git": ("ronda.file.git",),
+    "entries": ("ronda.baseline.entries",),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
 }

@@ -53,6 +53,7 @@ _SOURCES: Mapping[tuple[str, str], Kinds] = {
     ),
     ("linux", "file_delete"): Kinds(("file.change",), {"event.action": frozenset(("deleted",))}),
     ("ronda", "data_exposure"): Kinds(("exposure.",)),
+    ("ronda", "change_control"): Kinds(("change.window", "baseline.accepted")),
     ("ronda", "agent_health"): Kinds(_AGENT_HEALTH),
 }
 

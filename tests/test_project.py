@@ -43,6 +43,7 @@ WHOLE_FOLDER = {
     "tests/collectors/files/test_contract.py",
     "tests/collectors/files/test_crash.py",
     "tests/collectors/files/test_differential.py",
+    "tests/collectors/files/test_torture.py",
     "tests/server/api/test_streams.py",
     "tests/server/cli/test_commands.py",
     "tests/server/cli/test_start.py",

@@ -13,6 +13,8 @@ COMMANDS = {
     "status": ("agent.cli.state:status", "Say how the running agent is; exit 0 when healthy."),
     "doctor": ("agent.cli.doctor:doctor", "Look for causes of trouble and say what to do."),
     "scan": ("agent.cli.look:scan", "Look for citizens' data and credentials now."),
+    "expect": ("agent.cli.expect:expect", "Announce a deployment, so that it raises no alarm."),
+    "baseline": ("agent.cli.baseline:baseline", "What files looked like, what differs, accept it."),
     "locate": ("agent.cli.look:locate", "Find the file behind a masked path's token."),
     "spool": ("agent.cli.state:spool", "Look into the queue of undelivered events."),
     "test": ("agent.cli.uplink:test", "Try the way to the collector."),

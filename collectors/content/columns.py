@@ -36,6 +36,8 @@ class Column:
         """Its line, from 1."""
         self.page = 0
         """Its page, from 1, where pages end with a form feed."""
+        self.citizen_near = False
+        """The keyword is one of citizens' own numbers, not of families'."""
         self.samples: list[int] = []
         self.width = 0
         self.sketch = Sketch(type_, redactor)

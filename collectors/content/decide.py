@@ -49,6 +49,7 @@ class Counts(NamedTuple):
     in_district: int
     separated: bool
     near: bool
+    citizen_near: bool = False
 
 
 class Verdict(NamedTuple):
@@ -117,7 +118,7 @@ def _unnamed(counts: Counts) -> Verdict | None:
             return Verdict("kk", 0.9)
         # Cards were recorded since 2000, most adults were born before: three at random agree in
         # one of several hundred columns.
-        if counts.valid >= 3 and counts.recent == counts.valid:
+        if counts.valid >= 3 and counts.recent == counts.valid and not counts.citizen_near:
             return Verdict("kk", 0.85)
         certain = 0.95 if counts.valid >= 8 else 0.8 if counts.near else 0.6
         return Verdict("nik", certain)

@@ -19,9 +19,10 @@ from collectors.content.markup import Markup
 from collectors.content.named import Named
 from collectors.content.numbers import Found, Numbers, tally
 from collectors.content.reader import Blocks
+from collectors.content.rules import RuleSets
 from collectors.kinds import DataPart, Scrubbed, Tally, Unread
 from collectors.redact import Redactor, excerpt
-from signatures.yara_rules import Rules, hits
+from signatures.yara_rules import hits
 
 _YARA_SECONDS = 60
 _MOST_PARTS = 20
@@ -32,26 +33,17 @@ _TITLE_ROWS = 30
 _OF_THE_BEGIN = 2 << 20
 
 
-class Rulebook:
-    """What files have in common."""
-
-    def __init__(self, redactor: Redactor, always: Rules, binary: Callable[[], Rules]) -> None:
-        self.redactor = redactor
-        self.always = always
-        self.binary = binary
-        """Compiled when the first binary comes."""
-
-
 class Gathered:
     """What was found in one file so far."""
 
-    def __init__(self, book: Rulebook, budget: Budget, *, whole: int, sample_every: int) -> None:
+    def __init__(self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int) -> None:
         self.scanned = 0
         self.parts: list[DataPart] = []
         self.unread: list[Unread] = []
         self.format = ""
         """Of the first part."""
-        self._book = book
+        self._rules = rules
+        self._redactor = redactor
         self.budget = budget
         self._whole = whole
         self._every = sample_every
@@ -118,13 +110,13 @@ class Gathered:
                     layout = chooser(text.head)
                     format_ = format_ or ("binary" if text.binary else layout.format)
                     self.format = self.format or format_
-                    numbers = Numbers(layout, self._book.redactor)
+                    numbers = Numbers(layout, self._redactor)
                     named = self._begin(layout)
                     seen: set[str] = set()
-                rules = hits(self._book.always, data, _YARA_SECONDS)
+                rules = hits(self._rules.text, data, _YARA_SECONDS)
                 seen |= rules
                 self._credentials.feed(data, rules)
-                if not text.binary or hits(self._book.binary(), data, _YARA_SECONDS):
+                if not text.binary or hits(self._rules.personal, data, _YARA_SECONDS):
                     block: Bytes = np.frombuffer(data, np.uint8)
                     layout.begin(data)
                     numbers.feed(data, block, seen)
@@ -138,7 +130,7 @@ class Gathered:
     def _begin(self, layout: Layout) -> Named:
         self._credentials.begin()
         if self._named is None:
-            self._named = Named(layout, self._book.redactor)
+            self._named = Named(layout, self._redactor)
         else:
             self._named.begin(layout)
         return self._named
@@ -184,7 +176,7 @@ class Gathered:
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found, the most frequent first."""
         found = [
-            tally(self._book.redactor, type_, columns, exact=exact)
+            tally(self._redactor, type_, columns, exact=exact)
             for type_, columns in self._found.items()
         ]
         if self._named is not None:

@@ -27,6 +27,7 @@ _KEYWORDS = {
     "card": re.compile(rb"(?i)kartu kredit|credit card|visa|mastercard"),
     "bank_account": BANK,
 }
+_CITIZEN = re.compile(rb"(?i)\bn\.?i\.?k\b|ktp|induk kependudukan")
 _MORE_WORDS = """
 anak ayah baru data dan id ibu induk istri kepala keluarga kode lama nama no nomor
 pasangan pegawai pemilik pemohon penduduk penerima pemegang saksi siswa suami wali warga
@@ -104,6 +105,8 @@ class Numbers:
         for start in starts[:8].tolist():
             around = data[max(0, start - _NEAR) : start + _NEAR]
             column.near = column.near or keywords.search(around) is not None
+            if column.type == "nik":
+                column.citizen_near = column.citizen_near or _CITIZEN.search(around) is not None
 
     def found(self) -> Found:
         """Return the convincing columns of each type, each with its confidence."""
@@ -210,6 +213,7 @@ def _counts(column: Column) -> Counts:
         in_district=column.in_district,
         separated=column.separated,
         near=column.near,
+        citizen_near=column.citizen_near,
     )
 
 

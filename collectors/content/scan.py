@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import struct
 
@@ -10,7 +9,7 @@ from collectors.content.extract import kinds
 from collectors.content.extract.budget import Budget, PartError, Stop
 from collectors.content.extract.source import FileSource, pieces_of
 from collectors.content.extract.walk import Failure, Leaf, Walk
-from collectors.content.gather import Gathered, Rulebook
+from collectors.content.gather import Gathered
 from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
@@ -26,9 +25,9 @@ from collectors.content.result import (
     Request,
     ScanResult,
 )
+from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
 from collectors.redact import Redactor
-from signatures.yara_rules import Rules, compile_family
 
 _WORST = (TIMED_OUT, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
 # What a reader of formats may stumble over in bytes that somebody has bent on purpose.
@@ -40,20 +39,18 @@ class Scanner:
 
     def __init__(self, init: Init) -> None:
         self._init = init
-        redactor = Redactor(init.key, init.epoch)
-        always = compile_family("credentials", "context")
-        self._book = Rulebook(redactor, always, lambda: self._personal)
-
-    @functools.cached_property
-    def _personal(self) -> Rules:
-        # Text does not need them: numpy sees its digits faster. Compiled at the first binary.
-        return compile_family("personal")
+        self._redactor = Redactor(init.key, init.epoch)
+        self._rules = RuleSets()
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
         budget = Budget(request.seconds)
         gathered = Gathered(
-            self._book, budget, whole=self._init.whole, sample_every=self._init.sample_every
+            self._rules,
+            self._redactor,
+            budget,
+            whole=self._init.whole,
+            sample_every=self._init.sample_every,
         )
         source = FileSource(descriptor, request.size)
         try:

@@ -209,7 +209,8 @@ def mobile(digits: Bytes) -> Bools:
     good &= (rest >= 9) & (rest <= 12)
     same_0 = (digits[:, 4:] == digits[:, 4:5]).all(axis=1)
     same_62 = (digits[:, 5:] == digits[:, 5:6]).all(axis=1)
-    return good & ~np.where(national, same_0, same_62)
+    good &= ~np.where(national, same_0, same_62)
+    return good
 
 
 Validator = Callable[[Bytes], Bools]

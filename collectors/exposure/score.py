@@ -9,18 +9,19 @@ from typing import NamedTuple
 from collectors.exposure.reach import PRIVATE, WEB_ROOT, WORLD_READABLE
 from collectors.kinds import Severity, Tally
 from signatures.identifiers import BY_NAME
-from signatures.identifiers.assignment import APP_KEY, PASSWORD
+from signatures.identifiers.finders import CREDENTIALS
 
 BULK = 100
 """Citizens from which on a file is a breach of many."""
 _CONFIDENT = 0.7
-_WEIGHTS = {
-    **{name: identifier.weight for name, identifier in BY_NAME.items()},
-    PASSWORD.name: PASSWORD.weight,
-    APP_KEY.name: APP_KEY.weight,
-}
-_CITIZENS = frozenset({"nik", "kk", "card"})
-_CREDENTIALS = frozenset({"private_key", "dsn", "password", "app_key"})
+_WEIGHTS = {name: identifier.weight for name, identifier in BY_NAME.items()}
+_CITIZENS = frozenset(
+    {"nik", "kk", "card", "bpjs", "nisn", "kpj", "passport", "sim", "bank_account"}
+)
+"""What is one person's own, and harms them in other hands; a telephone or a plate adds to it."""
+_SECRETS = CREDENTIALS | {"marking"}
+_DOCUMENTATION = "/usr/share/doc/"
+"""Packages bring samples there, keys among them: everybody has the same."""
 _EXECUTED = (".php", ".phtml", ".py", ".rb", ".jsp", ".asp", ".aspx", ".cgi", ".pl")
 
 
@@ -37,7 +38,8 @@ def judge(tallies: Sequence[Tally], reachable: str, name: str) -> Score:
     """Return sensitivity x volume x combination x reachability for a file called *name*."""
     confidence = max(tally.confidence for tally in tallies)
     executed = reachable == WEB_ROOT and name.lower().endswith(_EXECUTED)
-    reasons = _reasons(tallies, reachable, confidence, executed=executed)
+    sample = name.startswith(_DOCUMENTATION) and not _has_citizens(tallies)
+    reasons = _reasons(tallies, reachable, confidence, executed=executed, sample=sample)
     sensitivity = max(_WEIGHTS.get(tally.type, 30) * tally.confidence for tally in tallies)
     volume = 5 * math.log10(max(1, sum(tally.count for tally in tallies)))
     combination = 5 * (len(tallies) - 1)
@@ -45,7 +47,13 @@ def judge(tallies: Sequence[Tally], reachable: str, name: str) -> Score:
     if executed:
         open_to = 0.7
     score = min(100, round((sensitivity + volume + combination) * open_to))
+    if sample:
+        return Score(score // 2, Severity.LOW, reasons)
     return Score(score, _severity(tallies, reachable, executed=executed), reasons)
+
+
+def _has_citizens(tallies: Sequence[Tally]) -> bool:
+    return any(tally.type in _CITIZENS for tally in tallies)
 
 
 def _severity(tallies: Sequence[Tally], reachable: str, *, executed: bool) -> Severity:
@@ -53,7 +61,7 @@ def _severity(tallies: Sequence[Tally], reachable: str, *, executed: bool) -> Se
     if not sure:
         return Severity.LOW
     citizens = sum(tally.count for tally in sure if tally.type in _CITIZENS)
-    secrets = any(tally.type in _CREDENTIALS for tally in sure)
+    secrets = any(tally.type in _SECRETS for tally in sure)
     many = citizens >= BULK
     if reachable == WEB_ROOT and not executed:
         bulk = many or any(tally.type == "private_key" for tally in sure)
@@ -72,7 +80,7 @@ def _at_least_medium(citizens: int, *, secrets: bool) -> Severity:
 
 
 def _reasons(
-    tallies: Sequence[Tally], reachable: str, confidence: float, *, executed: bool
+    tallies: Sequence[Tally], reachable: str, confidence: float, *, executed: bool, sample: bool
 ) -> tuple[str, ...]:
     facts = {
         "in_web_root": reachable == WEB_ROOT,
@@ -80,7 +88,10 @@ def _reasons(
         "executed_not_served": executed,
         "bulk": sum(tally.count for tally in tallies if tally.type in _CITIZENS) >= BULK,
         "combination": len(tallies) > 1,
-        "credentials": any(tally.type in _CREDENTIALS for tally in tallies),
+        "credentials": any(tally.type in CREDENTIALS for tally in tallies),
+        "classified": any(tally.type == "marking" for tally in tallies),
+        "register": any(tally.type in ("dukcapil", "bpjs_dump") for tally in tallies),
+        "documentation": sample,
         "named_column": any(tally.column for tally in tallies),
         "low_confidence": confidence < _CONFIDENT,
         "sampled": not all(tally.exact for tally in tallies),

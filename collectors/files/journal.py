@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
-from collectors.kinds import Record, Scrubbed
+from collectors.kinds import FileChange, Record, Scrubbed
 from collectors.outbox import Outbox
 from collectors.paths import SafePath
 from collectors.sighting import Sighting
@@ -27,7 +29,15 @@ class Journal:
     at a file, never not at all.
     """
 
-    def __init__(self, baseline: Baseline, outbox: Outbox, context: SensorContext) -> None:
+    def __init__(
+        self,
+        baseline: Baseline,
+        outbox: Outbox,
+        context: SensorContext,
+        weigh: Callable[[int | None, FileChange], int | None] | None = None,
+    ) -> None:
+        """*weigh* gives the severity of a change, from the one that the teller gives."""
+        self._weigh = weigh
         self._baseline = baseline
         self._outbox = outbox
         self._context = context
@@ -38,8 +48,10 @@ class Journal:
         self._opened = 0.0
 
     def tell(self, record: Record, *, severity: int | None = None) -> None:
-        """Add a record to what the next `commit` hands over."""
+        """Add a record to what the next `commit` hands over; a change weighs what it means."""
         self.wrote()
+        if self._weigh is not None and isinstance(record, FileChange):
+            severity = self._weigh(severity, record)
         self._sightings.append(
             Sighting(
                 record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
@@ -52,6 +64,9 @@ class Journal:
     def pass_on(self, sighting: Sighting) -> None:
         """Add a sighting of earlier; many of them go into the open transaction bit by bit."""
         self.wrote()
+        if self._weigh is not None and isinstance(sighting.record, FileChange):
+            severity = self._weigh(sighting.severity, sighting.record)
+            sighting = msgspec.structs.replace(sighting, severity=severity)
         self._sightings.append(sighting)
         if len(self._sightings) >= MAX_CHANGES:
             self._outbox.add(self._sightings)

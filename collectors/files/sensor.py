@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from collectors.api import Coverage, SensorContext, Settings, Unsupported
 from collectors.files.baseline import Baseline, set_aside
+from collectors.files.meaning.roles import Roles
 from collectors.files.packages.probe import Dpkg
 from collectors.files.scope import make_scope
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
@@ -46,12 +47,13 @@ class FilesSensor:
     def __init__(self, settings: Settings, state_dir: Path, root: bytes = b"/") -> None:
         """*state_dir* is the sensor's own directory, ``<agent>/sensors/files``.
 
-        *root*: the file system whose packages dpkg manages.
+        *root*: where the host's file system begins: its packages, what its paths mean.
         """
         if not isinstance(settings, FileSettings):
             raise TypeError(f"files needs FileSettings, not {type(settings).__name__}")
         self._settings = settings
         self._state_dir = state_dir
+        self._root = root
         self._dpkg = Dpkg(root)
         self._status = Status()
 
@@ -111,7 +113,15 @@ class FilesSensor:
         try:
             baseline = Baseline(context.state_dir)
             try:
-                Worker(self._settings, scope, baseline, context, self._status, dpkg=dpkg).run()
+                Worker(
+                    self._settings,
+                    scope,
+                    baseline,
+                    context,
+                    self._status,
+                    dpkg=dpkg,
+                    roles=Roles(os.path.realpath(self._root)),
+                ).run()
             finally:
                 baseline.close()
         except sqlite3.DatabaseError as error:

@@ -6,19 +6,37 @@ import re
 
 from collectors.api import Settings
 
-# The exposure sensor learns of changes from this one: what it looks into has to be here, too.
+# The exposure sensor learns of changes from this one: what it looks into has to be here, too; and
+# so has what starts programs, lets people in or logs (collectors.files.meaning.catalogue).
 DEFAULT_PATHS = (
     "/boot",
     "/etc",
     "/home",
+    "/lib/modprobe.d",
+    "/lib/modules",
+    "/lib/security",
+    "/lib/systemd",
+    "/lib/udev",
+    "/lib/x86_64-linux-gnu/security",
+    "/lib64/security",
     "/opt",
     "/root",
+    "/run/systemd/system",
     "/srv",
     "/tmp",  # noqa: S108 - watched, not written
     "/usr/bin",
+    "/usr/lib/modules-load.d",
+    "/usr/lib/pam.d",
+    "/usr/lib/sysctl.d",
     "/usr/local",
     "/usr/sbin",
+    "/usr/share/dbus-1",
+    "/usr/share/keyrings",
+    "/usr/share/polkit-1",
     "/var/backups",
+    "/var/lib/systemd/linger",
+    "/var/spool/at",
+    "/var/spool/cron",
     "/var/tmp",  # noqa: S108 - watched, not written
     "/var/www",
 )

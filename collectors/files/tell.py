@@ -56,7 +56,7 @@ class Addition(Protocol):
     """Adds what it knows of a change to its record; never waits, never raises for the file."""
 
     def __call__(
-        self, record: FileChange, subject: Subject, row: Row | None, now: Row | None
+        self, record: FileChange, subject: Subject, row: Row | None, now: Row | None, /
     ) -> FileChange:
         """Return *record* with more in it; *row* is what stood there before, *now* what does."""
 

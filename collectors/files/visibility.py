@@ -23,6 +23,8 @@ DETAILS = {
     " changed nor deleted",
     "queue_overflow": "more changes at once than the kernel keeps: the whole tree is compared;"
     " files that came and went meanwhile are not known",
+    "suspended": "the sensor stood still (suspended, stopped by a signal, paused machine, or"
+    " the clock was set); the whole tree has been compared since",
     "stopped": "the sensor did not run; files that came and went meanwhile are not known",
     "crashed": "the sensor ended without stopping (killed, power loss); files that came and went"
     " meanwhile are not known",

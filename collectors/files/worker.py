@@ -11,10 +11,14 @@ from collectors.files.deploy.orders import Orders
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.meaning.meaning import Meaning
+from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.severity import heavier
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
+from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
@@ -40,6 +44,16 @@ _log = logging.getLogger(__name__)
 class Worker:
     """One run: from opening to stopping."""
 
+    _beaten = 0.0
+    _looked = 0.0
+    _due = 0.0
+    _walking = False
+    _overflows = 0
+    _blind = 0
+    _overflow_told = False
+    _orphans_checked = False
+    _deadline: float | None = None
+
     def __init__(
         self,
         settings: FileSettings,
@@ -49,8 +63,13 @@ class Worker:
         status: Status,
         *,
         dpkg: Dpkg | None = None,
+        roles: Roles | None = None,
     ) -> None:
-        """*dpkg*: whose packages to know; None where there are none or nobody wants to."""
+        """*dpkg*: whose packages to know; None where there are none or nobody wants to.
+
+        *roles* of this host.
+        """
+        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
         self._interval = settings.reconcile_seconds()
         self._scope = scope
@@ -60,7 +79,7 @@ class Worker:
         self._dirty = DirtySet()
         self._source = InotifySource(scope, self._dirty)
         self._outbox = Outbox(baseline.connection, NAME)
-        self._journal = Journal(baseline, self._outbox, context)
+        self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
         self._outbox.create_table()
         self._packages = (
@@ -89,19 +108,11 @@ class Worker:
             additions=self._additions(),
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._beaten = 0.0
-        self._looked = 0.0
-        self._due = 0.0
-        self._walking = False
-        self._overflows = 0
-        self._blind = 0
-        self._overflow_told = False
-        self._orphans_checked = False
-        self._deadline: float | None = None
+        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [*self._orders.additions()]
+        return [Meaning(self._roles), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -151,6 +162,7 @@ class Worker:
         if not self._source.alive():
             raise RuntimeError("the inotify reader has died")
         self._check_overflow()
+        self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
@@ -164,9 +176,9 @@ class Worker:
             self._request()
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
-            self._context.stopping.wait(self._coalesce)
+            self._pauses.sleep(self._context.stopping.wait, self._coalesce)
         else:
-            self._dirty.wait(min(_IDLE, max(0.0, self._due - now)))
+            self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
 
@@ -225,6 +237,18 @@ class Worker:
             self._visibility.overflow(begin)
         self._journal.commit()
         _log.warning("files: events were lost; comparing the whole tree")
+        self._request()
+
+    def _check_pauses(self) -> None:
+        """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
+        pauses = self._pauses.take()
+        if not pauses:
+            return
+        self._journal.wrote()
+        for pause in pauses:
+            self._baseline.add_gap(pause)
+        self._journal.commit()
+        _log.warning("files: nothing ran for a time; comparing the whole tree")
         self._request()
 
     def _request(self) -> None:
@@ -292,6 +316,7 @@ class Worker:
         Raises:
             Stopped: the agent stops, and the time for a last look is over.
         """
+        self._pauses.tick()
         now = time.monotonic()
         if self._context.stopping.is_set():
             self._deadline = self._deadline or now + _GRACE

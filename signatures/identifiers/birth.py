@@ -45,7 +45,7 @@ BIRTH = Identifier(
         *("lahir", "tgl_lahir", "tanggal_lahir", "tgllahir", "tgl_lhr", "tgllhr", "lhr", "dob"),
         *("birthdate", "birth_date", "date_of_birth", "birthday"),
     ),
-    chance=0.05,
+    chance=0.0006,
     weight=15,
     source="UU 23/2006 with UU 24/2013, art. 58: personal data of citizens",
     named=True,

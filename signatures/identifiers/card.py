@@ -62,7 +62,7 @@ CARD = Identifier(
         "debit",
         "visa",
     ),
-    chance=0.018,
+    chance=0.07,
     weight=60,
     source="ISO/IEC 7812-1; issuer ranges as the schemes publish them",
 )

@@ -25,6 +25,10 @@ def problems(string: str) -> list[str]:
         r"/ab?c?d?/",
         '"ab"',
         r"/[0-9]{2}\.[0-9]{3}/",
+        "{ 41 42 ?? 43 44 }",
+        "{ 41 42 [2-4] 43 }",
+        "{ 41 (42 43 44 | 45 46 47) 48 }",
+        "{ 4? 42 43 }",
     ],
 )
 def test_strings_without_an_atom_are_refused(string: str) -> None:
@@ -40,6 +44,8 @@ def test_strings_without_an_atom_are_refused(string: str) -> None:
         r"/:\/\/[^\s]{2,200}@/",
         r"/[a\]b]xyz/",
         r"/\x41\x42\x43[0-9]/",
+        "{ 41 42 43 ?? }",
+        "{ 4? 42 43 44 }",
         "/[0-9]{15}/ // short atom: only in a test",
     ],
 )

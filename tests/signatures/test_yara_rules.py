@@ -56,7 +56,7 @@ def test_must_match(source: Source) -> None:
 
 
 def test_every_family_has_rules_and_one_rule_a_file() -> None:
-    assert families() == ["credentials", "personal"]
+    assert families() == ["context", "credentials", "personal"]
     for source in SOURCES:
         assert source.text.count("\nrule ") + source.text.startswith("rule ") == 1
         assert f"rule {name_of(source)}\n" in source.text

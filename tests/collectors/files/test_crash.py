@@ -41,6 +41,10 @@ class Agent:
                 if json.loads(line)["state"] == "watching":
                     break
 
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals) -> int:
         process = self._process
         assert process is not None
