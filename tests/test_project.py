@@ -178,7 +178,7 @@ def imported(package: str) -> set[str]:
     ("package", "extras"),
     [
         ("agent", ["agent"]),
-        ("collectors", ["agent"]),
+        ("collectors", ["agent", "documents"]),
         ("server", ["server"]),
         ("signatures", ["agent", "server"]),
     ],

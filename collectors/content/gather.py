@@ -36,7 +36,9 @@ _OF_THE_BEGIN = 2 << 20
 class Gathered:
     """What was found in one file so far."""
 
-    def __init__(self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int) -> None:
+    def __init__(
+        self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int
+    ) -> None:
         self.scanned = 0
         self.parts: list[DataPart] = []
         self.unread: list[Unread] = []
@@ -48,9 +50,8 @@ class Gathered:
         self._whole = whole
         self._every = sample_every
         self._found: Found = {}
-        self._credentials = Credentials(book.redactor)
+        self._credentials = Credentials(redactor)
         self._named: Named | None = None
-        self._seen: set[str] = set()
 
     def bare(self, text: Blocks, blocks: Iterator[bytes], suffix: str) -> None:
         """Take a file that is no container.

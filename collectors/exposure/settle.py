@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from collectors.content.result import SAMPLED
 from collectors.exposure.examine import (
     CHANGED,
     CLEAN,
     FOUND,
     GONE,
     INCOMPLETE,
-    SAMPLED,
     SKIPPED,
     Look,
 )

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from collectors.api import Coverage, SensorContext, Stopped
+from collectors.content.result import SAMPLED
 from collectors.exposure.examine import (
     CHANGED,
     GONE,
     INCOMPLETE,
-    SAMPLED,
     Examiner,
     Look,
     Signature,

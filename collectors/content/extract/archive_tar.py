@@ -10,9 +10,7 @@ from collectors.content.extract.source import Part, Stream
 
 _BLOCK = 512
 _LONGEST_NAME = 64 << 10
-_FILES = frozenset(
-    {b"0", b"\0", b"7", b"S"}
-)  # regular, old regular, contiguous, sparse (its stored parts)
+_FILES = frozenset({b"0", b"\0", b"7", b"S"})  # regular, old, contiguous, sparse as stored
 _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})  # links, devices, directories
 _ABOUT_THE_NEXT = frozenset({b"L", b"K", b"x", b"g"})
 _EXTENDED = 482  # GNU sparse: whether another block of the map follows

@@ -40,7 +40,7 @@ _BEGIN = (
 
 
 def kind_of(head: bytes) -> str:
-    """Return ``plain``, ``skip``, ``unread`` or the container whose first `HEAD` bytes these are."""
+    """Return ``plain``, ``skip``, ``unread`` or the container that begins with *head*."""
     for name, magic in MAGIC.items():
         if head.startswith(magic):
             if name == "bzip2" and head[4:10] not in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):

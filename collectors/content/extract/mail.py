@@ -132,7 +132,7 @@ def _field(headers: str, name: str) -> str:
 def _raw(lines: _Lines) -> Iterator[bytes]:
     ready: list[bytes] = []
     length = 0
-    while (line := lines.next()) is not None if lines.stop is None else False:
+    while lines.stop is None and (line := lines.next()) is not None:
         ready.append(line)
         length += len(line)
         if length >= PIECE:

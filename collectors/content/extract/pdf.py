@@ -23,7 +23,7 @@ def pages(source: Source, budget: Budget) -> Iterator[bytes]:
         PartError: PDFium is not installed, a password is needed, or the file is damaged.
     """
     try:
-        import pypdfium2
+        import pypdfium2  # type: ignore[import-untyped]
     except ImportError as error:
         raise PartError(UNSUPPORTED, "PDF text needs pypdfium2, which is not installed") from error
     try:

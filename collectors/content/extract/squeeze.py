@@ -144,7 +144,7 @@ class Frames:
     """Follows the frames of zstd (RFC 8878 3.1), since the library ends quietly inside one."""
 
     def __init__(self) -> None:
-        self._step = self._magic
+        self._step: Callable[[bytes], None] = self._magic
         self._wanted = 4
         self._held = b""
         self._skip = 0
