@@ -29,6 +29,8 @@ class MailPart(NamedTuple):
     where: str
     name: str
     pieces: Iterator[bytes]
+    text: bool = False
+    """Headers: they would be taken for a mail again."""
 
 
 def is_mail(head: bytes) -> bool:
@@ -80,7 +82,7 @@ def parts(stream: Stream, budget: Budget) -> Iterator[MailPart]:
         budget.member()
         number += 1
         headers = _headers(lines)
-        yield MailPart(f"part {number} headers", "", iter((headers,)))
+        yield MailPart(f"part {number} headers", "", iter((headers,)), text=True)
         text = re.sub(r"\r?\n[ \t]+", " ", headers.decode("utf-8", "replace"))
         kind, coding = _field(text, "content-type"), _field(text, "content-transfer-encoding")
         boundary = _BOUNDARY.search(kind) if "multipart/" in kind.lower() else None

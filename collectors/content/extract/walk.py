@@ -102,6 +102,9 @@ class Walk:
                 yield from self._stream(inner, (*where, shown), shown, "tar", depth)
         elif kind == "mail":
             for part in mail.parts(stream, self._budget):
+                if part.text:
+                    yield Leaf((*where, part.where), "", TEXT, "eml", part.pieces)
+                    continue
                 inner = Stream(part.pieces)
                 yield from self._stream(inner, (*where, part.where), part.name, "eml", depth)
         else:

@@ -20,18 +20,18 @@ def handler() -> Callable[[bytes, list[int]], bytes]:
     return start(msgspec.msgpack.encode(Init(key=KEY, epoch=1)))
 
 
-def answer(data: bytes, name: str = "") -> bytes:
+def answer(data: bytes, name: str = "", seconds: float = 25.0) -> bytes:
     """Return the raw answer for a file that holds *data*."""
     descriptor = os.memfd_create("scanned")
     with open(os.dup(descriptor), "wb") as file:
         file.write(data)
-    request = msgspec.msgpack.encode(Request(name=name, size=len(data)))
+    request = msgspec.msgpack.encode(Request(name=name, size=len(data), seconds=seconds))
     return handler()(request, [descriptor])
 
 
-def scan(data: bytes, name: str = "") -> ScanResult:
+def scan(data: bytes, name: str = "", seconds: float = 25.0) -> ScanResult:
     """Return the decoded answer."""
-    return msgspec.msgpack.decode(answer(data, name), type=ScanResult)
+    return msgspec.msgpack.decode(answer(data, name, seconds), type=ScanResult)
 
 
 def found(data: bytes, name: str = "") -> dict[str, int]:
