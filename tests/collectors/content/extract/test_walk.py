@@ -121,8 +121,6 @@ def test_encodings_inside(encoding: str) -> None:
     assert [tally.count for tally in result.tallies] == [60]
     groups = [f"{nik[:6]}\u00a0{nik[6:12]}\u00a0{nik[12:]}" for nik in NIKS]
     blanks = "\n".join(f"NIK:\u00a0{group} \u00e9" for group in groups)
-        f"NIK:\u00a0{nik[:6]}\u00a0{nik[6:12]}\u00a0{nik[12:]} \u00e9" for nik in NIKS
-    )
     assert [tally.count for tally in scan(blanks.encode("cp1252")).tallies] == [60]
 
 
