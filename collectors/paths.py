@@ -40,6 +40,10 @@ class PathGuard:
         self._key = key
         self._cached = functools.lru_cache(maxsize=4096)(self._guard_name)
 
+    def derive(self, purpose: bytes) -> bytes:
+        """Return a key of this host for *purpose*: 32 bytes that say nothing about another."""
+        return hmac.digest(self._key, b"\0derive\0" + purpose, hashlib.sha256)
+
     def guard_name(self, name: bytes) -> bytes:
         """Return one component as it may be stored. A stored component comes back unchanged."""
         if name[:1] == _MARK:

@@ -12,6 +12,8 @@ import threading
 import time
 from typing import NamedTuple
 
+from collectors.files.writer import Writer
+
 MAX_NAMES = 65_536
 """Distinct names over all directories: about 20 MB."""
 MAX_DIRECTORIES = 16_384
@@ -28,7 +30,16 @@ NOTHING, CREATED, MOVED, GONE = range(4)
 class Marks:
     """What was seen about one name since the last look."""
 
-    __slots__ = ("arrivals", "directory", "first", "last", "since", "touched", "writing")
+    __slots__ = (
+        "arrivals",
+        "directory",
+        "first",
+        "last",
+        "since",
+        "touched",
+        "writer",
+        "writing",
+    )
 
     def __init__(self, now: float) -> None:
         self.first = NOTHING
@@ -38,6 +49,7 @@ class Marks:
         self.writing = False
         self.since = now
         self.touched = now
+        self.writer: Writer | None = None
 
 
 def account(marks: Marks, *, before: bool, after: bool, settled: bool = False) -> tuple[int, int]:
@@ -97,7 +109,14 @@ class DirtySet:
     def __len__(self) -> int:
         return self._names + len(self._directories)
 
-    def created(self, directory: bytes, name: bytes, *, is_directory: bool = False) -> None:
+    def created(
+        self,
+        directory: bytes,
+        name: bytes,
+        *,
+        is_directory: bool = False,
+        writer: Writer | None = None,
+    ) -> None:
         """IN_CREATE."""
         with self._changed:
             marks = self._marks(directory, name)
@@ -109,9 +128,9 @@ class DirtySet:
                 self.folded += 1
             else:
                 marks.arrivals += 1
-            self._set(marks, CREATED)
+            self._set(marks, CREATED, writer)
 
-    def moved_in(self, directory: bytes, name: bytes) -> None:
+    def moved_in(self, directory: bytes, name: bytes, *, writer: Writer | None = None) -> None:
         """IN_MOVED_TO: a creation, unless it replaced a file of that name."""
         with self._changed:
             marks = self._marks(directory, name)
@@ -119,25 +138,31 @@ class DirtySet:
                 return
             if marks.last == GONE and marks.arrivals < MAX_REPEATS:
                 marks.arrivals += 1
-            self._set(marks, MOVED)
+            self._set(marks, MOVED, writer)
             marks.writing = False
 
-    def gone(self, directory: bytes, name: bytes, *, is_directory: bool) -> None:
+    def gone(
+        self, directory: bytes, name: bytes, *, is_directory: bool, writer: Writer | None = None
+    ) -> None:
         """IN_DELETE or IN_MOVED_FROM."""
         with self._changed:
             # Names below a directory that goes must be settled before its removal is.
             self._release |= is_directory
             marks = self._marks(directory, name)
             if marks is not None:
-                self._set(marks, GONE)
+                self._set(marks, GONE, writer)
                 marks.writing = False
 
-    def touched(self, directory: bytes, name: bytes, *, writing: bool) -> None:
+    def touched(
+        self, directory: bytes, name: bytes, *, writing: bool, writer: Writer | None = None
+    ) -> None:
         """IN_MODIFY (*writing*), IN_CLOSE_WRITE or IN_ATTRIB."""
         with self._changed:
             marks = self._marks(directory, name)
             if marks is not None:
                 marks.writing = writing
+                if writing or marks.writer is None:  # who wrote, rather than who then set a mode
+                    marks.writer = writer or marks.writer
                 marks.touched = time.monotonic()
 
     def whole(self, directory: bytes, *, fresh: bool = False) -> None:
@@ -235,10 +260,11 @@ class DirtySet:
         return marks
 
     @staticmethod
-    def _set(marks: Marks, what: int) -> None:
+    def _set(marks: Marks, what: int, writer: Writer | None) -> None:
         if marks.first == NOTHING:
             marks.first = what
         marks.last = what
+        marks.writer = writer or marks.writer
 
 
 def _ready(marks: Marks, now: float) -> bool:

@@ -67,6 +67,10 @@ class Examiner:
         self.blind: dict[bytes, str] = {}
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
+        self.away: set[bytes] = set()
+        """Roots that lie on a file system that has been unmounted."""
+        self.uncovered: set[bytes] = set()
+        """Directories with files of their own that something was mounted over."""
         self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
         self._settled: set[tuple[bytes, bytes]] = set()
         self._settling: set[tuple[bytes, bytes]] = set()
@@ -102,9 +106,13 @@ class Examiner:
         closed = set()
         for root in self._scope.roots:
             try:
-                tree.look(tree.NOWHERE, ROOTS, root)
+                state = tree.look(tree.NOWHERE, ROOTS, root)
             except PermissionError:
                 self.blind[root] = "permission"
+                closed.add(root)
+                continue
+            if state is None and root in self.away:
+                self.blind[root] = "unmounted"
                 closed.add(root)
         for root in self._out_of_reach - closed:
             self.blind.pop(root, None)
@@ -256,7 +264,7 @@ class Examiner:
         created, deleted = account(marks, before=told, after=now is not None, settled=settled)
         if now is None and (marks.last in (CREATED, MOVED) or (marks.last == NOTHING and told)):
             self._settling.add(where)
-        subject = Subject(place, name, key)
+        subject = Subject(place, name, key, marks.writer)
         if created or deleted:
             counts = (created, deleted)
             self._teller.alternate(subject, row if told else None, now, counts, marks)
@@ -377,7 +385,7 @@ class Examiner:
 
     def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
         """Tell whether the file system that we know here is not mounted: its files are not gone."""
-        if entry.mount and not tree.is_mount(descriptor):
+        if entry.mount and not tree.is_mount(descriptor) and path not in self.uncovered:
             self.blind[path] = "unmounted"
             return True
         return False

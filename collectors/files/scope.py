@@ -62,6 +62,18 @@ class Scope:
         path = join(directory, name)
         return path in self._prefixes or bool(self._paths is not None and self._paths.match(path))
 
+    def holds(self, path: bytes) -> bool:
+        """Tell whether *path* is watched: below a root (or one), and no part of it left out."""
+        root = self.root_of(path)
+        if root is None:
+            return False
+        directory = root
+        for name in path[len(root) :].strip(b"/").split(b"/") if path != root else ():
+            if self.excluded(directory, name):
+                return False
+            directory = join(directory, name)
+        return True
+
     def root_of(self, path: bytes) -> bytes | None:
         """Return the root that holds *path*."""
         return next((root for root in self.roots if below(path, root)), None)

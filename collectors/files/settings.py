@@ -45,6 +45,8 @@ DEFAULT_PATHS = (
 # below web roots are favourite places for web shells and stay in.
 DEFAULT_EXCLUDE = (".*.swp", ".*.swx", "/root/.cache", "/home/*/.cache")
 
+BACKENDS = ("auto", "fanotify", "inotify", "observer")
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _SIZES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -100,6 +102,9 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long changes are gathered before the sensor looks."""
     max_hash_bytes: str | int = "256MiB"
     """Larger files are sampled (head and tail), not hashed."""
+    backend: str = "auto"
+    """How changes are heard: ``fanotify`` (needs the drop-in who-data.conf), ``inotify``,
+    ``observer`` (notices no loss, compares more often) or ``auto``: the best that works."""
     packages: bool = True
     """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
     max_window: str | float = "4h"
@@ -125,6 +130,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"{name}: {error}") from error
             if not low <= seconds <= high:
                 raise ValueError(f"{name}: {seconds:g} s is out of range ({low} s to {high} s)")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend: {self.backend!r} is none of {', '.join(BACKENDS)}")
         try:
             parse_size(self.max_hash_bytes)
         except ValueError as error:

@@ -15,6 +15,8 @@ class Status:
         self._lock = threading.Lock()
         self._values: Coverage = {
             "state": "not started",
+            "backend": "not known",
+            "why_not_better": "",
             "watched_directories": 0,
             "total_directories": 0,
             "blind_directories": 0,
@@ -25,6 +27,8 @@ class Status:
             "windows": 0,
             "drift": 0,
             "packages": "not known",
+            "texts": 0,
+            "text_versions": "not known",
         }
         self._reconciled: float | None = None
 

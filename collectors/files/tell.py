@@ -14,6 +14,7 @@ from collectors.files.compare import Row
 from collectors.files.dirty import Marks
 from collectors.files.journal import Journal
 from collectors.files.scope import join
+from collectors.files.writer import Writer
 from collectors.kinds import FileChange
 from collectors.paths import PathGuard, SafePath
 
@@ -38,6 +39,8 @@ class Subject(NamedTuple):
     name: bytes
     key: bytes
     """The name as it may be stored."""
+    writer: Writer | None = None
+    """Who changed it, where an event told."""
 
     @property
     def path(self) -> SafePath:

@@ -21,6 +21,8 @@ DETAILS = {
     " them out with exclude",
     "unmounted": "a file system is not mounted or does not answer; its files count as neither"
     " changed nor deleted",
+    "mounted_over": "another file system was mounted over this place: what lies below it is hidden"
+    " and counts as deleted; what is there now is compared",
     "queue_overflow": "more changes at once than the kernel keeps: the whole tree is compared;"
     " files that came and went meanwhile are not known",
     "suspended": "the sensor stood still (suspended, stopped by a signal, paused machine, or"
@@ -63,6 +65,10 @@ class Visibility:
     def overflow(self, begin: int) -> None:
         """Tell that events were lost after *begin*, ns."""
         self._lost("queue_overflow", begin)
+
+    def mount(self, cause: str, place: bytes, begin: int, *, end: int | None = None) -> None:
+        """Tell that another file system is at *place* since *begin*; *end*: it was compared."""
+        self._lost(cause, begin, end=end, paths=[place], repaired=end is not None)
 
     def folded(self, count: int) -> None:
         """Tell that *count* creations of files that are gone were not told one by one."""

@@ -14,6 +14,7 @@ from collectors.files.journal import NAME, Journal
 from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
+from collectors.files.mounts import Mounts
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
@@ -22,10 +23,13 @@ from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
-from collectors.files.sources.inotify import InotifySource
+from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.who.addition import Who
+from collectors.files.who.holders import Holders
+from collectors.files.who.programs import Programs
 from collectors.outbox import Outbox
 
 _BEAT = 10.0
@@ -69,15 +73,15 @@ class Worker:
 
         *roles* of this host.
         """
-        self._roles = roles or Roles()
         self._coalesce = settings.coalesce_seconds()
-        self._interval = settings.reconcile_seconds()
         self._scope = scope
         self._baseline = baseline
         self._context = context
         self._status = status
         self._dirty = DirtySet()
-        self._source = InotifySource(scope, self._dirty)
+        self._choice = choose(settings.backend, scope, self._dirty, Programs())
+        self._source = self._choice.source
+        self._interval = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
@@ -95,6 +99,7 @@ class Worker:
             longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
         )
+        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
         self._examiner = Examiner(
             context,
             scope=scope,
@@ -107,21 +112,27 @@ class Worker:
             listener=self._packages,
             additions=self._additions(),
         )
+        self._mounts: Mounts | None = None
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
-        return [Meaning(self._roles), *self._orders.additions()]
+        holders = None if self._source.names_writers else Holders()
+        who = Who(self._context.guard, holders)
+        return [who, *self._meaning.additions(), *self._orders.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
         self._source.start(self._context.state_dir)
+        self._mounts = self._follow_mounts()
         try:
             self._watch()
             self._close()
         finally:
             self._source.stop()
+            self._mounts.close()
+            self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
 
     def _watch(self) -> None:
@@ -131,6 +142,17 @@ class Worker:
                 self._turn()
         except Stopped:
             return  # in the middle of something; the next start takes it up
+
+    def _follow_mounts(self) -> Mounts:
+        return Mounts(
+            self._context,
+            scope=self._scope,
+            source=self._source,
+            dirty=self._dirty,
+            baseline=self._baseline,
+            examiner=self._examiner,
+            visibility=self._visibility,
+        )
 
     def _open(self) -> None:
         self._outbox.begin(self._context)
@@ -160,8 +182,9 @@ class Worker:
     def _turn(self) -> None:
         self._pulse()
         if not self._source.alive():
-            raise RuntimeError("the inotify reader has died")
+            raise RuntimeError("the reader of events has died")
         self._check_overflow()
+        self._check_mounts()
         self._check_pauses()
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
@@ -174,10 +197,12 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
+        elif self._mounts is not None and self._mounts.pending:
+            return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        else:
+        elif not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
         self._report()
@@ -239,6 +264,23 @@ class Worker:
         _log.warning("files: events were lost; comparing the whole tree")
         self._request()
 
+    def _check_mounts(self) -> None:
+        """Compare what has been mounted or unmounted, a few directories at a time."""
+        if self._mounts is None:
+            return
+        if self._mounts.check():
+            self._request()
+        deadline = time.monotonic() + _STEP
+        while self._mounts.pending and time.monotonic() < deadline:
+            self._source.catch_up()
+            self._walking = True
+            try:
+                self._mounts.step()
+            finally:
+                self._walking = False
+                self._examiner.looked(everywhere=False)
+            self._journal.commit()
+
     def _check_pauses(self) -> None:
         """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
         pauses = self._pauses.take()
@@ -286,6 +328,8 @@ class Worker:
         blind = {**self._source.blind_paths(), **self._examiner.blind}
         self._status.update(
             watched_directories=self._source.watched,
+            backend=self._source.describe(),
+            why_not_better=self._choice.reason,
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),

@@ -1,29 +1,44 @@
-"""Adds to a change what it means."""
+"""What the worker needs of this folder, in one place."""
 
 from __future__ import annotations
 
-import msgspec
-
-from collectors.files.compare import Row
-from collectors.files.meaning import severity
+from collectors.api import SensorContext
+from collectors.files.baseline import Baseline
+from collectors.files.journal import Journal
+from collectors.files.meaning.annotate import Annotate
+from collectors.files.meaning.differences import Differences
 from collectors.files.meaning.roles import Roles
-from collectors.files.tell import Subject
-from collectors.kinds import FileChange
+from collectors.files.status import Status
+from collectors.files.tell import Addition
 
 
 class Meaning:
-    """See `collectors.files.tell.Addition`. Knows role and techniques."""
+    """All calls from the sensor's worker."""
 
-    def __init__(self, roles: Roles) -> None:
+    def __init__(
+        self,
+        context: SensorContext,
+        baseline: Baseline,
+        journal: Journal,
+        status: Status,
+        roles: Roles,
+    ) -> None:
         """*roles* of this host."""
-        self._roles = roles
+        self._status = status
+        self._annotate = Annotate(roles)
+        self._differences = Differences(context, baseline, journal, roles)
 
-    def __call__(
-        self, record: FileChange, subject: Subject, _row: Row | None, _now: Row | None
-    ) -> FileChange:
-        """Return *record* with role and techniques."""
-        role = self._roles.of(subject.path)
-        if role is not None:
-            record = msgspec.structs.replace(record, role=role.name)
-        techniques = severity.techniques(record)
-        return msgspec.structs.replace(record, techniques=techniques) if techniques else record
+    def additions(self) -> list[Addition]:
+        """Return who adds what, in this order."""
+        return [self._annotate, self._differences]
+
+    def step(self, seconds: float) -> bool:
+        """Use an idle moment; return whether there is more to do at once."""
+        more = self._differences.step(seconds)
+        state = "being read" if self._differences.reading else "known"
+        self._status.update(texts=self._differences.files, text_versions=state)
+        return more
+
+    def close(self) -> None:
+        """End children and threads."""
+        self._differences.close()

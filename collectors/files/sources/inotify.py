@@ -25,7 +25,8 @@ from collectors.files.dirty import DirtySet
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.sources.barrier import Barrier
 from collectors.files.sources.nodes import Node, Nodes, forget_below
-from collectors.files.tree import open_directory, subdirectories
+from collectors.files.sources.walk import add_tree
+from collectors.files.tree import open_directory
 
 _C = InotifyConstants
 # No IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE: our own hashing would wake us for ever.
@@ -192,6 +193,14 @@ class InotifySource:
         with self._lock:
             self._drop(path)
 
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Do nothing: the kernel drops watches with their file system."""
+
+    @property
+    def names_writers(self) -> bool:
+        """False: inotify says what, not who."""
+        return False
+
     def describe(self) -> str:
         """Return the name of the backend."""
         return self.name
@@ -248,30 +257,8 @@ class InotifySource:
             self._dirty.touched(directory, name, writing=bool(mask & _C.IN_MODIFY))
 
     def _add_tree(self, top: bytes) -> None:
-        """Watch a directory that has come, and all below it; each is to be compared as a whole."""
-        stack = [top]
-        while stack and not self._closing:
-            path = stack.pop()
-            try:
-                descriptor = open_directory(path)
-            except PermissionError:
-                self.blind[path] = "permission"
-                continue
-            except OSError:
-                continue  # gone again: its own event follows
-            try:
-                self.add(path, descriptor)
-                # After the watch: what comes later has an event.
-                self._dirty.whole(path, fresh=True)
-                stack += [
-                    join(path, name)
-                    for name in subdirectories(descriptor)
-                    if not self._scope.excluded(path, name)
-                ]
-            except OSError:
-                continue
-            finally:
-                os.close(descriptor)
+        """Watch a directory that has come, and all below it."""
+        add_tree(top, self._scope, self._dirty, self.add, self.blind, closing=lambda: self._closing)
 
     def _watch(self, node: _Watch, path: bytes, descriptor: int) -> bool:
         try:

@@ -20,12 +20,18 @@ class EventSource(Protocol):
     """``inotify``, ``observer`` or ``fanotify``: the value of the setting ``backend``."""
     detects_loss: ClassVar[bool]
     """Whether lost events are noticed. If not, comparing at intervals is all that repairs them."""
-    watched: int
-    """Directories whose changes are heard."""
-    overflows: int
-    """How often events were lost since the start, as far as that can be known."""
-    overflow_since: int
-    """ns since 1970: when the last event before the latest loss was read."""
+
+    @property
+    def watched(self) -> int:
+        """Return how many directories are heard."""
+
+    @property
+    def overflows(self) -> int:
+        """Return how often events were lost since the start, as far as that can be known."""
+
+    @property
+    def overflow_since(self) -> int:
+        """Return when the last event before the latest loss was read, ns since 1970."""
 
     def start(self, directory: Path) -> None:
         """Begin to listen; `stop` must follow. *directory* is our own, for what needs a file.
@@ -62,8 +68,18 @@ class EventSource(Protocol):
     def drop(self, path: bytes) -> None:
         """Forget a directory and all below it: another file system stands there now."""
 
+    def mounts_changed(self, *, everywhere: bool) -> None:
+        """Take note that the mount table has changed; places that it touches are dropped next.
+
+        *everywhere*: nobody knows where; everything will be added again.
+        """
+
     def blind_paths(self) -> dict[bytes, str]:
         """Return directories that are not heard, and the cause (see ``VisibilityLost``)."""
+
+    @property
+    def names_writers(self) -> bool:
+        """Tell whether the processes behind events are known."""
 
     def describe(self) -> str:
         """Return the backend in a word or two, as `status` shows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -18,6 +19,9 @@ from collectors.files.settings import FileSettings
 from collectors.kinds import FileChange, PackageTransaction, VisibilityLost
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
+
+BACKEND = "RONDA_TEST_BACKEND"
+"""Environment variable: the backend of sensors that say nothing of it (default: inotify)."""
 
 PATIENCE = 30.0
 """Seconds that a test waits before it gives up."""
@@ -118,6 +122,7 @@ class Running:
             "reconcile_interval": "1h",
             "exclude": (),
             "packages": False,
+            "backend": os.environ.get(BACKEND, "inotify"),
         }
         values.update(settings)
         self.context = FakeContext(directory)

@@ -1,6 +1,7 @@
 """A process that runs the sensor until it is killed: run_sensor.py DIRECTORY ROOT[:ROOT] [WATCHES].
 
 The environment's RONDA_TEST_ROOT is the file system whose packages are known; without it none are.
+RONDA_TEST_HOST is where the host's file system begins, for what paths mean.
 With WATCHES it has a limit of so many inotify watches, in a user namespace of its own so that
 nobody else feels it; SIGUSR1 lifts the limit. Coverage goes to stdout, a line each time it changes.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
-from tests.collectors.files.context import FakeContext
+from tests.collectors.files.context import BACKEND, FakeContext
 
 _ROOT = os.environ.get("RONDA_TEST_ROOT")
 _LIMIT = Path("/proc/sys/user/max_inotify_watches")
@@ -36,10 +37,11 @@ def main() -> None:
             exclude=(),
             coalesce=0.05,
             packages=_ROOT is not None,
+            backend=os.environ.get(BACKEND, "inotify"),
             reconcile_interval="1h" if limit is None else "1s",
         ),
         context.state_dir,
-        os.fsencode(_ROOT or "/"),
+        os.fsencode(os.environ.get("RONDA_TEST_HOST") or _ROOT or "/"),
     )
 
     def report() -> None:

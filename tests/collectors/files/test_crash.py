@@ -19,6 +19,8 @@ import pytest
 from collectors.kinds import FileChange
 from tests.collectors.files.context import FakeContext, eventually
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 _SCRIPT = Path(__file__).with_name("run_sensor.py")
 _TOP = Path(__file__).parents[3]
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.collectors.files.context import Running, eventually
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from collectors.files.baseline import set_aside
-from collectors.files.sources.inotify import InotifySource
+from collectors.files.sources import fanotify
+from collectors.files.sources.source import EventSource
 from collectors.files.worker import Worker
 from tests.collectors.files.context import FakeContext, Running, eventually
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture
@@ -27,8 +30,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sources(monkeypatch: pytest.MonkeyPatch) -> list[InotifySource]:
-    made: list[InotifySource] = []
+def sources(monkeypatch: pytest.MonkeyPatch) -> list[EventSource]:
+    made: list[EventSource] = []
     make = Worker.__init__
 
     def remember(self: Worker, *arguments: object, **named: object) -> None:
@@ -46,13 +49,20 @@ _TOP = Path(__file__).parents[3]
 _STORM = 6_000
 
 
+@pytest.fixture
+def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have fanotify, whose queue has no end, give up at the depth where inotify does."""
+    monkeypatch.setattr(fanotify, "_DEEP", _STORM // 2)
+
+
+@pytest.mark.usefixtures("shallow")
 def test_an_overflow_is_told_and_repaired(
-    root: Path, tmp_path: Path, sources: list[InotifySource]
+    root: Path, tmp_path: Path, sources: list[EventSource]
 ) -> None:
     (root / "old").write_bytes(b"x")
     with Running(tmp_path / "agent", [root]) as running:
         source = sources[0]
-        with source._lock:  # the reader is frozen
+        with source._lock:  # type: ignore[attr-defined]  # the reader is frozen
             (root / "first").write_bytes(b"x")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
@@ -77,12 +87,13 @@ def test_an_overflow_is_told_and_repaired(
     assert counts == {**expected, ("deleted", str(root / "old")): 1}
 
 
+@pytest.mark.usefixtures("shallow")
 def test_a_directory_moved_away_unseen_does_not_haunt(
-    root: Path, tmp_path: Path, sources: list[InotifySource]
+    root: Path, tmp_path: Path, sources: list[EventSource]
 ) -> None:
     (root / "a").mkdir()
     with Running(tmp_path / "agent", [root]) as running:
-        with sources[0]._lock:
+        with sources[0]._lock:  # type: ignore[attr-defined]
             (root / "wake").write_bytes(b"")
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
@@ -93,6 +104,7 @@ def test_a_directory_moved_away_unseen_does_not_haunt(
         assert not any("/a/" in path for _, path in running.settle())
 
 
+@pytest.mark.parametrize("backend", ["inotify", "auto"], indirect=True)  # the others have no limit
 @pytest.mark.skipif(
     subprocess.run(["unshare", "--user", "true"], check=False).returncode != 0,
     reason="no user namespaces for this user",
@@ -121,8 +133,9 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
         assert "max_user_watches" in str(lost.detail)
         for number in range(60):
             (root / f"d{number:02}" / "f").write_bytes(b"x")
-        eventually(lambda: len(context.changes()) == 60)
-        assert {change.action for change in context.changes()} == {"created"}
+        # A file may be seen between its creation and its first write: then that is told, too.
+        eventually(lambda: sum(c.action == "created" for c in context.changes()) == 60)
+        assert {change.action for change in context.changes()} <= {"created", "modified"}
         process.send_signal(signal.SIGUSR1)
         repaired = eventually(lambda: [r for r in context.lost() if r.repaired])[0]
         assert (repaired.cause, repaired.directories) == ("watch_limit", 41)
