@@ -87,8 +87,7 @@ def split(data: bytes) -> list[bytes]:
 
 def masked_lines(data: bytes, raw: list[bytes], request: LinesRequest) -> list[str]:
     """Return *raw*, the lines of *data*, with identifiers masked and secrets as stars."""
-    spans = [(begin, end, True) for begin, end in hide(data)]
-    spans += [(begin, end, False) for begin, end in hidden(data, names=request.style != "words")]
+    spans = [(begin, end, False) for begin, end in hidden(data, names=request.style != "words")]
     spans.sort()
     shown = []
     position = 0
@@ -98,6 +97,8 @@ def masked_lines(data: bytes, raw: list[bytes], request: LinesRequest) -> list[s
         while first < len(spans) and spans[first][1] <= position:
             first += 1
         touching = [span for span in _until(spans, first, end) if span[1] > position]
+        # Line by line: what identifies somebody stands in one.
+        touching += [(position + start, position + stop, True) for start, stop in hide(line)]
         shown.append(_mask_line(line, position, touching))
         position = end + 1
     return shown
@@ -131,7 +132,7 @@ def _mask_line(line: bytes, offset: int, spans: list[tuple[int, int, bool]]) -> 
 def _merged(spans: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
     """Join what overlaps; a secret that overlaps an identifier hides both."""
     kept: list[tuple[int, int, bool]] = []
-    for begin, end, partly in spans:
+    for begin, end, partly in sorted(spans):
         if kept and begin < kept[-1][1]:
             last = kept[-1]
             kept[-1] = (last[0], max(last[1], end), last[2] and partly and end <= last[1])

@@ -14,6 +14,7 @@ from collectors.files.compare import Row, classify, racy, row_of
 from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, Work, account
 from collectors.files.hashing import hash_file
 from collectors.files.journal import Journal
+from collectors.files.meaning.growth import Growth
 from collectors.files.scope import ROOTS, Scope, join
 from collectors.files.sources.source import EventSource
 from collectors.files.strays import Strays
@@ -48,8 +49,10 @@ class Examiner:
         pulse: Callable[[], None],
         listener: Listener | None = None,
         additions: Sequence[Addition] = (),
+        growth: Growth | None = None,
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
+        self._growth = growth
         self._context = context
         self._guard = context.guard
         self._scope = scope
@@ -279,6 +282,8 @@ class Examiner:
         action = classify(row, now)
         if action is None:
             return now._replace(silent=row.silent)
+        if self._growth is not None and self._growth.quiet(subject.path):
+            return now._replace(silent=row.silent)
         self._teller.tell(subject, action, now=now, row=row)
         return now
 
@@ -299,6 +304,10 @@ class Examiner:
             return now
         if row is not None and not row.again and row.signature == now.signature:
             return now._replace(outcome=row.outcome, digest=row.digest)
+        if self._growth is not None:
+            grown = self._growth.look(place, name, self._key(place, name), row, now)
+            if grown is not None:
+                return grown
         started = self._context.now()
         directory = None if place.path == ROOTS else place.descriptor
         result = hash_file(name, directory, self._limit, self._pulse)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from collectors.files.settings import FileSettings
 
@@ -36,12 +37,32 @@ def below(path: bytes, directory: bytes) -> bool:
     return path == directory or path.startswith(directory.rstrip(b"/") + b"/")
 
 
+class Own(NamedTuple):
+    """A place that is watched whatever the settings say."""
+
+    root: bytes
+    """A directory."""
+    pattern: re.Pattern[bytes] | None = None
+    """What matters in it, as paths below it; None: all."""
+
+    def holds(self, path: bytes) -> bool:
+        """Tell whether *path* is part of it."""
+        if not below(path, self.root):
+            return False
+        return self.pattern is None or bool(self.pattern.fullmatch(path[len(self.root) + 1 :]))
+
+
 class Scope:
     """Roots and exclusions, ready for fast questions about one path at a time."""
 
-    def __init__(self, roots: Iterable[bytes], exclude: Iterable[str]) -> None:
-        """*roots* are absolute, without symbolic links; nested ones fold into the outer one."""
-        self.roots = _outermost(roots)
+    def __init__(
+        self, roots: Iterable[bytes], exclude: Iterable[str], own: Iterable[Own] = ()
+    ) -> None:
+        """*roots* are absolute, without symbolic links; nested ones fold into the outer one.
+
+        *own* places no exclusion of a path takes away; of those outside the roots only what
+        matters is watched.
+        """
         self._prefixes = set(_NEVER)
         names: list[str] = []
         paths: list[str] = []
@@ -54,13 +75,61 @@ class Scope:
                 names.append(pattern)
         self._names = _compile(names)
         self._paths = _compile(paths)
+        self._own = tuple(own)
+        outer = _outermost(roots)
+        apart = [place for place in self._own if not self._covered(place.root, outer)]
+        self._apart = frozenset(_outermost(place.root for place in apart))
+        self._narrow = tuple(
+            (root, tuple(place for place in apart if below(place.root, root)))
+            for root in sorted(self._apart)
+        )
+        self._last: tuple[bytes, bool] = (ROOTS, True)
+        self.roots = tuple(sorted({*outer, *self._apart}))
 
-    def excluded(self, directory: bytes, name: bytes) -> bool:
-        """Tell whether *name* in *directory*, itself inside the scope, is left out."""
+    def _covered(self, path: bytes, outer: Iterable[bytes]) -> bool:
+        """Tell whether the walk from one of the *outer* roots comes by *path*."""
+        for root in outer:
+            if below(path, root):
+                steps = path[len(root.rstrip(b"/")) :].split(b"/")[1:] if path != root else []
+                where = root
+                for step in steps:
+                    if self._left_out(where, step):
+                        return False
+                    where = join(where, step)
+                return True
+        return False
+
+    def _left_out(self, directory: bytes, name: bytes) -> bool:
         if self._names is not None and self._names.match(name):
             return True
         path = join(directory, name)
         return path in self._prefixes or bool(self._paths is not None and self._paths.match(path))
+
+    def excluded(self, directory: bytes, name: bytes) -> bool:
+        """Tell whether *name* in *directory*, itself inside the scope, is left out."""
+        if self._near_own(directory):
+            path = join(directory, name)
+            if path in self._apart:
+                return directory != ROOTS  # it has a walk of its own
+            for root, places in self._narrow:
+                if path.startswith(root) and below(path, root):
+                    return not any(place.holds(path) or below(place.root, path) for place in places)
+        if self._names is not None and self._names.match(name):
+            return True
+        path = join(directory, name)
+        if path in self._prefixes or (self._paths is not None and self._paths.match(path)):
+            return not any(place.holds(path) for place in self._own)
+        return False
+
+    def _near_own(self, directory: bytes) -> bool:
+        """Tell whether an own place with a walk of its own lies in *directory*, or around it."""
+        last, near = self._last
+        if last is not directory:
+            near = directory == ROOTS or any(
+                below(directory, root) or split(root)[0] == directory for root in self._apart
+            )
+            self._last = (directory, near)  # at once: two threads ask
+        return near
 
     def holds(self, path: bytes) -> bool:
         """Tell whether *path* is watched: below a root (or one), and no part of it left out."""
@@ -75,8 +144,8 @@ class Scope:
         return True
 
     def root_of(self, path: bytes) -> bytes | None:
-        """Return the root that holds *path*."""
-        return next((root for root in self.roots if below(path, root)), None)
+        """Return the root that holds *path*, the innermost where they are nested."""
+        return next((root for root in reversed(self.roots) if below(path, root)), None)
 
 
 def _compile(patterns: list[str]) -> re.Pattern[bytes] | None:
@@ -105,10 +174,15 @@ def agent_directory(state_dir: Path) -> Path:
     return parent.parent if parent.name == "sensors" else state_dir
 
 
-def make_scope(settings: FileSettings, state_dir: Path, also: Iterable[str] = ()) -> Scope:
+def make_scope(
+    settings: FileSettings, state_dir: Path, also: Iterable[str] = (), own: Iterable[Own] = ()
+) -> Scope:
     """Return the scope of *settings*, without the agent's own files; *also* are further roots.
+
+    *own* places are watched in any case.
 
     The sensor's database changes on each event: watched, it would wake itself for ever.
     """
-    own = os.path.realpath(agent_directory(state_dir))
-    return Scope(resolve_roots((*settings.paths, *also)), (*settings.exclude, own))
+    agent = os.path.realpath(agent_directory(state_dir))
+    roots = resolve_roots((*settings.paths, *also))
+    return Scope(roots, (*settings.exclude, agent), own)

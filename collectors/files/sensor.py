@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import ClassVar
 
 from collectors.api import Coverage, SensorContext, Settings, Unsupported
 from collectors.files.baseline import Baseline, set_aside
+from collectors.files.meaning.own import own_places
 from collectors.files.meaning.roles import Roles
 from collectors.files.packages.probe import Dpkg
 from collectors.files.scope import make_scope
@@ -44,16 +46,20 @@ class FilesSensor:
         {FileChange, PackageTransaction, VisibilityLost, ChangeWindow, BaselineAccepted}
     )
 
-    def __init__(self, settings: Settings, state_dir: Path, root: bytes = b"/") -> None:
+    def __init__(
+        self, settings: Settings, state_dir: Path, root: bytes = b"/", *, protect: bool = True
+    ) -> None:
         """*state_dir* is the sensor's own directory, ``<agent>/sensors/files``.
 
         *root*: where the host's file system begins: its packages, what its paths mean.
+        *protect*: watch the agent's own files, too.
         """
         if not isinstance(settings, FileSettings):
             raise TypeError(f"files needs FileSettings, not {type(settings).__name__}")
         self._settings = settings
         self._state_dir = state_dir
         self._root = root
+        self._protect = protect
         self._dpkg = Dpkg(root)
         self._status = Status()
 
@@ -109,7 +115,8 @@ class FilesSensor:
         dpkg = self._dpkg if self._settings.packages and self._dpkg.present() else None
         # Who can write the manifests decides what folds: they are watched whatever is set.
         also = [] if dpkg is None else [os.fsdecode(dpkg.info)]
-        scope = make_scope(self._settings, self._state_dir, also)
+        own = own_places(self._state_dir, sys.argv) if self._protect else []
+        scope = make_scope(self._settings, self._state_dir, also, own)
         try:
             baseline = Baseline(context.state_dir)
             try:
@@ -120,7 +127,7 @@ class FilesSensor:
                     context,
                     self._status,
                     dpkg=dpkg,
-                    roles=Roles(os.path.realpath(self._root)),
+                    roles=Roles(os.path.realpath(self._root), own),
                 ).run()
             finally:
                 baseline.close()

@@ -35,6 +35,7 @@ DEFAULT_PATHS = (
     "/usr/share/polkit-1",
     "/var/backups",
     "/var/lib/systemd/linger",
+    "/var/log",
     "/var/spool/at",
     "/var/spool/cron",
     "/var/tmp",  # noqa: S108 - watched, not written
@@ -107,6 +108,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``observer`` (notices no loss, compares more often) or ``auto``: the best that works."""
     packages: bool = True
     """Fold what dpkg does into one event, where there is dpkg (rpm is not supported)."""
+    git: bool = True
+    """Compare files of git checkouts with their index; a pull is one line then."""
     max_window: str | float = "4h"
     """Longest time for which ``ronda-agent expect`` may announce a deployment."""
 

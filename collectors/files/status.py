@@ -26,6 +26,7 @@ class Status:
             "held": 0,
             "windows": 0,
             "drift": 0,
+            "git_held": 0,
             "packages": "not known",
             "texts": 0,
             "text_versions": "not known",

@@ -7,7 +7,7 @@ import time
 
 from collectors.api import SensorContext, Stopped
 from collectors.files.baseline import DAMAGED, Baseline, Gap
-from collectors.files.deploy.orders import Orders
+from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
@@ -57,6 +57,7 @@ class Worker:
     _overflow_told = False
     _orphans_checked = False
     _deadline: float | None = None
+    _mounts: Mounts | None = None
 
     def __init__(
         self,
@@ -91,36 +92,49 @@ class Worker:
             if dpkg is None
             else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
         )
-        self._orders = Orders(
+        self._deployments = Deployments(
             context,
             baseline,
             self._journal,
+            settings=settings,
             scope=scope,
-            longest=settings.longest_window(),
             look=lambda: self._look(everything=True),
+            pulse=self._pulse,
+            packages=self._packages,
         )
-        self._meaning = Meaning(context, baseline, self._journal, status, roles or Roles())
-        self._examiner = Examiner(
+        self._meaning = Meaning(
             context,
-            scope=scope,
-            baseline=baseline,
+            baseline,
+            self._journal,
+            status,
+            roles or Roles(),
+            limit=settings.hash_limit(),
+            pulse=self._pulse,
+        )
+        self._examiner = self._make_examiner(settings.hash_limit())
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._pauses = Pauses()
+
+    def _make_examiner(self, limit: int) -> Examiner:
+        return Examiner(
+            self._context,
+            scope=self._scope,
+            baseline=self._baseline,
             journal=self._journal,
             source=self._source,
             dirty=self._dirty,
-            limit=settings.hash_limit(),
+            limit=limit,
             pulse=self._pulse,
-            listener=self._packages,
+            listener=self._deployments.listener,
             additions=self._additions(),
+            growth=self._meaning.growth,
         )
-        self._mounts: Mounts | None = None
-        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._pauses = Pauses()
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
         holders = None if self._source.names_writers else Holders()
         who = Who(self._context.guard, holders)
-        return [who, *self._meaning.additions(), *self._orders.additions()]
+        return [who, *self._meaning.additions(), *self._deployments.additions()]
 
     def run(self) -> None:
         """Watch until the agent stops."""
@@ -131,6 +145,7 @@ class Worker:
             self._close()
         finally:
             self._source.stop()
+            self._deployments.close()
             self._mounts.close()
             self._meaning.close()
             self._status.update(state="stopped", watched_directories=0)
@@ -186,10 +201,13 @@ class Worker:
         self._check_overflow()
         self._check_mounts()
         self._check_pauses()
+        self._meaning.check()
+        for directory, name in self._meaning.growth.due():
+            self._dirty.touched(directory, name, writing=False)
         now = time.monotonic()
         if len(self._dirty) and now - self._looked >= self._coalesce:
             self._look()
-        self._orders.turn()
+        self._deployments.turn()
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
@@ -333,8 +351,7 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
-            windows=len(self._orders.windows),
-            drift=len(self._orders.drift),
+            **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
         if len(blind) != self._blind and not self._reconciler.running:

@@ -64,7 +64,7 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """What differs: ``content``, ``type``, ``target``, ``mode``, ``owner``, ``links``, ``acl``,
     ``capabilities``, ``flags``, ``selinux``, ``xattr``, ``times``."""
     growth: str | None = ecs("ronda.file.growth", None)
-    """Of a file known to grow: ``appended``, ``truncated`` or ``rewritten``."""
+    """Of a file known to grow: ``appended``, ``rotated``, ``truncated`` or ``rewritten``."""
     diff: Scrubbed | None = ecs("ronda.file.diff", None)
     """Unified diff of a text configuration, secrets and identifiers masked, cut to 8 KiB."""
     previous_size: int | None = ecs("ronda.file.previous.size", None)

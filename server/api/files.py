@@ -56,6 +56,10 @@ def _detail(fields: Mapping[str, Any]) -> str:
         "mode was": fields.get("ronda.file.previous.mode"),
         "owner was": fields.get("ronda.file.previous.uid"),
         "leads to": fields.get("file.target_path"),
+        "log": fields.get("ronda.file.growth"),
+        "capabilities": fields.get("ronda.file.capabilities"),
+        "access list": fields.get("ronda.file.acl"),
+        "flags": fields.get("ronda.file.flags"),
     }
     parts = [f"{label} {value}".strip() for label, value in known.items() if value is not None]
     outcome = fields.get("ronda.file.outcome") or fields.get("ronda.scan.outcome")
@@ -70,6 +74,38 @@ def _detail(fields: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def _who(fields: Mapping[str, Any]) -> str | None:
+    """Return who made a change, in a few words: program, user, login user, how sure. Pure."""
+    parts = []
+    if fields.get("process.executable") is not None:
+        parts.append(str(fields["process.executable"]))
+    user, login = fields.get("user.id"), fields.get("ronda.process.login")
+    if user is not None:
+        parts.append(f"uid {user}")
+    if login is not None and login != user:
+        parts.append(f"login {login}")
+    sure = fields.get("ronda.process.confidence")
+    if parts and sure not in {None, "kernel"}:
+        parts.append(f"({sure})")
+    return " ".join(parts) or None
+
+
+def _why(fields: Mapping[str, Any]) -> str | None:
+    """Return what explains a change: package, announced window, checkout. Pure."""
+    package, window = fields.get("ronda.package.name"), fields.get("ronda.window.id")
+    git = fields.get("ronda.file.git")
+    parts = [
+        f"{label} {value}"
+        for label, value in (("package", package), ("window", window), ("git", git))
+        if value is not None
+    ]
+    return ", ".join(parts) or None
+
+
+def _meaning(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"role": fields.get("ronda.file.role"), "who": _who(fields), "why": _why(fields)}
+
+
 def change_view(event: StoredEvent) -> dict[str, Any]:
     """Return the public form of an event about one file. Pure."""
     fields = event.fields
@@ -80,7 +116,9 @@ def change_view(event: StoredEvent) -> dict[str, Any]:
         **_state(event),
         "found_by": fields.get("ronda.file.found_by") or fields.get("event.module"),
         "previous_sha256": fields.get(PREVIOUS),
+        **_meaning(fields),
         "detail": _detail(fields),
+        "diff": fields.get("ronda.file.diff"),
         "path": fields.get("file.path"),
         "token": fields.get("ronda.path.token"),
         "kind": event.kind,
@@ -215,6 +253,7 @@ def _on_host(services: Services, name: str, query: Mapping[str, str]) -> dict[st
             "opd": one.event.opd,
             **one.counts,
             **_state(one.event),
+            **_meaning(one.event.fields),
             "first_change": iso(one.first),
             "path": one.event.fields.get("file.path"),
             "token": one.event.fields.get("ronda.path.token"),

@@ -11,7 +11,7 @@ from server.cli import safe
 from server.cli.base import Group, pass_context, range_options
 from server.cli.client import segment
 from server.cli.context import Context
-from server.cli.output import Column, Output, Row, plain, remark, when
+from server.cli.output import Column, Output, Row, diff_lines, plain, remark, when
 
 SEVERITIES = ("flow", "low", "medium", "high", "critical")
 _MAX_ITEMS = 3
@@ -24,6 +24,8 @@ _SUMMARY = (
     "ronda.data.types",
     "ronda.visibility.cause",
     "ronda.sensor.name",
+    "ronda.window.paths",
+    "ronda.file.role",
     "ronda.subject.host",
     "ronda.scan.outcome",
     "process.name",
@@ -172,6 +174,8 @@ def field_lines(name: str, value: object) -> list[str]:
     """Return the lines that show *value* of field *name*; a list of objects takes one line each."""
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         return [safe.display(plain(_short(item))) for item in value]
+    if name == "ronda.file.diff":
+        return diff_lines(value)
     if name == "event.severity":
         return [f"{plain(value)} ({severity(value)})"]
     if isinstance(value, str) and value.endswith("Z") and when(value) != value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from server.cli.base import Command, Group, pass_context, range_options
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.errors import NotFound
-from server.cli.output import Column, plain, remark, when
+from server.cli.output import Column, diff_lines, plain, remark, when
 
 _SHORT = 12
 """Characters of a hash in a table; `where` takes 8 and more."""
@@ -40,6 +41,9 @@ HISTORY = (
     Column(key="size", heading="SIZE", right=True),
     Column(key="mode", heading="MODE"),
     Column(key="owner", heading="OWNER"),
+    Column(key="role", heading="ROLE"),
+    Column(key="who", heading="WHO"),
+    Column(key="why", heading="EXPLAINED BY"),
     Column(key="found_by", heading="FOUND BY"),
     Column(key="detail", heading="DETAIL"),
     Column(key="path", heading="PATH"),
@@ -65,9 +69,22 @@ CHANGED = (
     Column(key="size", heading="SIZE", right=True),
     Column(key="mode", heading="MODE"),
     Column(key="owner", heading="OWNER"),
+    Column(key="role", heading="ROLE"),
+    Column(key="who", heading="WHO"),
+    Column(key="why", heading="EXPLAINED BY"),
     Column(key="path", heading="PATH"),
     Column(key="event", heading="ID"),
 )
+
+
+DIFF = Column(key="diff", heading="DIFF")
+
+
+def page(change: Mapping[str, Any]) -> str:
+    """Return one change with its difference as lines for a terminal."""
+    cells = (column.cell(change) for column in HISTORY)
+    head = "  ".join(cell for cell in cells if cell)
+    return "\n".join([head, *(f"    {line}" for line in diff_lines(change.get("diff"))), ""])
 
 
 def _sendable(path: str) -> str:
@@ -104,6 +121,7 @@ def files() -> None:
 @click.argument("path", required=False)
 @click.option("--token", metavar="TOKEN", help="Instead of PATH: the token of a masked path.")
 @click.option("--host", metavar="HOST", help="Only of this host name or agent id.")
+@click.option("--diff", "differences", is_flag=True, help="Show what changed in text files, too.")
 @range_options(limit=200)
 @pass_context
 def history(
@@ -112,6 +130,7 @@ def history(
     path: str | None,
     token: str | None,
     host: str | None,
+    differences: bool,
     **bounds: int | None,
 ) -> None:
     """Show the changes of one file and what was found in it.
@@ -124,7 +143,14 @@ def history(
         raise click.UsageError("say either PATH or --token TOKEN")
     named = None if path is None else _sendable(path)
     answer = context.client().get("/v1/files/history", file=named, token=token, host=host, **bounds)
-    context.out().rows(answer["changes"], HISTORY)
+    out = context.out()
+    changes = answer["changes"]
+    if not differences:
+        changes = [{k: v for k, v in change.items() if k != "diff"} for change in changes]
+    if differences and out.form == "table":
+        sys.stdout.write("".join(page(change) for change in changes))
+    else:
+        out.rows(changes, (*HISTORY, DIFF) if differences else HISTORY)
     subject = safe.display(str(named or f"token {token}"))
     place = f" on {safe.display(host)}" if host else ""
     _end(answer, "changes", bounds["limit"], f"no event about {subject}{place} in this range")

@@ -57,6 +57,11 @@ def plain(value: object) -> str:
     return str(value)
 
 
+def diff_lines(value: object) -> list[str]:
+    """Return the lines of a difference between two texts, each safe for a terminal."""
+    return [safe.display(line) for line in value.split("\n")] if isinstance(value, str) else []
+
+
 def when(value: object) -> str:
     """Return an ISO time as local time; empty for None."""
     return times.local(value) if isinstance(value, str) else plain(value)

@@ -92,6 +92,8 @@ class Drift:
         self._journal = journal
         self._now = now
         self._limit = limit
+        self.explained: Callable[[], str | None] = lambda: None
+        """Says for whose sake the change at hand is accepted: `GIT`, or nothing."""
         connection.execute(_SCHEMA)
         self._count = int(connection.execute("SELECT count(*) FROM drift").fetchone()[0])
 
@@ -103,6 +105,13 @@ class Drift:
     ) -> FileChange:
         """Keep what stood there before, or forget it when it stands there again."""
         path = subject.path
+        because = self.explained()
+        if because is not None:
+            if not same_state(row, now):
+                self._journal.wrote()
+                count(self._connection, because)
+            self.accept_one(path)
+            return record
         query = "SELECT accepted FROM drift WHERE path = ?"
         found = self._connection.execute(query, (path,)).fetchone()
         if same_state(unpack(found[0]) if found else row, now):
@@ -133,6 +142,20 @@ class Drift:
         self._count -= gone
         if gone and because is not None:
             count(self._connection, because)
+
+    def accept_package(self, number: int) -> None:
+        """Accept what package transaction *number* explains, in its own transaction.
+
+        Only paths of which every change is folded: the buffer still holds all of them.
+        """
+        done = self._connection.execute(
+            "DELETE FROM drift WHERE path IN (SELECT c.path FROM package_child AS c"
+            " WHERE c.number = ? GROUP BY c.path HAVING count(*) ="
+            " (SELECT count(*) FROM held AS h WHERE h.path = c.path))",
+            (number,),
+        ).rowcount
+        self._count -= done
+        count(self._connection, PACKAGES, done)
 
     def drifted(self, path: SafePath) -> bool:
         """Tell whether *path* differs from its accepted state."""
@@ -188,11 +211,11 @@ def within(top: bytes, column: str = "path") -> tuple[str, tuple[bytes, ...]]:
     return f"({column} = ? OR ({column} > ? AND {column} < ?))", (top, top + b"/", top + b"0")
 
 
-def count(connection: sqlite3.Connection, key: str) -> None:
-    """Add one to a number in the table meta."""
+def count(connection: sqlite3.Connection, key: str, number: int = 1) -> None:
+    """Add to a number in the table meta."""
     # Not ON CONFLICT: the table is WITHOUT ROWID in every version, the upsert needs SQLite 3.24.
     connection.execute("INSERT OR IGNORE INTO meta VALUES (?, 0)", (key,))
-    connection.execute("UPDATE meta SET value = value + 1 WHERE key = ?", (key,))
+    connection.execute("UPDATE meta SET value = value + ? WHERE key = ?", (number, key))
 
 
 def read_drift(connection: sqlite3.Connection, top: bytes = b"") -> Iterator[Drifted]:

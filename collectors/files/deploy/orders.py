@@ -16,7 +16,6 @@ from collectors.files.deploy.requests import Accept, Answer, Bad, Close, Expect,
 from collectors.files.deploy.windows import Windows, clean
 from collectors.files.journal import Journal
 from collectors.files.scope import Scope, agent_directory
-from collectors.files.tell import Addition
 from collectors.kinds import BaselineAccepted, ChangeWindow, Scrubbed
 from collectors.paths import SafePath
 from collectors.redact import excerpt
@@ -62,10 +61,6 @@ class Orders:
         baseline.commit()
         own = agent_directory(context.state_dir)
         self._own = (context.guard.guard(bytes(own.resolve())), _CONFIGURATION)
-
-    def additions(self) -> list[Addition]:
-        """Return what adds to each change, in this order."""
-        return [self.windows, self.drift]
 
     def turn(self) -> None:
         """Carry out what is in line, and end windows that are over.

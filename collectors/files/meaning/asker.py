@@ -46,22 +46,26 @@ class Asker:
         self._since = 0.0
         self._used = 0.0
 
-    def ask(self, descriptor: int, style: str) -> LinesResult | str:
-        """Return the lines of the open file, or in a few words why there are none."""
+    def ask(self, descriptor: int, style: str, *, waits: bool = True) -> LinesResult | str:
+        """Return the lines of the open file, or in a few words why there are none.
+
+        *waits*: a change waits for the answer, so that it counts against the budget.
+        """
         now = time.monotonic()
         if now - self._since > self.window:
             self._since, self._spent = now, 0.0
         if self._stopping.is_set():
             return "the agent was stopping"
         busy = self._running is not None and not self._running.done()
-        if busy or self._spent > self.budget:
+        if busy or (waits and self._spent > self.budget):
             return "too much at once"
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="lines")
         self._running = self._pool.submit(self._call, os.dup(descriptor), style)
         answer = self._wait(self._running, now + self.patience)
         self._used = time.monotonic()
-        self._spent += self._used - now
+        if waits:
+            self._spent += self._used - now
         return answer
 
     def _wait(self, future: Future[LinesResult], deadline: float) -> LinesResult | str:

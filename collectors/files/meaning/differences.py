@@ -29,7 +29,6 @@ from collectors.files.scope import join
 from collectors.files.tell import Subject
 from collectors.kinds import FileChange, Scrubbed
 from collectors.paths import SafePath
-from collectors.redact import mask_text
 
 _DONE = "snapshots_done"
 _EARLIER = "compared with an earlier version than the last one told"
@@ -93,7 +92,7 @@ class Differences:
         self._journal.wrote()
         self._kept.drop(path)
         known = row is not None and row.digest == old.digest
-        return _safe(unified(old.lines, [], "" if known else _EARLIER))
+        return unified(old.lines, [], "" if known else _EARLIER)
 
     def _changed(self, subject: Subject, row: Row | None, now: Row) -> Scrubbed | None:
         path = subject.path
@@ -110,12 +109,12 @@ class Differences:
             # Of a file that was there, all lines would look new.
             if row is not None:
                 return Scrubbed(f"({_UNKNOWN})")
-            return _safe(unified([], answer.lines))
+            return unified([], answer.lines)
         known = row is None or row.digest == old.digest
-        return _safe(unified(old.lines, answer.lines, "" if known else _EARLIER))
+        return unified(old.lines, answer.lines, "" if known else _EARLIER)
 
     def _look(
-        self, path: SafePath, name: bytes, directory: int | None, now: Row
+        self, path: SafePath, name: bytes, directory: int | None, now: Row, *, waits: bool = True
     ) -> LinesResult | str:
         """Return the lines of what is there, or why there are none (empty: it is no text)."""
         if now.outcome != "hashed" or now.size > MOST_BYTES:
@@ -127,7 +126,7 @@ class Differences:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return ""
-            answer = self._asker.ask(descriptor, self._style(path))
+            answer = self._asker.ask(descriptor, self._style(path), waits=waits)
         finally:
             os.close(descriptor)
         if isinstance(answer, str):
@@ -173,7 +172,7 @@ class Differences:
         except OSError:
             return
         try:
-            answer = self._look(path, last, directory, row)
+            answer = self._look(path, last, directory, row, waits=False)
         finally:
             os.close(directory)
         if not isinstance(answer, str):
@@ -198,8 +197,3 @@ class Differences:
     def close(self) -> None:
         """End the child."""
         self._asker.close()
-
-
-def _safe(diff: Scrubbed | None) -> Scrubbed | None:
-    """Look once more: masked lines side by side must not make an identifier either."""
-    return None if diff is None else Scrubbed(mask_text(diff))

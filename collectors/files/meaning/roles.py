@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
 from collectors.files.meaning.catalogue import BY_NAME, CONFIGURATION, ROLES, Role
-from collectors.files.scope import below
+from collectors.files.scope import Own
 
 _PASSING = re.compile(
     rb".*(?:\.dpkg-(?:new|tmp|old|dist|bak)|\.rpm(?:new|save|orig)|\.ucf-(?:dist|old|new)|\.sw[opx]"
@@ -15,28 +16,54 @@ _PASSING = re.compile(
 )
 """What package managers and editors leave for a moment and no program reads."""
 
-_ALL = re.compile(
-    "|".join(f"(?P<{role.name}>{'|'.join(role.patterns)})" for role in ROLES).encode(), re.DOTALL
+_ANYWHERE = "(?:/[^/]+)+/"
+
+
+def _compile(top: str = "") -> re.Pattern[bytes]:
+    """Return all patterns that can fit a path below ``/top``, by what stands in them; "": all."""
+    parts = []
+    for role in ROLES:
+        fitting = [
+            each for each in role.patterns if top in each or each.startswith(_ANYWHERE) or not top
+        ]
+        if fitting:
+            parts.append(f"(?P<{role.name}>{'|'.join(fitting)})")
+    return re.compile("|".join(parts).encode(), re.DOTALL)
+
+
+_ALL = _compile()
+_ELSEWHERE = _compile("/?")
+_TOPS = {
+    name.encode(): _compile(name.removesuffix("64"))
+    for name in ["boot", "etc", "home", "lib", "lib64", "opt", "root", "run", "srv", "usr", "var"]
+}
+"""By the first directory: an alternation is tried from its first branch to its last."""
+_GATE = re.compile(
+    rb"/(?:etc|lib|lib64|boot|run)/|/usr/(?!share/(?!dbus|polkit|keyrings|systemd|ronda))|/var/(?:spool|lib|log|ossec)/|/\.|/opt/ronda|/web\.config"
+    rb"|/(?:php\.ini|wp-config|config|settings|local_settings|database|db|koneksi)[^/]*\Z",
+    re.DOTALL,
 )
+"""What every path with a role has: most others are told apart ten times faster."""
 _CONFIGURATION = re.compile(CONFIGURATION.encode(), re.DOTALL)
 
 
 class Roles:
     """The roles of one host."""
 
-    def __init__(self, root: bytes = b"/", own: Iterable[bytes] = ()) -> None:
-        """*root*: where the host's file system begins. *own*: full paths that belong to Ronda."""
+    def __init__(self, root: bytes = b"/", own: Iterable[Own] = ()) -> None:
+        """*root*: where the host's file system begins. *own*: what belongs to Ronda."""
         self._root = root.rstrip(b"/")
         self._own = tuple(own)
+        self.of = functools.lru_cache(maxsize=1024)(self._of)
+        """Return the role of the full path (raw or guarded), None when it has none."""
 
-    def of(self, path: bytes) -> Role | None:
-        """Return the role of the full *path* (raw or guarded)."""
-        if any(below(path, own) for own in self._own):
+    def _of(self, path: bytes) -> Role | None:
+        if any(place.holds(path) for place in self._own):
             return BY_NAME["ronda"]
         inner = self.inner(path)
-        if inner is None or _PASSING.fullmatch(inner):
+        if inner is None or not _GATE.search(inner) or _PASSING.fullmatch(inner):
             return None
-        found = _ALL.fullmatch(inner)
+        found = _TOPS.get(inner.split(b"/", 2)[1], _ELSEWHERE).fullmatch(inner)
         return BY_NAME[found.lastgroup] if found is not None and found.lastgroup else None
 
     def configuration(self, path: bytes) -> bool:

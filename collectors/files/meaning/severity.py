@@ -19,6 +19,8 @@ _SCRIPT = re.compile(
     r".*\.(?:ph(?:p\d?|tml|ar|ps)|inc|pl|py|cgi|sh|js|jsp|aspx?|html?|htaccess|user\.ini)",
     re.DOTALL,
 )
+_OLD_LOG = re.compile(r".*(?:\.(?:\d+|gz|xz|bz2|zst|old)|-\d{6,}[^/]*)", re.DOTALL)
+"""A rotated copy: its time comes."""
 _BAD_GROWTH = {"truncated", "rewritten"}
 
 
@@ -68,6 +70,8 @@ def _by_role(record: FileChange) -> Severity | None:
     if role is None:
         return None
     if record.action == "deleted":
+        if role.name == "log" and record.growth is None and not _OLD_LOG.fullmatch(record.path):
+            return Severity.MEDIUM
         return role.deleted
     if record.type == "dir":
         return None

@@ -77,6 +77,8 @@ class Packages:
         self._archives = Archives(
             baseline.connection, self._index, root=dpkg.root, pulse=pulse, gpgv=self.gpgv
         )
+        self.folded: Callable[[int], None] = lambda _: None
+        """Told the number of a transaction whose children are known, before they are let go."""
         self._gathered: Evidence | None = None
         self._accounts: dict[bytes, set[str]] = {}
         self._looked = 0.0
@@ -254,6 +256,7 @@ class Packages:
                     return
                 self._remember(seen)
                 self._archives.clear()
+            self.folded(settlement.number)
             self._buffer.clear()
             self._journal.commit()
         except BaseException:

@@ -65,11 +65,12 @@ class Settlement:
         self._copies: set[bytes] = set()
         self._links: list[SafePath] = []
         self._digest = hashlib.sha256()
-        self._number = 0
+        self.number = 0
+        """Of the transaction, once `run` has begun."""
 
     def run(self, begin: int, end: int, *, expired: bool) -> None:
         """Judge, fold, tell; *begin* and *end* in ns since 1970."""
-        self._number = self._buffer.begin_transaction()
+        self.number = self._buffer.begin_transaction()
         for path, changes in self._buffer.groups():
             self._pulse()
             self._settle(path, changes, last=False)
@@ -78,10 +79,10 @@ class Settlement:
         report = self._report
         digest = self._digest.hexdigest()
         self._buffer.end_transaction(
-            self._number, Summary(begin, end, report.total, report.unexplained, digest)
+            self.number, Summary(begin, end, report.total, report.unexplained, digest)
         )
         if report.total or self._acted.all:
-            record = report.record(self._number, begin, end, digest, expired=expired)
+            record = report.record(self.number, begin, end, digest, expired=expired)
             severity = Severity.MEDIUM if report.unverified else None
             self._journal.tell(record, severity=severity)
 
@@ -184,7 +185,7 @@ class Settlement:
         record = held.record
         proven = judge.proven(case, why)
         reason = why if proven else f"{why} (unverified)"
-        self._buffer.add_child(self._number, Child(path, record.action, reason, record.sha256))
+        self._buffer.add_child(self.number, Child(path, record.action, reason, record.sha256))
         self._digest.update(
             b"\0".join((record.action.encode(), path, (record.sha256 or "").encode())) + b"\n"
         )

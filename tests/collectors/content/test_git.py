@@ -8,10 +8,12 @@ import struct
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collectors.child import BoundedChild
 from collectors.content import git
 from collectors.content.git import Malformed, head, link, packed, parse
 
@@ -273,6 +275,29 @@ def test_packed(tmp_path: Path) -> None:
     assert packed(data, b"refs/heads/otherXbranch") is None
     assert packed(data, b"refs/heads/mai") is None
     assert packed(b"", b"") is None
+
+
+def test_in_the_child(tmp_path: Path) -> None:
+    data = _sample(tmp_path, "4")
+    with BoundedChild("collectors.content.git:start") as child:
+
+        def ask(path: Path, word: str, argument: bytes = b"") -> object:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                request = msgspec.msgpack.encode((word, argument))
+                return msgspec.msgpack.decode(child.call(request, [descriptor]))
+            finally:
+                os.close(descriptor)
+
+        index = tmp_path / ".git" / "index"
+        found = ask(index, "directory")
+        assert isinstance(found, list)
+        assert found[0] is True
+        assert len(found[1]) == len(ours(data)) == 30
+        assert ask(index, "directory", b"none") == [False, []]
+        assert ask(tmp_path / ".git" / "HEAD", "head")[0] == "reference"  # type: ignore[index]
+        index.write_bytes(b"rubbish")
+        assert ask(index, "directory") == "malformed"
 
 
 def test_git_is_not_run() -> None:

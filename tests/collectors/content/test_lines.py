@@ -6,14 +6,19 @@ import os
 import string
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.child import BoundedChild
 from collectors.content.line_forms import (
     MOST_BYTES,
     MOST_LINES,
+    TARGET,
+    LinesInit,
     LinesRequest,
+    LinesResult,
 )
 from collectors.content.lines import look, masked_lines, secret_lines, split
 from tests.collectors.content.citizens import niks
@@ -173,3 +178,15 @@ def test_hashes_tell_lines_apart_and_hang_on_the_key(tmp_path: Path) -> None:
     assert one[0][0] != one[1][0]
     assert one[2] == one[3]
     assert not {line[0] for line in one} & {line[0] for line in other}
+
+
+def test_in_the_child(tmp_path: Path) -> None:
+    init = msgspec.msgpack.encode(LinesInit(key=_KEY))
+    descriptor = at(tmp_path, b"DB_PASSWORD=hunter2hunter2\n")
+    try:
+        with BoundedChild(TARGET, init=init) as child:
+            answer = child.call(msgspec.msgpack.encode(LinesRequest()), [descriptor])
+    finally:
+        os.close(descriptor)
+    assert b"hunter2" not in answer
+    assert msgspec.msgpack.decode(answer, type=LinesResult).lines[0][1] == "DB_PASSWORD=****"

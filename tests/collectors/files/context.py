@@ -115,7 +115,13 @@ class Running:
     """A sensor at work on a thread, as the supervisor would run it."""
 
     def __init__(
-        self, directory: Path, paths: Sequence[Path], *, root: bytes = b"/", **settings: Any
+        self,
+        directory: Path,
+        paths: Sequence[Path],
+        *,
+        root: bytes = b"/",
+        protect: bool = False,
+        **settings: Any,
     ) -> None:
         values: dict[str, Any] = {
             "coalesce": 0.05,
@@ -127,7 +133,7 @@ class Running:
         values.update(settings)
         self.context = FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
-        self.sensor = FilesSensor(self.settings, self.context.state_dir, root)
+        self.sensor = FilesSensor(self.settings, self.context.state_dir, root, protect=protect)
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sensor")
         self._thread.start()

@@ -42,6 +42,7 @@ def main() -> None:
         ),
         context.state_dir,
         os.fsencode(os.environ.get("RONDA_TEST_HOST") or _ROOT or "/"),
+        protect=False,
     )
 
     def report() -> None:

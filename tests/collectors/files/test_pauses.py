@@ -93,8 +93,8 @@ def test_stopped_by_a_signal(tmp_path: Path) -> None:
     (root / "old").write_bytes(b"z")
     time.sleep(5)
     assert context.changes() == []
-    agent.send(signal.SIGCONT)
     after = time.time_ns()
+    agent.send(signal.SIGCONT)
     eventually(context.lost, "the pause")
     eventually(lambda: len(context.changes()) == 2, "what changed meanwhile")
     assert agent.end(signal.SIGTERM) == 0

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from collectors.files.scope import Scope, agent_directory, below, join, make_scope, split
+from collectors.files.scope import (
+    ROOTS,
+    Own,
+    Scope,
+    agent_directory,
+    below,
+    join,
+    make_scope,
+    split,
+)
 from collectors.files.settings import FileSettings
 
 SCOPE = Scope(
@@ -64,3 +74,37 @@ def test_the_agents_own_directory_is_excluded(tmp_path: Path) -> None:
     scope = make_scope(settings, own / "sensors" / "files")
     assert scope.roots == (str(tmp_path).encode(),)
     assert scope.excluded(str(tmp_path).encode(), b"agent")
+
+
+def test_own_places_are_watched_in_any_case() -> None:
+    own = [
+        Own(b"/etc/ronda"),
+        Own(b"/lib/units", re.compile(rb"ronda\.service(?:\.d(?:/.*)?)?")),
+        Own(b"/var/lib/agent/identity", re.compile(rb"a\.key")),
+    ]
+    scope = Scope([b"/var", b"/etc"], ["/etc/ronda/rules", "/var/lib/agent", "*.swp"], own)
+    assert scope.roots == (b"/etc", b"/lib/units", b"/var", b"/var/lib/agent/identity")
+    # Inside another root: no exclusion of a path counts, one of a name does.
+    assert not scope.excluded(b"/etc", b"ronda")
+    assert not scope.excluded(b"/etc/ronda", b"rules")
+    assert scope.excluded(b"/etc/ronda", b"x.swp")
+    # Outside: only what is named.
+    assert not scope.excluded(ROOTS, b"/lib/units")
+    assert not scope.excluded(b"/lib/units", b"ronda.service")
+    assert not scope.excluded(b"/lib/units/ronda.service.d", b"x.conf")
+    assert scope.excluded(b"/lib/units", b"cron.service")
+    # In what is excluded: on its own.
+    assert scope.excluded(b"/var/lib", b"agent")
+    assert not scope.excluded(ROOTS, b"/var/lib/agent/identity")
+    assert not scope.excluded(b"/var/lib/agent/identity", b"a.key")
+    assert scope.excluded(b"/var/lib/agent/identity", b"b.key")
+    assert scope.root_of(b"/var/lib/agent/identity/a.key") == b"/var/lib/agent/identity"
+    assert scope.root_of(b"/var/lib/x") == b"/var"
+
+
+def test_an_excluded_own_place_has_a_walk_of_its_own() -> None:
+    scope = Scope([b"/etc"], ["/etc/ronda"], [Own(b"/etc/ronda")])
+    assert scope.roots == (b"/etc", b"/etc/ronda")
+    assert scope.excluded(b"/etc", b"ronda")
+    assert not scope.excluded(ROOTS, b"/etc/ronda")
+    assert not scope.excluded(b"/etc/ronda", b"agent.toml")

@@ -94,6 +94,47 @@ def test_the_history_of_a_file(collector: Collector) -> None:
     assert [row["sha256"] for row in table][:2] == [BEFORE, HASH]
 
 
+def test_who_and_why(collector: Collector) -> None:
+    collector.add_agent()
+    told = change(
+        1,
+        "modified",
+        "/var/www/app/index.php",
+        process__executable="/usr/bin/vim",
+        user__id="0",
+        ronda__process__login="1000",
+        ronda__process__confidence="proc",
+        ronda__file__role="web_page",
+        ronda__window__id="w1a2b3c4d",
+        ronda__file__git="modified",
+        ronda__file__diff="@@ -1,1 +1,1 @@\n-old\n+new\x1b[2J",
+    )
+    collector.write(batch(told, change(2, "modified", "/var/www/app/plain.php")))
+    for row in (
+        collector.json("files", "history", "/var/www/app/index.php")[0],
+        collector.json("hosts", "files", "web1", "--since", "2026-11-01")[1],
+    ):
+        assert row["who"] == "/usr/bin/vim uid 0 login 1000 (proc)"
+        assert row["why"] == "window w1a2b3c4d, git modified"
+        assert row["role"] == "web_page"
+        assert "diff" not in row
+    plain = collector.call("files", "history", "/var/www/app/index.php")
+    assert "+new" not in plain.stdout
+    shown = collector.call("files", "history", "/var/www/app/index.php", "--diff").stdout
+    assert shown.splitlines()[1:] == ["    @@ -1,1 +1,1 @@", "    -old", "    +new\\x1b[2J"]
+    assert collector.json("files", "history", "/var/www/app/index.php", "--diff")[0]["diff"]
+    event_id = collector.json("files", "history", "/var/www/app/index.php")[0]["event"]
+    page = collector.call("events", "show", event_id).stdout
+    assert "\x1b" not in page
+    assert [line.split(None, 1)[1] for line in page.splitlines() if "file.diff" in line] == [
+        "@@ -1,1 +1,1 @@",
+        "-old",
+        "+new\\x1b[2J",
+    ]
+    nothing = collector.json("files", "history", "/var/www/app/plain.php")[0]
+    assert (nothing["who"], nothing["why"], nothing["role"]) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.files.meaning.catalogue import BY_NAME, ROLES
-from collectors.files.meaning.roles import Roles
+from collectors.files.meaning.roles import _ALL, _ELSEWHERE, _GATE, _TOPS, Roles
+from collectors.files.scope import Own
 
 NOTHING = """
 /etc/ld.so.cache
@@ -125,7 +128,7 @@ def test_techniques_look_like_techniques() -> None:
 
 
 def test_another_root() -> None:
-    roles = Roles(b"/srv/jail/", own=[b"/opt/venv"])
+    roles = Roles(b"/srv/jail/", own=[Own(b"/opt/venv")])
     assert roles.of(b"/etc/passwd") is None
     found = roles.of(b"/srv/jail/etc/passwd")
     assert found is not None
@@ -153,3 +156,18 @@ def test_what_is_worth_a_diff() -> None:
         b"/etc/apt/keyrings/x.gpg",
     ):
         assert not roles.configuration(path)
+
+
+_PARTS = sorted(
+    {part for line in TABLE.split() for part in line.split("/") if part}
+    | {"x", "config.php", "a.b"}
+)
+
+
+@given(st.lists(st.sampled_from(_PARTS), min_size=1, max_size=6))
+def test_the_gate_keeps_nothing_back(parts: list[str]) -> None:
+    path = "/".join(["", *parts]).encode()
+    found = _ALL.fullmatch(path)
+    assert _GATE.search(path) or found is None
+    parted = _TOPS.get(parts[0].encode(), _ELSEWHERE).fullmatch(path)
+    assert (parted and parted.lastgroup) == (found and found.lastgroup)

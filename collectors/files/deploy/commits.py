@@ -1,0 +1,357 @@
+"""Changes in git checkouts: as the index has them, or not; a pull becomes one line for people.
+
+git takes ``index.lock`` before it touches the first file and puts the new index in its place after
+the last one. A change that is looked at meanwhile is held, in the transaction that records it, and
+judged when the lock is gone; a lock that stays holds nothing for longer than `LIMIT`.
+
+What equals the index is told as ever, with ``git: committed`` and the window ``git-...`` of its
+checkout, and counted into one ``change.window`` event for all of them, with the commit of HEAD.
+Only a checkout that is part of the accepted state explains anything, and only while its index does
+not belong to the account of a web server: there an intruder could have written it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import pwd
+import re
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from collectors.api import SensorContext
+from collectors.files.baseline import Baseline
+from collectors.files.compare import Row, row_of
+from collectors.files.deploy.checkout import (
+    COMMITTED,
+    Checkout,
+    Reader,
+    blob_of_bytes,
+    blob_of_file,
+    state_of,
+)
+from collectors.files.deploy.drift import GIT, Drift
+from collectors.files.journal import Journal
+from collectors.files.scope import below, join, split
+from collectors.files.tell import Listener, Subject
+from collectors.kinds import ChangeWindow, FileChange, Scrubbed
+from collectors.paths import SafePath
+from collectors.redact import excerpt
+from collectors.sighting import Sighting
+
+QUIET = 2.0
+"""Seconds without a further change after which a pull is over."""
+LIMIT = 60.0
+"""Seconds for which a change is held, and for which a pull is one pull, at most."""
+MAX_HELD = 50_000
+SAMPLE = 10
+_STEP = 500
+_TRUSTED_FOR = 2.0
+_WEB = ("apache", "http", "httpd", "lighttpd", "nginx", "nobody", "www", "www-data", "wwwrun")
+_BOOKKEEPING = re.compile(
+    rb"\.git/(?:index|HEAD|[A-Z_]*HEAD|packed-refs|COMMIT_EDITMSG|shallow"
+    rb"|objects(?:/(?:[0-9a-f]{2}(?:/[0-9a-f]{38}(?:[0-9a-f]{24})?)?|info(?:/[a-z-]+)?"
+    rb"|pack(?:/pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx|rev|bitmap|mtimes))?))?"
+    rb"|(?:logs/)?(?:HEAD|refs(?:/[A-Za-z0-9_/-]+)?))"
+)
+"""What git writes for itself; not hooks, not its configuration."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS git_held (
+  id INTEGER PRIMARY KEY, path BLOB NOT NULL, sighting BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS git_burst (window TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID
+"""
+
+_log = logging.getLogger(__name__)
+_encoder = msgspec.msgpack.Encoder()
+_sightings = msgspec.msgpack.Decoder(Sighting)
+
+
+class Burst(msgspec.Struct, kw_only=True):
+    """Committed changes of one checkout that belong together; times in ns since 1970."""
+
+    work: bytes
+    """Guarded."""
+    begin: int
+    last: int
+    actions: dict[str, int] = {}
+    sample: list[bytes] = []
+
+
+class Commits:
+    """See the module. An `Addition`, and the `Listener` before the one of packages."""
+
+    def __init__(
+        self,
+        context: SensorContext,
+        baseline: Baseline,
+        journal: Journal,
+        *,
+        drift: Drift,
+        limit: int,
+        pulse: Callable[[], None],
+        behind: Listener | None = None,
+        enabled: bool = True,
+    ) -> None:
+        """*limit*: bytes above which no content is read. *behind*: who is told what is not held."""
+        self._context = context
+        self._guard = context.guard
+        self._baseline = baseline
+        self._journal = journal
+        self._drift = drift
+        self._limit = limit
+        self._pulse = pulse
+        self._behind = behind
+        self._enabled = enabled
+        self._reader = Reader()
+        self._hold = False
+        self._explained = False
+        self._trust: dict[bytes, tuple[float, bool]] = {}
+        self._stale: dict[bytes, int] = {}
+        self._touched: dict[str, float] = {}
+        self._web = frozenset(filter(None, map(_uid, _WEB)))
+        for statement in _SCHEMA.split(";"):
+            baseline.connection.execute(statement)
+        query = "SELECT count(*) FROM git_held"
+        self.held = int(baseline.connection.execute(query).fetchone()[0])
+        rows = baseline.connection.execute("SELECT window, body FROM git_burst")
+        self._bursts = {w: msgspec.msgpack.decode(body, type=Burst) for w, body in rows}
+        drift.explained = self.explained
+
+    def close(self) -> None:
+        """End the child."""
+        self._reader.close()
+
+    def explained(self) -> str | None:
+        """Return `GIT` when the change that was added to last is accepted for git's sake."""
+        return GIT if self._explained else None
+
+    def __call__(
+        self, record: FileChange, subject: Subject, row: Row | None, now: Row | None
+    ) -> FileChange:
+        """Add whether a file of a checkout is as its index has it."""
+        del row
+        self._hold = self._explained = False
+        if not self._enabled:
+            return record
+        where = subject.place.path
+        path = join(where, subject.name)
+        if b"\0" in path or not where.startswith(b"/"):
+            return record  # gone, and known by its masked name only; or a root
+        checkout = self._reader.find(where)
+        if checkout is None:
+            return record
+        if below(path, join(checkout.work, b".git")):
+            self._explained = self._is_bookkeeping(checkout, path)
+            return record
+        if self._busy(checkout) and self.held < MAX_HELD:
+            self._hold = True
+            return record
+        # Between a deletion and a creation that are told together stands what is there at last.
+        return self._judged(record, subject.path, checkout, path, now or _there(path))
+
+    def tell(self, subject: Subject, record: FileChange, row: Row | None) -> None:
+        """Hold a change that git is making, or pass it on."""
+        if self._hold:
+            self._hold = False
+            sighting = Sighting(record=record, observed=self._context.now(), module="files")
+            self._journal.wrote()
+            self._baseline.connection.execute(
+                "INSERT INTO git_held (path, sighting) VALUES (?, ?)",
+                (subject.path, _encoder.encode(sighting)),
+            )
+            self.held += 1
+        elif self._behind is not None:
+            self._behind.tell(subject, record, row)
+        else:
+            self._journal.tell(record)
+
+    def turn(self) -> None:
+        """Judge what was held when git is done, and tell of pulls that are over.
+
+        Raises:
+            collectors.api.Stopped: the agent is going down; everything is held as before.
+        """
+        if self.held:
+            self._settle()
+        for window in list(self._bursts):
+            if self._over(window):
+                self._finish(window)
+        self._reader.rest()
+
+    def _busy(self, checkout: Checkout) -> bool:
+        """Tell whether git changes files of *checkout* just now."""
+        lock = self._reader.locked(checkout)
+        if lock is None:
+            self._stale.pop(checkout.git, None)
+            return False
+        return self._stale.get(checkout.git) != lock.st_ino
+
+    def _judged(
+        self,
+        record: FileChange,
+        path: SafePath,
+        checkout: Checkout,
+        real: bytes,
+        there: Row | None,
+    ) -> FileChange:
+        """Return *record* with the state of the file *real*, counted if git explains it."""
+        state = self._state(record, checkout, real, there)
+        if state is None:
+            return record
+        record = msgspec.structs.replace(record, git=state)
+        if state != COMMITTED or not self._trusted(checkout):
+            return record
+        self._explained = True
+        if record.window is not None:
+            return record
+        return msgspec.structs.replace(record, window=self._count(checkout, record, path))
+
+    def _state(
+        self, record: FileChange, checkout: Checkout, real: bytes, there: Row | None
+    ) -> str | None:
+        directory, name = split(real)
+        if (there.type if there is not None else record.type) == "dir":
+            listing = self._reader.listing(checkout, real)
+            if listing is not None and listing.known == (there is not None):
+                return COMMITTED
+            return None if listing is None or not listing.known else "modified"
+        listing = self._reader.listing(checkout, directory)
+        if listing is None:
+            return None
+
+        def blob(algorithm: str) -> bytes | None:
+            if there is not None and there.type == "symlink":
+                with contextlib.suppress(OSError):
+                    return blob_of_bytes(os.readlink(real), algorithm)
+                return None
+            return blob_of_file(real, None, self._limit, algorithm, self._pulse)
+
+        return state_of(listing, name, there, now=self._context.now(), blob=blob)
+
+    def _is_bookkeeping(self, checkout: Checkout, path: bytes) -> bool:
+        inside = path[len(checkout.work.rstrip(b"/")) + 1 :]
+        return _BOOKKEEPING.fullmatch(inside) is not None and self._trusted(checkout)
+
+    def _trusted(self, checkout: Checkout) -> bool:
+        """Tell whether *checkout* may explain changes: accepted, and not the web server's own."""
+        now = time.monotonic()
+        known = self._trust.get(checkout.work)
+        if known is not None and now - known[0] < _TRUSTED_FOR:
+            return known[1]
+        work = self._guard.guard(checkout.work)
+        entry = self._baseline.directory(work)
+        answer = (
+            entry is not None
+            and self._baseline.row(entry.id, b".git") is not None
+            and not self._drift.drifted(SafePath(join(work, b".git")))
+            and self._reader.owner(checkout) not in self._web
+        )
+        if len(self._trust) > 1000:
+            self._trust.clear()
+        self._trust[checkout.work] = (now, answer)
+        return answer
+
+    def _count(self, checkout: Checkout, record: FileChange, path: SafePath) -> str:
+        """Count a committed change into the burst of its checkout; return the window's id."""
+        work = self._guard.guard(checkout.work)
+        window = f"git-{hashlib.sha256(work).hexdigest()[:8]}"
+        now = self._context.now()
+        burst = self._bursts.setdefault(window, Burst(work=work, begin=now, last=now))
+        burst.last = now
+        burst.actions[record.action] = burst.actions.get(record.action, 0) + 1
+        if len(burst.sample) < SAMPLE and path not in burst.sample:
+            burst.sample.append(path)
+        self._touched[window] = time.monotonic()
+        self._journal.wrote()
+        self._baseline.connection.execute(
+            "INSERT OR REPLACE INTO git_burst VALUES (?, ?)", (window, _encoder.encode(burst))
+        )
+        return window
+
+    def _over(self, window: str) -> bool:
+        burst = self._bursts[window]
+        if abs(self._context.now() - burst.begin) > LIMIT * 1e9:
+            return True
+        work = self._guard.resolve(SafePath(burst.work))
+        checkout = None if work is None else self._reader.find(work)
+        quiet = time.monotonic() - self._touched.get(window, 0.0) >= QUIET
+        return quiet and (checkout is None or not self._busy(checkout))
+
+    def _finish(self, window: str) -> None:
+        burst = self._bursts.pop(window)
+        work = self._guard.resolve(SafePath(burst.work))
+        checkout = None if work is None else self._reader.find(work)
+        head = "" if checkout is None else self._reader.head(checkout)
+        owner = None if checkout is None else self._reader.owner(checkout)
+        total = sum(burst.actions.values())
+        said = f"{total} files as the index of the checkout has them"
+        self._journal.wrote()
+        self._baseline.connection.execute("DELETE FROM git_burst WHERE window = ?", (window,))
+        display = self._guard.display
+        self._journal.tell(
+            ChangeWindow(
+                action="closed",
+                window=window,
+                paths=(display(SafePath(burst.work)),),
+                reason=Scrubbed(f"{said}, HEAD {excerpt(head, 80)}" if head else said),
+                by="unknown" if owner is None else str(owner),
+                begin=burst.begin,
+                until=burst.last,
+                actions=dict(burst.actions),
+                sample=tuple(display(SafePath(path)) for path in burst.sample),
+            )
+        )
+        self._journal.commit()
+
+    def _settle(self) -> None:
+        """Judge what is held in checkouts where git is done."""
+        query = "SELECT id, path, sighting FROM git_held WHERE id > ? ORDER BY id LIMIT ?"
+        last = 0
+        while rows := self._baseline.connection.execute(query, (last, _STEP)).fetchall():
+            for number, path, body in rows:
+                self._pulse()
+                last = number
+                if not self._release(number, SafePath(bytes(path)), _sightings.decode(body)):
+                    self._journal.commit()
+                    return
+            self._journal.commit()
+
+    def _release(self, number: int, path: SafePath, sighting: Sighting) -> bool:
+        """Tell one held change; return False when git is still at work."""
+        record = sighting.record
+        real = self._guard.resolve(path)
+        checkout = None if real is None or not self._enabled else self._reader.find(split(real)[0])
+        if real is not None and checkout is not None and isinstance(record, FileChange):
+            lock = self._reader.locked(checkout)
+            if lock is not None and self._stale.get(checkout.git) != lock.st_ino:
+                if abs(self._context.now() - sighting.observed) < LIMIT * 1e9:
+                    return False
+                _log.warning("files: git has held its lock for long; its changes are told singly")
+                self._stale[checkout.git] = lock.st_ino
+            self._explained = False
+            record = self._judged(record, path, checkout, real, _there(real))
+            if self._explained:
+                self._drift.accept_one(path, GIT)
+        self._journal.pass_on(msgspec.structs.replace(sighting, record=record))
+        self._baseline.connection.execute("DELETE FROM git_held WHERE id = ?", (number,))
+        self.held -= 1
+        return True
+
+
+def _there(path: bytes) -> Row | None:
+    """Return what stands at *path* now, not hashed."""
+    try:
+        return row_of(os.lstat(path))
+    except OSError:
+        return None
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
