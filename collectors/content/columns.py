@@ -23,6 +23,8 @@ class Column:
         self.separated = separated
         self.candidates = 0
         self.valid = 0
+        self.in_whole = 0
+        """Of these, the ones in the part of the file that was looked at without gaps."""
         self.men = 0
         """Valid ones whose day is at most 31: a family card has no other."""
         self.recent = 0

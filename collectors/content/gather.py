@@ -18,7 +18,7 @@ from collectors.content.layout import choose
 from collectors.content.markup import Markup
 from collectors.content.named import Named
 from collectors.content.numbers import Found, Numbers, tally
-from collectors.content.reader import Blocks
+from collectors.content.reader import Blocks, Reader
 from collectors.content.rules import RuleSets
 from collectors.kinds import DataPart, Scrubbed, Tally, Unread
 from collectors.redact import Redactor, excerpt
@@ -50,17 +50,27 @@ class Gathered:
         self._whole = whole
         self._every = sample_every
         self._found: Found = {}
+        self._factor = 0.0
+        self._numbers: Numbers | None = None
         self._credentials = Credentials(redactor)
         self._named: Named | None = None
 
-    def bare(self, text: Blocks, blocks: Iterator[bytes], suffix: str) -> None:
+    def bare(self, reader: Reader, suffix: str) -> None:
         """Take a file that is no container.
 
         Raises:
             OSError: reading failed.
             Stop: time is over.
         """
-        self._part(text, blocks, lambda head: choose(head, suffix), (), "")
+        reader.before_sample = self._before_sample
+        try:
+            self._part(reader.text, reader.blocks(), lambda head: choose(head, suffix), (), "")
+        finally:
+            self._factor = reader.factor
+
+    def _before_sample(self) -> None:
+        if self._numbers is not None:
+            self._numbers.end_whole()
 
     def leaf(self, leaf: walk.Leaf, suffix: str) -> None:
         """Take a part of a container.
@@ -111,7 +121,7 @@ class Gathered:
                     layout = chooser(text.head)
                     format_ = format_ or ("binary" if text.binary else layout.format)
                     self.format = self.format or format_
-                    numbers = Numbers(layout, self._redactor)
+                    numbers = self._numbers = Numbers(layout, self._redactor)
                     named = self._begin(layout)
                     seen: set[str] = set()
                 rules = hits(self._rules.text, data, _YARA_SECONDS)
@@ -177,7 +187,7 @@ class Gathered:
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found, the most frequent first."""
         found = [
-            tally(self._redactor, type_, columns, exact=exact)
+            tally(self._redactor, type_, columns, exact=exact, factor=self._factor)
             for type_, columns in self._found.items()
         ]
         if self._named is not None:

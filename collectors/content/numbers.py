@@ -108,6 +108,11 @@ class Numbers:
             if column.type == "nik":
                 column.citizen_near = column.citizen_near or _CITIZEN.search(around) is not None
 
+    def end_whole(self) -> None:
+        """From here on blocks are a sample."""
+        for column in self._columns.values():
+            column.in_whole = column.valid
+
     def found(self) -> Found:
         """Return the convincing columns of each type, each with its confidence."""
         by_type: Found = {}
@@ -147,19 +152,29 @@ class Place:
 
 
 def tally(
-    redactor: Redactor, type_: str, parts: list[tuple[float, Column]], *, exact: bool
+    redactor: Redactor,
+    type_: str,
+    parts: list[tuple[float, Column]],
+    *,
+    exact: bool,
+    factor: float = 0.0,
 ) -> Tally:
-    """Return what the columns of one type say together."""
+    """Return what the columns of one type say together.
+
+    *factor*: for how many bytes each byte of a sample stands; 0 when nothing was sampled.
+    """
     parts.sort(key=lambda part: part[1].valid, reverse=True)
     first = parts[0][1]
     for _, other in parts[1:]:
         first.sketch.merge(other.sketch)
     count = sum(column.valid for _, column in parts)
+    whole = sum(column.in_whole for _, column in parts)
     return Tally(
         type=type_,
         count=count,
         distinct=min(count, first.sketch.distinct()),
         exact=exact,
+        about=round(whole + (count - whole) * factor) if factor else None,
         confidence=max(confidence for confidence, _ in parts),
         column=_shown(first.name),
         samples=tuple(redactor.mask(first.text(value)) for value in first.samples),

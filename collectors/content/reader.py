@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from collectors.content.extract.budget import PartError
 
@@ -86,6 +86,14 @@ class Reader:
         self.complete = True
         """False when a part was skipped."""
         self.sha256: str | None = None
+        self.before_sample: Callable[[], None] = lambda: None
+        """Called when everything so far was looked at without gaps and a sample follows."""
+        self._sample = 0
+
+    @property
+    def factor(self) -> float:
+        """For how many bytes each sampled byte stands; 0 before any was sampled."""
+        return (self._size - self._whole) / self._sample if self._sample else 0.0
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the content.
@@ -95,6 +103,7 @@ class Reader:
         """
         yield from self.text.cut(self._raw())
         if self._size > self._whole:
+            self.before_sample()
             yield from self._sampled()
 
     def _raw(self) -> Iterator[bytes]:
@@ -119,6 +128,7 @@ class Reader:
             begin = data.find(b"\n") + 1
             end = safe_cut(data)
             if begin < end:
+                self._sample += end - begin
                 yield self.text.count(data[begin:end])
 
 

@@ -71,7 +71,7 @@ class Scanner:
             sample_every=self._init.sample_every,
         )
         try:
-            gathered.bare(reader.text, reader.blocks(), extension(request.name))
+            gathered.bare(reader, extension(request.name))
         except Stop as stop:
             gathered.fail((), stop.outcome, stop.detail)
         except OSError:

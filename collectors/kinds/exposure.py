@@ -21,6 +21,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """Distinct values, counted up to the sketch size and estimated above it."""
     exact: bool = True
     """False when the file was sampled or counting was cut short."""
+    about: int | None = None
+    """Estimate for the whole file, when it was sampled evenly after its first part."""
     confidence: float = 1.0
     """0 to 1, from validation, key or column context and column population."""
     column: Scrubbed | None = None

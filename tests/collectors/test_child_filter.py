@@ -17,18 +17,73 @@ HEADERS = {
     # aarch64 takes the generic numbers (arch/arm64/include/uapi/asm/unistd.h).
     "aarch64": [Path("/usr/include/asm-generic/unistd.h")],
 }
-REFUSED = set(
-    "socket connect bind listen accept accept4 execve execveat unshare setns ptrace"
-    " process_vm_readv process_vm_writev pidfd_open pidfd_getfd kill tkill rt_sigqueueinfo"
-    " rt_tgsigqueueinfo pidfd_send_signal io_uring_setup bpf perf_event_open userfaultfd add_key"
-    " request_key keyctl openat2 truncate unlinkat renameat renameat2 linkat symlinkat mkdirat"
-    " mknodat fchmod fchmodat fchown fchownat utimensat setxattr lsetxattr fsetxattr removexattr"
-    " lremovexattr fremovexattr".split()
-)
-ONLY_OLD = set(
-    "fork vfork creat unlink rename link symlink mkdir rmdir mknod chmod chown lchown utime"
-    " utimes futimesat".split()
-)
+REFUSED = {
+    "socket",
+    "connect",
+    "bind",
+    "listen",
+    "accept",
+    "accept4",
+    "execve",
+    "execveat",
+    "unshare",
+    "setns",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_open",
+    "pidfd_getfd",
+    "kill",
+    "tkill",
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "pidfd_send_signal",
+    "io_uring_setup",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "openat2",
+    "truncate",
+    "unlinkat",
+    "renameat",
+    "renameat2",
+    "linkat",
+    "symlinkat",
+    "mkdirat",
+    "mknodat",
+    "fchmod",
+    "fchmodat",
+    "fchown",
+    "fchownat",
+    "utimensat",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+}
+ONLY_OLD = {
+    "fork",
+    "vfork",
+    "creat",
+    "unlink",
+    "rename",
+    "link",
+    "symlink",
+    "mkdir",
+    "rmdir",
+    "mknod",
+    "chmod",
+    "chown",
+    "lchown",
+    "utime",
+    "utimes",
+    "futimesat",
+}
 """Calls that newer machines never had."""
 NEWER = {452: "fchmodat2", 463: "setxattrat", 466: "removexattrat", 469: "file_setattr"}
 """Since Linux 6.6, 6.13 and 6.17, on all machines alike; headers of today may lack them."""
