@@ -23,6 +23,7 @@ _AGENT_HEALTH = (
     "sensor.",
     "spool.",
     "visibility.",
+    "baseline.root",
     "child.",
     "collector.",
     "ingest.",

@@ -3,42 +3,31 @@
 One SQLite file, directory by directory: a directory's rows lie together, so comparing reads one
 range for each. Names and paths are `SafePath` bytes. State and outbox change in one transaction.
 
-Durability: WAL with synchronous=NORMAL. A killed process loses no commit. A power loss may take
-the last seconds back, to an earlier consistent state; the comparison at the next start then finds
-these changes again, so that nothing is lost but an event may be told a second time.
+Durability: WAL with synchronous=FULL: what was told is in the database when the spool gets it. A
+power loss that took told rows back would look like a doctored baseline to the collector. Only
+signs of life are written without waiting for the disk.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import struct
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from collectors.files.compare import OUTCOMES, Row
+from collectors.files import schema
+from collectors.files.commitment import Commitment, stored
+from collectors.files.compare import Row
+from collectors.files.notes import Notes
+from collectors.files.rows import Stored, store
 from collectors.files.scope import split
 from collectors.paths import SafePath
 
 FILE = "baseline.db"
 DAMAGED = FILE + ".damaged-"
-_VERSION = 1
-_STATE = struct.Struct("<QQqqqIII")
-_AGAIN, _SILENT = 1, 2
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS root (path BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gap (
-  id INTEGER PRIMARY KEY, cause TEXT NOT NULL, begin INTEGER NOT NULL, end INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS directory (
-  id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, device INTEGER NOT NULL,
-  inode INTEGER NOT NULL, mount INTEGER NOT NULL, complete INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS file (
-  directory INTEGER NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL, outcome INTEGER NOT NULL,
-  digest BLOB, flags INTEGER NOT NULL, PRIMARY KEY (directory, name)) WITHOUT ROWID
-"""
+_BUFFER = 2000
+"""Rows that wait for one statement."""
 
 
 class Directory(NamedTuple):
@@ -51,57 +40,11 @@ class Directory(NamedTuple):
     """It was the top of a mounted file system."""
     complete: bool
     """All its names were recorded."""
+    seen: bytes | None = None
+    """Digest of the listing that its rows describe (see `listing`); None: compare name by name."""
 
 
-class Stored(NamedTuple):
-    """A row as it is stored."""
-
-    state: bytes
-    outcome: int
-    digest: bytes | None
-    flags: int
-
-    def row(self) -> Row:
-        """Return the row."""
-        inode, device, ctime, mtime, size, mode, uid, gid = _STATE.unpack(self.state)
-        return Row(
-            inode,
-            device,
-            ctime,
-            mtime,
-            size,
-            mode,
-            uid,
-            gid,
-            outcome=OUTCOMES[self.outcome],
-            digest=self.digest,
-            again=bool(self.flags & _AGAIN),
-            silent=bool(self.flags & _SILENT),
-        )
-
-    def unchanged(self, state: os.stat_result) -> bool:
-        """Tell whether nothing is to be done about a file that has this *state* now."""
-        return not self.flags & _AGAIN and self.state == _STATE.pack(
-            state.st_ino,
-            state.st_dev,
-            state.st_ctime_ns,
-            state.st_mtime_ns,
-            state.st_size,
-            state.st_mode,
-            state.st_uid,
-            state.st_gid,
-        )
-
-
-class Gap(NamedTuple):
-    """A time without sight that no comparison has repaired yet; ns since 1970."""
-
-    cause: str
-    begin: int
-    end: int
-
-
-class Baseline:
+class Baseline(Notes):
     """The database. All calls from the thread that opened it."""
 
     def __init__(self, directory: Path) -> None:
@@ -122,19 +65,18 @@ class Baseline:
 
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
-        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.execute("PRAGMA cache_size = -4096")
         self.connection.execute("PRAGMA journal_size_limit = 16777216")
-        version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            raise sqlite3.DatabaseError(
-                f"{self.path} has version {version}, this agent knows {_VERSION}: update the agent"
-            )
-        self.begin()
-        for statement in _SCHEMA.split(";"):
-            self.connection.execute(statement)
-        self.connection.execute(f"PRAGMA user_version = {_VERSION}")
-        self.commit()
+        schema.prepare(self.connection, self.path)
+        self._buffer: list[tuple[object, ...]] = []
+        self._buffered: set[int] = set()
+        self._unseen: set[int] = set()
+        self._kept = self.kept()
+        self.commitment = self._kept or Commitment()
+        """Stands for all rows, those of the open transaction included."""
+        self.whole = False
+        """The first baseline of all roots is made; told with the commitment."""
 
     def close(self) -> None:
         """Take back what is not committed and close."""
@@ -149,82 +91,79 @@ class Baseline:
     def commit(self) -> None:
         """End the open transaction, if any."""
         if self.connection.in_transaction:
+            self._flush()
             self.connection.execute("COMMIT")
 
     def rollback(self) -> None:
         """Take the open transaction back, if any."""
+        self._buffer.clear()
+        self._buffered.clear()
+        self._unseen.clear()
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+            self._kept = self.kept()
+        self.commitment = self._kept or Commitment()
 
-    def get(self, key: str) -> int | None:
-        """Return a number kept by `put`."""
-        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else int(row[0])
+    def kept(self) -> Commitment | None:
+        """Return the commitment as it is stored; None in a new or upgraded database."""
+        row = self.connection.execute("SELECT total, entries FROM commitment").fetchone()
+        return None if row is None else stored(*row)
 
-    def put(self, key: str, value: int) -> None:
-        """Keep a number."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def complete_roots(self) -> set[bytes]:
-        """Return the roots whose first baseline was finished (safe paths)."""
-        return {bytes(row[0]) for row in self.connection.execute("SELECT path FROM root")}
-
-    def set_complete_roots(self, roots: Iterable[SafePath]) -> None:
-        """Replace what `complete_roots` returns; the last step of a first baseline."""
-        self.connection.execute("DELETE FROM root")
-        self.connection.executemany("INSERT INTO root VALUES (?)", ((root,) for root in roots))
-
-    def add_gap(self, gap: Gap) -> None:
-        """Keep a time without sight until a comparison repairs it."""
-        self.connection.execute("INSERT INTO gap (cause, begin, end) VALUES (?, ?, ?)", gap)
-
-    def last_gap(self) -> int:
-        """Return the number of the newest gap, 0 when there is none."""
-        return int(self.connection.execute("SELECT coalesce(max(id), 0) FROM gap").fetchone()[0])
-
-    def take_gaps(self, upto: int) -> list[Gap]:
-        """Remove and return the gaps up to number *upto* (not by time: clocks are set back)."""
-        # Not RETURNING: SQLite 3.34 (RHEL 9) does not know it.
-        query = "SELECT cause, begin, end FROM gap WHERE id <= ? ORDER BY id"
-        gaps = [Gap(*row) for row in self.connection.execute(query, (upto,))]
-        self.connection.execute("DELETE FROM gap WHERE id <= ?", (upto,))
-        return gaps
+    def seal(self) -> Commitment | None:
+        """Store the commitment if it has moved, in the open transaction; return it if so."""
+        if self.commitment == (self._kept or Commitment()):
+            return None
+        self.connection.execute(
+            "INSERT OR REPLACE INTO commitment VALUES (1, ?, ?)",
+            (self.commitment.total_bytes(), self.commitment.entries),
+        )
+        self._kept = self.commitment
+        return self.commitment
 
     def directory(self, path: SafePath) -> Directory | None:
         """Return what is known of the directory *path*."""
-        query = "SELECT id, device, inode, mount, complete FROM directory WHERE path = ?"
+        query = "SELECT id, device, inode, mount, complete, seen FROM directory WHERE path = ?"
         row = self.connection.execute(query, (path,)).fetchone()
         if row is None:
             return None
-        return Directory(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
+        number, device, inode, mount, complete, seen = row
+        seen = None if number in self._unseen else seen
+        return Directory(number, device, inode, bool(mount), bool(complete), seen)
 
     def add_directory(self, path: SafePath, state: os.stat_result | None) -> Directory:
         """Begin the record of a directory; *state* is None for the directory of the roots."""
         device, inode = (state.st_dev, state.st_ino) if state else (0, 0)
-        self.connection.execute(
+        number = self.connection.execute(
             "INSERT INTO directory (path, device, inode, mount) VALUES (?, ?, ?, 0)",
             (path, _signed(device), _signed(inode)),
-        )
-        number = int(self.connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+        ).lastrowid
+        if number is None:
+            raise sqlite3.DatabaseError("a directory was not inserted")
         return Directory(number, _signed(device), _signed(inode), mount=False, complete=False)
 
     def finish_directory(self, entry: Directory) -> None:
         """Record *entry* as it is given."""
         self.connection.execute(
-            "UPDATE directory SET device = ?, inode = ?, mount = ?, complete = ? WHERE id = ?",
-            (entry.device, entry.inode, int(entry.mount), int(entry.complete), entry.id),
+            "UPDATE directory SET device = ?, inode = ?, mount = ?, complete = ?, seen = ?"
+            " WHERE id = ?",
+            (entry.device, entry.inode, entry.mount, entry.complete, entry.seen, entry.id),
         )
+        self._unseen.discard(entry.id)
+
+    def unseen(self, number: int) -> bool:
+        """Tell whether rows of a directory have changed since the digest of its listing."""
+        return number in self._unseen
 
     def restart_directory(self, entry: Directory, state: os.stat_result) -> None:
         """Let the record of *entry* be the one of another directory, with no names yet."""
         self.connection.execute(
-            "UPDATE directory SET device = ?, inode = ?, complete = 0 WHERE id = ?",
+            "UPDATE directory SET device = ?, inode = ?, complete = 0, seen = NULL WHERE id = ?",
             (_signed(state.st_dev), _signed(state.st_ino), entry.id),
         )
 
     def remove_directory(self, number: int) -> None:
-        """Forget a directory and its rows."""
-        self.connection.execute("DELETE FROM file WHERE directory = ?", (number,))
+        """Forget a directory whose rows have been removed."""
+        self._flush()
         self.connection.execute("DELETE FROM directory WHERE id = ?", (number,))
 
     def subtree(self, path: SafePath) -> list[tuple[int, SafePath]]:
@@ -242,33 +181,83 @@ class Baseline:
 
     def stored(self, directory: int) -> dict[bytes, Stored]:
         """Return all names of a directory in the form that is quick to compare."""
-        query = "SELECT name, state, outcome, digest, flags FROM file WHERE directory = ?"
+        if directory in self._buffered:
+            self._flush()
+        query = (
+            "SELECT name, state, outcome, digest, flags, attributes FROM file WHERE directory = ?"
+        )
         cursor = self.connection.execute(query, (directory,))
         return {name: Stored(*rest) for name, *rest in cursor}
 
     def row(self, directory: int, name: bytes) -> Row | None:
         """Return one name of a directory."""
-        query = "SELECT state, outcome, digest, flags FROM file WHERE directory = ? AND name = ?"
+        if directory in self._buffered:
+            self._flush()
+        query = (
+            "SELECT state, outcome, digest, flags, attributes FROM file"
+            " WHERE directory = ? AND name = ?"
+        )
         found = self.connection.execute(query, (directory, name)).fetchone()
         return None if found is None else Stored(*found).row()
 
-    def put_row(self, directory: int, name: bytes, row: Row) -> None:
-        """Insert or replace one name; *name* has passed the path guard."""
-        state = _STATE.pack(row.inode, row.device, *row[2:8])
-        flags = _AGAIN * row.again | _SILENT * row.silent
-        self.connection.execute(
-            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
-            (directory, name, state, OUTCOMES.index(row.outcome), row.digest, flags),
-        )
+    def replace(
+        self, directory: int, path: SafePath, name: bytes, old: Row | None, new: Row | None
+    ) -> None:
+        """Let *new* stand where *old* stood, None for nothing; the commitment moves with it.
 
-    def remove_row(self, directory: int, name: bytes) -> None:
-        """Forget one name."""
-        self.connection.execute(
-            "DELETE FROM file WHERE directory = ? AND name = ?", (directory, name)
+        *path* is the directory's, and *name* has passed the path guard.
+        """
+        if new is not None:
+            self.add(directory, path, name, store(new))
+        elif old is not None:
+            if directory in self._buffered:
+                self._flush()
+            self._unseen.add(directory)
+            self.connection.execute(
+                "DELETE FROM file WHERE directory = ? AND name = ?", (directory, name)
+            )
+        if old is not None:
+            self.commitment = self.commitment.moved(-store(old).term(path, name), -1)
+
+    def add(self, directory: int, path: SafePath, name: bytes, row: Stored) -> None:
+        """Record a name that is not there yet, or whose old row `replace` takes out."""
+        self.commitment = self.commitment.moved(row.term(path, name), 1)
+        self._buffer.append((directory, name, *row))
+        self._buffered.add(directory)
+        self._unseen.add(directory)
+        if len(self._buffer) >= _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what is buffered: many rows of one statement, in the order of the table."""
+        if self._buffer:
+            self._buffer.sort()
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", self._buffer
+            )
+            self._buffer.clear()
+            self._buffered.clear()
+        if self._unseen:
+            self.connection.executemany(
+                "UPDATE directory SET seen = NULL WHERE id = ? AND seen IS NOT NULL",
+                [(number,) for number in self._unseen],
+            )
+            self._unseen.clear()
+
+    def all_rows(self, after: int = 0) -> Iterator[tuple[int, SafePath, bytes, Stored]]:
+        """Yield every row of the directories with a number above *after*, in the order stored."""
+        self._flush()
+        query = (
+            "SELECT directory, path, name, state, outcome, digest, flags, attributes FROM file"
+            " JOIN directory ON directory.id = file.directory"
+            " WHERE file.directory > ? ORDER BY file.directory, name"
         )
+        for number, path, name, *rest in self.connection.execute(query, (after,)):
+            yield number, path, name, Stored(*rest)
 
     def count(self) -> int:
         """Return the number of names; reads the whole index (10 ms for 150,000)."""
+        self._flush()
         return int(self.connection.execute("SELECT count(*) FROM file").fetchone()[0])
 
     def orphans(self, roots: frozenset[bytes]) -> list[SafePath]:
@@ -276,6 +265,7 @@ class Baseline:
 
         *roots* are the safe paths of the roots, whose parent is on another level.
         """
+        self._flush()
         known = {bytes(path): number for number, path in self._all_directories()}
         found = []
         for path in known:
@@ -292,10 +282,12 @@ class Baseline:
         return self.connection.execute("SELECT id, path FROM directory").fetchall()
 
 
-def finished(entry: Directory, state: os.stat_result | None, *, mount: bool) -> Directory:
+def finished(
+    entry: Directory, state: os.stat_result | None, *, mount: bool, seen: bytes | None = None
+) -> Directory:
     """Return *entry* as it is when all names of the directory with this *state* are recorded."""
     device, inode = (state.st_dev, state.st_ino) if state else (0, 0)
-    return Directory(entry.id, _signed(device), _signed(inode), mount, complete=True)
+    return Directory(entry.id, _signed(device), _signed(inode), mount, complete=True, seen=seen)
 
 
 def same_directory(entry: Directory, state: os.stat_result) -> bool:

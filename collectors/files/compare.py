@@ -6,6 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from collectors.files.attributes import NONE, Attributes
 from collectors.files.tree import type_of
 
 OUTCOMES = ("hashed", "sampled", "unstable", "unreadable", "not_hashed", "gone")
@@ -33,6 +34,8 @@ class Row(NamedTuple):
     """Hash at the next look even if the signature is the same."""
     silent: bool = False
     """Recorded by the first baseline, never told."""
+    attributes: Attributes | None = NONE
+    """None: not known (recorded by a version that did not look)."""
 
     @property
     def type(self) -> str:
@@ -75,6 +78,7 @@ def classify(old: Row, new: Row) -> str | None:
     if same_device and old.inode != new.inode:
         return "modified"
     rights = (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid)
+    rights = rights or bool(_attributes_changed(old, new))
     if new.type not in ("file", "symlink"):
         # Times of directories and pipes change with their use.
         return "attributes" if rights else None
@@ -83,6 +87,36 @@ def classify(old: Row, new: Row) -> str | None:
     if rights or old.mtime != new.mtime or (same_device and old.ctime != new.ctime):
         return "attributes"
     return None
+
+
+def differences(old: Row, new: Row) -> tuple[str, ...]:
+    """Return what differs, in the words of ``ronda.file.changed``.
+
+    Times are named where nothing else differs, and where mtime went back: content that was
+    written now does not have an earlier time by itself.
+    """
+    if stat.S_IFMT(old.mode) != stat.S_IFMT(new.mode):
+        return ("type",)
+    found = []
+    if new.type in ("file", "symlink") and _content_changed(old, new):
+        found.append("target" if new.type == "symlink" else "content")
+    if old.mode != new.mode:
+        found.append("mode")
+    if (old.uid, old.gid) != (new.uid, new.gid):
+        found.append("owner")
+    found += _attributes_changed(old, new)
+    if new.mtime < old.mtime or (not found and (old.mtime, old.ctime) != (new.mtime, new.ctime)):
+        found.append("times")
+    return tuple(found)
+
+
+def _attributes_changed(old: Row, new: Row) -> list[str]:
+    before, now = old.attributes, new.attributes
+    if before is None or now is None or before == now:
+        return []
+    # "xattr": all others, told by a digest only.
+    words = ("links", "acl", "capabilities", "flags", "selinux", "xattr")
+    return [word for word, one, other in zip(words, before, now, strict=True) if one != other]
 
 
 def _content_changed(old: Row, new: Row) -> bool:

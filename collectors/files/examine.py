@@ -1,4 +1,8 @@
-"""Comparing one directory with the baseline: the only place where changes are found."""
+"""Comparing one directory with the baseline: the only place where changes are found.
+
+A directory as it was is one comparison (`listing.unchanged`); one of a first baseline is recorded
+in one go (`firstlook`); all others go name by name (`settle`).
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,17 @@ import stat
 from collections.abc import Callable, Sequence
 
 from collectors.api import SensorContext
-from collectors.files import tree
-from collectors.files.baseline import Baseline, Directory, Stored, finished, same_directory
-from collectors.files.compare import Row, classify, racy, row_of
-from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, Work, account
-from collectors.files.hashing import hash_file
+from collectors.files import firstlook, listing, tree
+from collectors.files.baseline import Baseline, Directory, finished, same_directory
+from collectors.files.dirty import DirtySet, Marks, Work
 from collectors.files.journal import Journal
 from collectors.files.meaning.growth import Growth
+from collectors.files.rows import Stored, pack_state
 from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.settle import NOT_RECORDED, Settler
 from collectors.files.sources.source import EventSource
 from collectors.files.strays import Strays
-from collectors.files.tell import Addition, Listener, Place, Subject, Teller
+from collectors.files.tell import Addition, Listener, Place
 from collectors.paths import SafePath
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -29,7 +33,6 @@ _LOST = {
     errno.ESTALE: "unmounted",
     errno.ENOTCONN: "unmounted",
 }
-_NOT_RECORDED = Directory(0, 0, 0, mount=False, complete=False)
 _UNSEEN = Marks(0.0)
 
 
@@ -52,22 +55,28 @@ class Examiner:
         growth: Growth | None = None,
     ) -> None:
         """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
-        self._growth = growth
-        self._context = context
+        self.settler = self._settler = Settler(
+            context,
+            scope=scope,
+            baseline=baseline,
+            journal=journal,
+            source=source,
+            dirty=dirty,
+            limit=limit,
+            pulse=pulse,
+            listener=listener,
+            additions=additions,
+            growth=growth,
+        )
         self._guard = context.guard
         self._scope = scope
         self._baseline = baseline
         self._journal = journal
-        self._teller = Teller(context, journal, listener, additions)
         self._source = source
-        self._dirty = dirty
-        self._limit = limit
         self._pulse = pulse
-        complete = baseline.complete_roots()
-        self.first = {root for root in scope.roots if self._guard.guard(root) not in complete}
+        self.first = self._settler.first
         """Roots whose first baseline is being made."""
-        self._untold = frozenset(self.first)
-        self.blind: dict[bytes, str] = {}
+        self.blind = self._settler.blind
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
         self.away: set[bytes] = set()
@@ -75,8 +84,6 @@ class Examiner:
         self.uncovered: set[bytes] = set()
         """Directories with files of their own that something was mounted over."""
         self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
-        self._settled: set[tuple[bytes, bytes]] = set()
-        self._settling: set[tuple[bytes, bytes]] = set()
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.
@@ -101,8 +108,11 @@ class Examiner:
         if everywhere:
             for path in self._strays.take():
                 self.remove_tree(path, "watch")
-        self._settled = self._settling if everywhere else self._settled | self._settling
-        self._settling = set()
+        self._settler.looked(everywhere=everywhere)
+
+    def remove_tree(self, path: bytes, found_by: str) -> None:
+        """Settle a directory that is gone, with all that the baseline knows below it."""
+        self._settler.remove_tree(path, found_by)
 
     def _unreachable_roots(self) -> set[bytes]:
         """Return the roots below a directory that we may not search."""
@@ -155,12 +165,14 @@ class Examiner:
         state = os.fstat(descriptor) if descriptor != tree.NOWHERE else None
         entry = self._baseline.directory(safe)
         unknown = entry is None or not entry.complete
+        added = entry is None
         if entry is None and state is None and path != ROOTS:
-            entry = _NOT_RECORDED
+            entry = NOT_RECORDED
         elif entry is None:
             self._journal.wrote()
             entry = self._baseline.add_directory(safe, state)
-            self._strays.added(safe)
+            if found_by != "reconcile":  # a walk takes the parent first
+                self._strays.added(safe)
         replaced = state is not None and not same_directory(entry, state)
         whole = work.whole or replaced or (unknown and state is not None)
         if whole and state is not None and self._unmounted(path, descriptor, entry):
@@ -176,14 +188,32 @@ class Examiner:
             silent=first and unknown and not work.fresh,
         )
         if replaced and state is not None:
-            self._forget_names(place)
+            self._settler.forget_names(place, self._names(place))
             self._baseline.restart_directory(entry, state)
         if not whole:
             for name, marks in work.names.items():
-                key = self._key(place, name)
-                self._name(place, name, key, self._baseline.row(entry.id, key), marks)
+                key = self._settler.key(place, name)
+                self._settler.name(place, name, key, self._baseline.row(entry.id, key), marks)
             return []
-        return self._whole(place, work, state)
+        below = self._quick(place, work, state, empty=added)
+        return self._whole(place, work, state) if below is None else below
+
+    def _quick(
+        self, place: Place, work: Work, state: os.stat_result | None, *, empty: bool
+    ) -> list[tuple[bytes, bool]] | None:
+        """Deal with a directory without looking at its rows; None where that cannot be done."""
+        if state is None or work.names or place.fresh:
+            return None
+        entry = place.entry
+        excluded = self._scope.excluding(place.path)
+        names: list[bytes] | None = None
+        if entry.seen is not None:
+            if entry == finished(entry, state, mount=entry.mount, seen=entry.seen):
+                names = listing.unchanged(place.descriptor, entry.seen, excluded)
+        elif place.silent and (empty or not self._baseline.stored(entry.id)):
+            names, seen = firstlook.record(self._settler, place, excluded)
+            self._finish(place, state, seen)
+        return None if names is None else [(join(place.path, name), False) for name in names]
 
     def _whole(
         self, place: Place, work: Work, state: os.stat_result | None
@@ -192,9 +222,10 @@ class Examiner:
         marks = dict(work.names)
         below: list[tuple[bytes, bool]] = []
         excluded: set[bytes] = set()
+        gathered = listing.Gathered()
         # All names at once: a directory that changes while it is read may show one twice.
         for name in self._names(place):
-            key = self._key(place, name)
+            key = self._settler.key(place, name)
             if self._scope.excluded(place.path, name):
                 excluded.add(key)
                 continue
@@ -205,20 +236,25 @@ class Examiner:
             mode = None
             if stored is not None and name not in marks and not place.fresh:
                 mode = self._unchanged(place, name, stored)
-            if mode is None:
+            if mode is not None and stored is not None:
+                gathered.add(name, key, stored.state)
+            else:
                 row = stored.row() if stored else None
-                now = self._name(place, name, key, row, marks.pop(name, _UNSEEN))
+                now = self._settler.name(place, name, key, row, marks.pop(name, _UNSEEN))
                 mode = now.mode if now else 0
+                gathered.add(name, key, pack_state(*now[:8]) if now and not now.again else None)
             if stat.S_ISDIR(mode):
-                new = place.fresh or (stored is None and not self._silent(place, name))
+                new = place.fresh or (stored is None and not self._settler.silent(place, name))
                 below.append((join(place.path, name), new))
         for name, each in marks.items():
-            key = self._key(place, name)
+            key = self._settler.key(place, name)
             stored = rows.pop(key, None)
-            self._name(place, name, key, stored.row() if stored else None, each)
+            self._settler.name(place, name, key, stored.row() if stored else None, each)
+            gathered.add(name, key, None)
         for key, stored in rows.items():
-            self._missing(place, key, stored.row(), key in excluded)
-        self._finish(place, state)
+            if not self._settler.missing(place, key, stored.row(), key in excluded):
+                gathered.add(key, key, None)
+        self._finish(place, state, gathered.digest())
         return below
 
     @staticmethod
@@ -227,10 +263,11 @@ class Examiner:
         state = tree.look(place.descriptor, place.path, name)
         return state.st_mode if state is not None and stored.unchanged(state) else None
 
-    def _finish(self, place: Place, state: os.stat_result | None) -> None:
+    def _finish(self, place: Place, state: os.stat_result | None, seen: bytes | None) -> None:
         mount = state is not None and tree.is_mount(place.descriptor)
-        entry = finished(place.entry, state, mount=mount)
-        if entry != place.entry:
+        seen = None if state is None else seen
+        entry = finished(place.entry, state, mount=mount, seen=seen)
+        if entry != place.entry or self._baseline.unseen(entry.id):
             self._journal.wrote()
             self._baseline.finish_directory(entry)
 
@@ -239,167 +276,9 @@ class Examiner:
             return set(self._scope.roots)
         return tree.names(place.descriptor)
 
-    def _key(self, place: Place, name: bytes) -> bytes:
-        if place.path == ROOTS:
-            return self._guard.guard(name)
-        return self._guard.guard_name(name)
-
-    def _silent(self, place: Place, name: bytes) -> bool:
-        return name in self.first if place.path == ROOTS else place.silent
-
-    def _name(
-        self, place: Place, name: bytes, key: bytes, row: Row | None, marks: Marks
-    ) -> Row | None:
-        """Settle one name; return what stands there now."""
-        now = self._state(place, name, row)
-        came = marks.first in (CREATED, MOVED)
-        told = row is not None and not self._recorded_untold(place, row, now, marks)
-        if self._silent(place, name) and row is None and marks.arrivals == 0 and not came:
-            if now is not None:
-                self._journal.wrote()
-                self._baseline.put_row(place.entry.id, key, now._replace(silent=True))
-            self._commit_if_due()
-            return now
-        if row is not None and row.type == "dir" and (now is None or now.type != "dir"):
-            self.remove_tree(join(place.path, name), place.found_by)
-        where = (place.path, name)
-        settled = marks.first != NOTHING and where in self._settled
-        created, deleted = account(marks, before=told, after=now is not None, settled=settled)
-        if now is None and (marks.last in (CREATED, MOVED) or (marks.last == NOTHING and told)):
-            self._settling.add(where)
-        subject = Subject(place, name, key, marks.writer)
-        if created or deleted:
-            counts = (created, deleted)
-            self._teller.alternate(subject, row if told else None, now, counts, marks)
-        elif row is not None and now is not None:
-            now = self._changed(subject, row, now)
-        self._record(place, key, row, now)
-        self._commit_if_due()
-        return now
-
-    def _changed(self, subject: Subject, row: Row, now: Row) -> Row:
-        """Settle a file that was there and is there; return it as it is to be recorded."""
-        action = classify(row, now)
-        if action is None:
-            return now._replace(silent=row.silent)
-        if self._growth is not None and self._growth.quiet(subject.path):
-            return now._replace(silent=row.silent)
-        self._teller.tell(subject, action, now=now, row=row)
-        return now
-
-    def _recorded_untold(self, place: Place, row: Row, now: Row | None, marks: Marks) -> bool:
-        """Tell whether the first baseline recorded silently what then turns out to be new."""
-        if not row.silent or self._scope.root_of(place.path) not in self._untold:
-            return False
-        if marks.first == MOVED:  # with another inode it has replaced what was recorded
-            return now is not None and now.inode == row.inode
-        return marks.first == CREATED or place.fresh
-
-    def _state(self, place: Place, name: bytes, row: Row | None) -> Row | None:
-        state = tree.look(place.descriptor, place.path, name)
-        if state is None:
-            return None
-        now = row_of(state)
-        if not stat.S_ISREG(state.st_mode):
-            return now
-        if row is not None and not row.again and row.signature == now.signature:
-            return now._replace(outcome=row.outcome, digest=row.digest)
-        if self._growth is not None:
-            grown = self._growth.look(place, name, self._key(place, name), row, now)
-            if grown is not None:
-                return grown
-        started = self._context.now()
-        directory = None if place.path == ROOTS else place.descriptor
-        result = hash_file(name, directory, self._limit, self._pulse)
-        if result.outcome == "gone":
-            return None
-        if result.state is not None:
-            now = row_of(result.state)
-        unstable = result.outcome == "unstable"
-        if unstable:  # look again as soon as it is left alone for a second
-            self._dirty.touched(place.path, name, writing=True)
-        return now._replace(
-            outcome=result.outcome,
-            digest=result.digest,
-            again=unstable or racy(now.ctime, started),
-        )
-
-    def _record(self, place: Place, key: bytes, row: Row | None, now: Row | None) -> None:
-        if now == row:
-            return
-        self._journal.wrote()
-        if now is None:
-            self._baseline.remove_row(place.entry.id, key)
-        else:
-            self._baseline.put_row(place.entry.id, key, now)
-
-    def _missing(self, place: Place, key: bytes, row: Row, excluded: bool) -> None:
-        """Settle a name of the baseline that the listing lacks."""
-        silent = excluded
-        if place.path == ROOTS:
-            silent = True  # no longer in the settings
-        elif not excluded and self._there_after_all(place, key):
-            return
-        if row.type == "dir":
-            self.remove_tree(join(place.path, key), place.found_by, silent=silent)
-        if not silent:
-            self._teller.tell(Subject(place, key, key), "deleted", row=row)
-        self._record(place, key, row, None)
-        self._commit_if_due()
-
-    @staticmethod
-    def _there_after_all(place: Place, key: bytes) -> bool:
-        # Renamed while the directory was read, a name may be missing from a listing.
-        return b"\0" not in key and tree.look(place.descriptor, place.path, key) is not None
-
-    def _forget_names(self, place: Place) -> None:
-        """Another directory stands in its place: all that the baseline knew in it is gone."""
-        rows = self._baseline.rows(place.entry.id)
-        there = {self._key(place, name): name for name in self._names(place)}
-        for key, row in rows.items():
-            if row.type == "dir" and not self._compared(place, there.get(key)):
-                self.remove_tree(join(place.path, key), place.found_by, silent=place.silent)
-            if not place.silent:
-                self._teller.tell(Subject(place, key, key), "deleted", row=row)
-            self._record(place, key, row, None)
-            self._commit_if_due()
-
-    def _compared(self, place: Place, name: bytes | None) -> bool:
-        """Tell whether the directory that stands there now is the one in the baseline.
-
-        A look takes the deepest directories first: it may have been compared already.
-        """
-        state = None if name is None else tree.look(place.descriptor, place.path, name)
-        if name is None or state is None or not stat.S_ISDIR(state.st_mode):
-            return False
-        entry = self._baseline.directory(self._guard.guard(join(place.path, name)))
-        return entry is not None and same_directory(entry, state)
-
-    def remove_tree(self, path: bytes, found_by: str, *, silent: bool = False) -> None:
-        """Settle a directory that is gone, with all that the baseline knows below it."""
-        for number, safe in self._baseline.subtree(self._guard.guard(path)):
-            gone = _NOT_RECORDED._replace(id=number)
-            place = Place(path, safe, tree.NOWHERE, gone, found_by, fresh=False, silent=silent)
-            for key, row in self._baseline.rows(number).items():
-                if not silent:
-                    self._teller.tell(Subject(place, key, key), "deleted", row=row)
-                self._record(place, key, row, None)
-                self._commit_if_due()
-            self._journal.wrote()
-            self._baseline.remove_directory(number)
-        for where in [p for p in self.blind if p == path or p.startswith(path + b"/")]:
-            del self.blind[where]
-        if b"\0" not in path:  # else a stored name, which is none that could be opened
-            self._source.drop_if_gone(path)
-
     def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
         """Tell whether the file system that we know here is not mounted: its files are not gone."""
         if entry.mount and not tree.is_mount(descriptor) and path not in self.uncovered:
             self.blind[path] = "unmounted"
             return True
         return False
-
-    def _commit_if_due(self) -> None:
-        if self._journal.due():
-            self._journal.commit()
-            self._pulse()

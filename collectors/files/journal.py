@@ -9,7 +9,8 @@ import msgspec
 
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
-from collectors.kinds import FileChange, Record, Scrubbed
+from collectors.files.commitment import Commitment
+from collectors.kinds import BaselineRoot, FileChange, Record, Scrubbed
 from collectors.outbox import Outbox
 from collectors.paths import SafePath
 from collectors.sighting import Sighting
@@ -18,6 +19,9 @@ NAME = "files"
 """The sensor, and the source of its outbox."""
 
 MAX_CHANGES = 500
+"""Records in one transaction."""
+MAX_WRITES = 20_000
+"""Rows in one transaction: those of a first baseline are told to nobody."""
 MAX_SECONDS = 1.0
 
 
@@ -52,14 +56,7 @@ class Journal:
         self.wrote()
         if self._weigh is not None and isinstance(record, FileChange):
             severity = self._weigh(severity, record)
-        self._sightings.append(
-            Sighting(
-                record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
-                observed=self._context.now(),
-                module=NAME,
-                severity=severity,
-            )
-        )
+        self._sightings.append(self._sighting(record, severity))
 
     def pass_on(self, sighting: Sighting) -> None:
         """Add a sighting of earlier; many of them go into the open transaction bit by bit."""
@@ -87,21 +84,22 @@ class Journal:
     def due(self) -> bool:
         """Tell whether the transaction has grown enough to be committed."""
         return self._writes > 0 and (
-            self._writes >= MAX_CHANGES or time.monotonic() - self._opened >= MAX_SECONDS
+            len(self._sightings) >= MAX_CHANGES
+            or self._writes >= MAX_WRITES
+            or time.monotonic() - self._opened >= MAX_SECONDS
         )
 
     def beat(self) -> None:
         """Record that the sensor is alive; an open transaction does so when it ends."""
         if not self._writes:
-            self._baseline.put("beat", self._context.now())
+            self._baseline.beat(self._context.now())
 
     def abandon(self) -> None:
         """Commit what was published; take the rest back: the next comparison finds it again."""
         if self._changed:
             self._baseline.rollback()
         elif self._writes:
-            self._outbox.add(self._sightings)
-            self._baseline.commit()
+            self._commit()
         self._sightings = []
         self._changed = {}
         self._writes = 0
@@ -124,10 +122,7 @@ class Journal:
             return
         if self._changed:
             self._context.publish(list(self._changed))
-        if self._sightings:
-            self._outbox.add(self._sightings)
-        self._baseline.put("beat", self._context.now())
-        self._baseline.commit()
+        self._commit()
         told, self._sightings = self._added or bool(self._sightings), []
         self._added = False
         self._changed = {}
@@ -135,8 +130,39 @@ class Journal:
         if told:
             self._outbox.flush(self._context)
 
+    def _commit(self) -> None:
+        """Commit rows, records and the commitment to all rows together."""
+        moved = self._baseline.seal()
+        if moved is not None:
+            self._sightings.append(self._sighting(root_record("changed", moved, self._baseline)))
+        if self._sightings:
+            self._outbox.add(self._sightings)
+        self._baseline.put("beat", self._context.now())
+        self._baseline.commit()
+
+    def _sighting(self, record: Record, severity: int | None = None) -> Sighting:
+        return Sighting(
+            record=record,  # type: ignore[arg-type]  # every Record subclass is in Kind
+            observed=self._context.now(),
+            module=NAME,
+            severity=severity,
+        )
+
 
 def shown(context: SensorContext, paths: Sequence[bytes]) -> tuple[Scrubbed, ...]:
     """Return up to five paths for people."""
     guard = context.guard
     return tuple(guard.display(guard.guard(path)) for path in paths[:5])
+
+
+def root_record(
+    action: str, root: Commitment, baseline: Baseline, stored: Commitment | None = None
+) -> BaselineRoot:
+    """Return the record of the commitment to all rows."""
+    return BaselineRoot(
+        action=action,
+        root=root.root,
+        entries=root.entries,
+        stored=None if stored is None else stored.root,
+        complete=baseline.whole,
+    )

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
-from collectors.files.baseline import Gap
+from collectors.files.notes import Gap
 
 _SECOND = 1_000_000_000
 

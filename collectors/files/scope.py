@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +74,7 @@ class Scope:
                 paths.append(pattern)
             else:
                 names.append(pattern)
+        self._parents = {split(prefix)[0] for prefix in self._prefixes}
         self._names = _compile(names)
         self._paths = _compile(paths)
         self._own = tuple(own)
@@ -104,6 +106,15 @@ class Scope:
             return True
         path = join(directory, name)
         return path in self._prefixes or bool(self._paths is not None and self._paths.match(path))
+
+    def excluding(self, directory: bytes) -> Callable[[bytes], object] | None:
+        """Return what tells of a name in *directory* whether it is left out; None: no name is.
+
+        The same answers as `excluded`, for all names of one directory.
+        """
+        if self._paths is not None or directory in self._parents or self._near_own(directory):
+            return functools.partial(self.excluded, directory)
+        return None if self._names is None else self._names.match
 
     def excluded(self, directory: bytes, name: bytes) -> bool:
         """Tell whether *name* in *directory*, itself inside the scope, is left out."""

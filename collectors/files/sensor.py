@@ -25,6 +25,7 @@ from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
 from collectors.kinds import (
     BaselineAccepted,
+    BaselineRoot,
     ChangeWindow,
     FileChange,
     PackageTransaction,
@@ -43,7 +44,15 @@ class FilesSensor:
     name: ClassVar[str] = "files"
     settings_type: ClassVar[type[Settings]] = FileSettings
     emits: ClassVar[frozenset[type[Record]]] = frozenset(
-        {FileChange, PackageTransaction, VisibilityLost, ChangeWindow, BaselineAccepted}
+        {
+            FileChange,
+            PackageTransaction,
+            VisibilityLost,
+            ChangeWindow,
+            BaselineAccepted,
+            BaselineRoot,
+            BaselineRoot,
+        }
     )
 
     def __init__(
@@ -74,6 +83,11 @@ class FilesSensor:
         if not self._settings.paths:
             raise Unsupported("no paths to watch: set paths in [sensors.files]")
         warnings = []
+        if not self._settings.rehash_seconds():
+            warnings.append(
+                "rehash_interval is 0: content that changes without a trace (a store through a"
+                " mapping, a raw write to the disk) is never found"
+            )
         present = [path for path in self._settings.paths if _lexists(path)]
         warnings += [
             f"path {path} cannot be read: give the agent CAP_DAC_READ_SEARCH, or leave it out"

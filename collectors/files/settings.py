@@ -99,6 +99,8 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Absolute path: it and everything below. Pattern with ``/``: a whole path. Else: a name."""
     reconcile_interval: str | float = "5m"
     """Between two comparisons of the whole tree with the baseline."""
+    rehash_interval: str | float = "24h"
+    """In which every file is read again, unchanged or not; ``0`` switches that off."""
     coalesce: str | float = "200ms"
     """How long changes are gathered before the sensor looks."""
     max_hash_bytes: str | int = "256MiB"
@@ -126,6 +128,7 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ("reconcile_interval", 1, 604800),
             ("coalesce", 0.01, 60),
             ("max_window", 1, 86400),
+            ("rehash_interval", 0, 86400),
         ):
             try:
                 seconds = parse_duration(getattr(self, name))
@@ -139,6 +142,10 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             parse_size(self.max_hash_bytes)
         except ValueError as error:
             raise ValueError(f"max_hash_bytes: {error}") from error
+
+    def rehash_seconds(self) -> float:
+        """Return ``rehash_interval`` in seconds, 0 for never."""
+        return parse_duration(self.rehash_interval)
 
     def reconcile_seconds(self) -> float:
         """Return ``reconcile_interval`` in seconds."""

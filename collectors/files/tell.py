@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from collectors.api import SensorContext
 from collectors.files import tree
+from collectors.files.attributes import NONE
 from collectors.files.baseline import Directory
-from collectors.files.compare import Row
+from collectors.files.compare import Row, differences
 from collectors.files.dirty import Marks
 from collectors.files.journal import Journal
 from collectors.files.scope import join
 from collectors.files.writer import Writer
 from collectors.kinds import FileChange
 from collectors.paths import PathGuard, SafePath
+from collectors.redact import scrub
 
 
 class Place(NamedTuple):
@@ -175,7 +177,32 @@ def describe(
         target=None if target is None else guard.display(guard.guard(target)),
         previous_mode=_mode(old) if old and old.mode != new.mode else None,
         previous_uid=str(old.uid) if old and old.uid != new.uid else None,
+        previous_size=old.size if old and old.size != new.size else None,
+        changed=differences(old, new) if old else (),
+        **_carried(old, new),
     )
+
+
+def _carried(old: Row | None, new: Row) -> dict[str, Any]:
+    """Return the fields of links, access list, capabilities, flags and label."""
+    now, before = new.attributes or NONE, old.attributes if old else None
+    if now == NONE and before in (None, NONE):
+        return {}
+    fields: dict[str, Any] = {
+        "links": now.links or None,
+        "acl": scrub(now.acl) if now.acl else None,
+        "capabilities": now.capabilities or None,
+        "flags": now.flags or None,
+        "selinux": scrub(now.selinux) if now.selinux else None,
+    }
+    if before is not None and new.attributes is not None:
+        if before.acl != now.acl:
+            fields["previous_acl"] = scrub(before.acl)
+        if before.capabilities != now.capabilities:
+            fields["previous_capabilities"] = before.capabilities
+        if before.flags != now.flags:
+            fields["previous_flags"] = before.flags
+    return fields
 
 
 def _hex(row: Row | None) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from collectors.api import SensorContext
-from collectors.files.baseline import Gap
 from collectors.files.journal import Journal, shown
+from collectors.files.notes import Gap
 from collectors.kinds import Scrubbed, Severity, VisibilityLost
 
 BASELINE_LOST = "baseline_lost"

@@ -6,7 +6,7 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import DAMAGED, Baseline, Gap
+from collectors.files.baseline import DAMAGED, Baseline
 from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
@@ -15,18 +15,21 @@ from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
+from collectors.files.notes import Gap
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
+from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
 from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
 from collectors.files.visibility import BASELINE_LOST, Visibility
+from collectors.files.vouch import Voucher
 from collectors.files.who.addition import Who
 from collectors.files.who.holders import Holders
 from collectors.files.who.programs import Programs
@@ -82,7 +85,7 @@ class Worker:
         self._dirty = DirtySet()
         self._choice = choose(settings.backend, scope, self._dirty, Programs())
         self._source = self._choice.source
-        self._interval = self._choice.interval(settings.reconcile_seconds())
+        self._interval = self._configured = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context, heavier)
         self._visibility = Visibility(context, self._journal)
@@ -112,6 +115,8 @@ class Worker:
             pulse=self._pulse,
         )
         self._examiner = self._make_examiner(settings.hash_limit())
+        self._voucher = Voucher(baseline, self._journal, self._pulse)
+        self._rehasher = self._make_rehasher(settings.rehash_seconds())
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
         self._pauses = Pauses()
 
@@ -129,6 +134,10 @@ class Worker:
             additions=self._additions(),
             growth=self._meaning.growth,
         )
+
+    def _make_rehasher(self, interval: float) -> Rehasher:
+        settler, verified = self._examiner.settler, self._voucher.verified
+        return Rehasher(settler, self._status, interval, verified)
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
@@ -183,6 +192,8 @@ class Worker:
             if not clean or abs(now - last) > _SHORT_GAP:
                 gap = Gap("stopped" if clean else "crashed", min(last, now), now)
                 self._baseline.add_gap(gap)
+        self._baseline.whole = not self._examiner.first
+        self._voucher.opened()
         self._baseline.put("clean", 0)
         self._baseline.put("beat", now)
         self._request()
@@ -215,7 +226,9 @@ class Worker:
             return
         elif now >= self._due:
             self._request()
-        elif self._mounts is not None and self._mounts.pending:
+        elif (self._mounts is not None and self._mounts.pending) or (
+            not len(self._dirty) and self._rehasher.step(_STEP)
+        ):
             return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
@@ -323,16 +336,22 @@ class Worker:
         if self._examiner.first:
             _log.info("files: first baseline complete")
         self._baseline.set_complete_roots(self._examiner.baselined())
+        self._baseline.whole = not self._examiner.first
+        self._voucher.scanned()
         self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
         self._overflow_told = False
         self._journal.commit()
         self._report()
         self._status.update(
             state="watching",
-            entries=self._baseline.count(),
+            walks=self._reconciler.walks,
+            walk_seconds=round(self._reconciler.seconds, 3),
             total_directories=max(0, self._reconciler.directories - 1),
         )
         self._status.reconciled()
+        # The next is put off until this one has cost no more than its share of a core.
+        self._interval = self._reconciler.interval(self._configured)
+        self._status.update(reconcile_interval=round(self._interval, 1))
         self._due = time.monotonic() + self._interval
 
     def _remove_orphans(self) -> None:
@@ -351,6 +370,7 @@ class Worker:
             blind_directories=len(blind),
             overflows=self._source.overflows,
             backlog=len(self._dirty),
+            entries=self._baseline.commitment.entries,
             **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.

@@ -192,6 +192,9 @@ class BaselineRoot(Record, frozen=True, kw_only=True, tag="baseline.root"):
     computed one when somebody else wrote the rows."""
     complete: bool = ecs("ronda.baseline.complete", True)
     """False until the first baseline of all roots is made."""
+    verdict: str | None = ecs("ronda.baseline.verdict", None)
+    """Given by the collector, whatever is sent: ``altered`` (the rows do not fit the root kept
+    beside them) or ``replaced`` (they do, but it is not the root told last)."""
 
 
 class BaselineAccepted(Record, frozen=True, kw_only=True, tag="baseline.accepted"):

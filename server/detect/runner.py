@@ -19,6 +19,7 @@ from server.alerts.model import Channel, NewAlert
 from server.alerts.raising import raise_alert
 from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
+from server.detect.roots import Roots
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
 from signatures.sigma_facts import facts_of
@@ -71,6 +72,7 @@ class Runner:
         self._channels = tuple(channels)
         self._quiet = quiet
         self._clock = clock
+        self._roots = Roots(state)
         self._cursor = self._stored_cursor()
 
     def set_notices(self, channels: Sequence[Channel], quiet: int) -> None:
@@ -136,6 +138,7 @@ class Runner:
         self._cursor = place
 
     def _judge(self, events: Sequence[StoredEvent]) -> None:
+        roots = self._roots.judge(events)
         found = [(event, hit) for event in events for hit in self.engine.detect(event.fields)]
         over = [(event, kept) for event in events if (kept := ends(event.kind, event.fields))]
         last = events[-1].cursor
@@ -146,6 +149,7 @@ class Runner:
                 for event, end in over:
                     place = self._place(event)
                     note_end(self._state, self.engine.rules.rules, place.agent, end, self._clock())
+                self._roots.store(roots)
                 self._count()
                 self._state.execute(_MOVE, (CURSOR, last.day, last.row))
         finally:

@@ -147,7 +147,7 @@ class Commits:
         if below(path, join(checkout.work, b".git")):
             self._explained = self._is_bookkeeping(checkout, path)
             return record
-        if self._busy(checkout) and self.held < MAX_HELD:
+        if self._may_wait(checkout, now):
             self._hold = True
             return record
         # Between a deletion and a creation that are told together stands what is there at last.
@@ -181,6 +181,16 @@ class Commits:
             if self._over(window):
                 self._finish(window)
         self._reader.rest()
+
+    def _may_wait(self, checkout: Checkout, now: Row | None) -> bool:
+        """Tell whether a change is to be held: not for a lock that anybody could have made."""
+        dangerous = now is not None and now.type == "file" and bool(now.mode & 0o6000)
+        return (
+            not dangerous
+            and self.held < MAX_HELD
+            and self._busy(checkout)
+            and self._trusted(checkout)
+        )
 
     def _busy(self, checkout: Checkout) -> bool:
         """Tell whether git changes files of *checkout* just now."""

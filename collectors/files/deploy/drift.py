@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from collectors.files.attributes import Attributes
 from collectors.files.compare import Row
 from collectors.files.journal import Journal
 from collectors.files.scope import Scope, split
@@ -73,6 +74,8 @@ def unpack(body: bytes | None) -> Row | None:
     if body is None:
         return None
     found: dict[str, Any] = msgspec.msgpack.decode(body)
+    if found.get("attributes") is not None:
+        found["attributes"] = Attributes(*found["attributes"])
     return Row(**{name: found[name] for name in Row._fields if name in found})
 
 

@@ -92,8 +92,7 @@ class Orders:
         answer = self._answered(request.id)
         if answer is None:
             self._journal.commit()
-            # The file goes when this is on disk for good, a power loss included.
-            self._baseline.connection.execute("PRAGMA synchronous = FULL")
+            # The file goes when this is on disk for good, a power loss included: each commit is.
             try:
                 self._journal.wrote()
                 answer = self._carry_out(request)
@@ -105,8 +104,6 @@ class Orders:
             except BaseException:
                 self._journal.rollback()
                 raise
-            finally:
-                self._baseline.connection.execute("PRAGMA synchronous = NORMAL")
         self._inbox.answer(request.id, answer)
 
     def _answered(self, number: str) -> Answer | None:

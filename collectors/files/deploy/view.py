@@ -55,6 +55,10 @@ class View(Baseline):
             FileNotFoundError: there is no baseline.
             sqlite3.Error: it cannot be read.
         """
+        # Nothing is written here: no row waits.
+        self._buffer: list[tuple[object, ...]] = []
+        self._buffered: set[int] = set()
+        self._unseen: set[int] = set()
         self.path = state_dir / FILE
         if not self.path.exists():
             raise FileNotFoundError(f"there is no baseline in {state_dir}: the agent has not run")

@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 from collectors.api import Keys
 from collectors.files import dirty, tree
-from collectors.files.baseline import FILE, Stored
+from collectors.files.baseline import FILE
+from collectors.files.rows import Stored
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
 from collectors.files.worker import Worker

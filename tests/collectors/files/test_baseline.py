@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.files.baseline import Baseline, Gap, finished, same_directory, set_aside
+from collectors.files.baseline import Baseline, finished, same_directory, set_aside
 from collectors.files.compare import Row
+from collectors.files.notes import Gap
 from collectors.paths import SafePath
 
 ROW = Row(
@@ -44,11 +45,12 @@ def add(baseline: Baseline, path: bytes) -> int:
 @pytest.mark.parametrize("name", [b"a", b"\xff\n", b"\0ktp_****\0token", b""])
 def test_rows_come_back_as_they_were(baseline: Baseline, name: bytes) -> None:
     number = add(baseline, b"/srv")
-    baseline.put_row(number, name, ROW)
+    baseline.begin()
+    baseline.replace(number, SafePath(b"/srv"), name, None, ROW)
     assert baseline.row(number, name) == ROW
     assert baseline.rows(number) == {name: ROW}
     assert baseline.rows(number + 1) == {}
-    baseline.remove_row(number, name)
+    baseline.replace(number, SafePath(b"/srv"), name, ROW, None)
     assert baseline.count() == 0
 
 
@@ -77,7 +79,9 @@ def test_orphans(baseline: Baseline) -> None:
     add(baseline, b"/srv/named")
     add(baseline, b"/srv/orphan")
     add(baseline, b"/no/parent")
-    baseline.put_row(top, b"named", ROW._replace(mode=stat.S_IFDIR | 0o755))
+    baseline.begin()
+    folder = ROW._replace(mode=stat.S_IFDIR | 0o755)
+    baseline.replace(top, SafePath(b"/srv"), b"named", None, folder)
     assert sorted(baseline.orphans(frozenset({b"/srv"}))) == [b"/no/parent", b"/srv/orphan"]
 
 

@@ -271,6 +271,24 @@ def test_a_lock_that_stays_holds_nothing_for_long(
         assert changes(running, work)["page1.php"].git == "modified"
 
 
+def test_a_lock_in_a_planted_checkout_holds_nothing(site: Site, tmp_path: Path) -> None:
+    site.work.mkdir()
+    with Running(tmp_path / "agent", [site.root]) as running:
+        (site.work / ".git").mkdir()
+        (site.work / ".git" / "index.lock").touch()
+        (site.work / "shell.php").write_text("x")
+        running.wait("created", site.work / "shell.php")
+
+
+def test_a_setuid_program_does_not_wait(site: Site, tmp_path: Path) -> None:
+    work = site.clone()
+    with Running(tmp_path / "agent", [site.root]) as running:
+        (work / ".git" / "index.lock").touch()
+        (work / "page0.php").chmod(0o4755)
+        change = running.wait("attributes", work / "page0.php")
+        assert (change.git, change.mode) == ("modified", "4755")
+
+
 def test_switched_off(site: Site, tmp_path: Path) -> None:
     work = site.clone()
     agent = tmp_path / "agent"
