@@ -235,10 +235,23 @@ class _Reader:
     def _invalid(self, table: str, keys: tuple[str, ...], message: str) -> None:
         """Find the key that a message of msgspec or of the settings' own check is about."""
         words, _, place = message.partition(" - at `$")
+        if self._item_invalid(table, words, place):
+            return
         found = re.match(r"\.(\w+)", place) or re.match(r"(\w+): ", words)
         key = found[1] if found and found[1] in keys else ""
         text = words if not key or words.startswith(f"{key}:") else f"{key}: {words}"
         self._wrong(table, key, f"[{table}] {text}")
+
+    def _item_invalid(self, table: str, words: str, place: str) -> bool:
+        """As `_invalid`, for ``[[table.name]]``; False when it is about something else."""
+        item = re.match(r"\.(\w+)\[(\d+)\](?:\.(\w+))?", place)
+        at = f"{table}.{item[1]}[{item[2]}]" if item else ""
+        if item is None or (at, "") not in self._lines:
+            return False
+        key = item[3] or words.partition(":")[0]
+        text = f"{key}: {words}" if item[3] else words
+        self._wrong(at, key, f"[[{table}.{item[1]}]] {text}")
+        return True
 
 
 def _unknown(key: str, where: str, keys: tuple[str, ...]) -> str:
@@ -248,6 +261,7 @@ def _unknown(key: str, where: str, keys: tuple[str, ...]) -> str:
 
 
 _HEADER = re.compile(r"\s*\[\s*([\w.\"' -]+?)\s*\]\s*(?:#.*)?$")
+_ARRAY = re.compile(r"\s*\[\[\s*([\w.\"' -]+?)\s*\]\]\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*(?:\"([^\"]+)\"|'([^']+)'|([\w.-]+))\s*=")
 
 
@@ -259,8 +273,16 @@ def _key_lines(text: str) -> dict[tuple[str, str], int]:
     """
     table = ""
     lines: dict[tuple[str, str], int] = {}
+    counts: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
+        if array := _ARRAY.match(line):
+            name = re.sub(r"[\s\"']", "", array[1])
+            counts[name] = counts.get(name, -1) + 1
+            table = f"{name}[{counts[name]}]"
+            lines.setdefault((table, ""), number)
+            parent, _, last = name.rpartition(".")
+            lines.setdefault((parent, last), number)
+        elif header := _HEADER.match(line):
             table = re.sub(r"[\s\"']", "", header[1])
             lines.setdefault((table, ""), number)
             parent, _, name = table.rpartition(".")

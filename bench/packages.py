@@ -27,6 +27,7 @@ from typing import Any
 
 from tests.collectors.files.context import Running, eventually
 
+_WAYS = tuple(range(7))
 WATCHED = ("usr", "etc", "boot", "opt")
 
 
@@ -49,8 +50,9 @@ def snapshot(root: Path) -> dict[bytes, tuple[int, ...]]:
 class Mutator(threading.Thread):
     """Alters files right after dpkg has put them in place."""
 
-    def __init__(self, root: Path, running: Running, count: int, seed: int) -> None:
+    def __init__(self, root: Path, running: Running, count: int, seed: int, rate: float) -> None:
         super().__init__(name="mutator")
+        self._rate = rate
         self._root = os.fsdecode(os.fsencode(root))
         self._running = running
         self._count = count
@@ -68,7 +70,7 @@ class Mutator(threading.Thread):
             read += len(news)
             for path in news:
                 name = os.fsdecode(path)
-                self._maybe(name, 0.015)
+                self._maybe(name, self._rate)
                 if self._chance.random() < 0.01:
                     self._link_beside(name)
             time.sleep(0.005)
@@ -89,7 +91,8 @@ class Mutator(threading.Thread):
         if self._chance.random() < chance:
             # The run itself needs some files whole: of these only rights are changed.
             script = "/info/" in below and below.endswith(("inst", "rm", ".triggers"))
-            way = self._chance.choice((1, 4)) if vital or script else self._chance.randrange(7)
+            ways = (1, 4) if vital or script else (1, 2, 4) if below.endswith(".list") else _WAYS
+            way = self._chance.choice(ways)
             if alter(name, way):
                 self.done[name] = (way, what_is(name))
 
@@ -141,7 +144,7 @@ def alter(name: str, way: int) -> bool:
             os.chmod(name, 0o666 | state.st_mode & 0o111)
         elif way == 2:
             with open(name, "ab") as file:
-                file.write(b"#")
+                file.write(b"/usr/bin/evil\n")
         elif way == 3:
             with open(name, "r+b") as file:
                 first = file.read(1)
@@ -164,7 +167,9 @@ def alter(name: str, way: int) -> bool:
     return True
 
 
-def watch(root: Path, command: list[str], mutate: int, seed: int) -> dict[str, Any]:
+def watch(
+    root: Path, command: list[str], mutate: int, seed: int = 0, rate: float = 0.015
+) -> dict[str, Any]:
     """Run *command* in *root* under the sensor's eyes; return figures."""
     paths = [root / name for name in WATCHED if (root / name).is_dir()]
     with tempfile.TemporaryDirectory(prefix="ronda-bench-") as state:
@@ -172,13 +177,12 @@ def watch(root: Path, command: list[str], mutate: int, seed: int) -> dict[str, A
         with running:
             eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
             before = snapshot(root)
-            mutator = Mutator(root, running, mutate, seed)
+            mutator = Mutator(root, running, mutate, seed, rate)
             mutator.start()
             begin = time.monotonic()
             done = subprocess.run(
                 ["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", *command],
                 capture_output=True,
-                text=True,
                 check=False,
             )
             took = time.monotonic() - begin
@@ -243,9 +247,11 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--mutate", type=int, default=0)
     parser.add_argument("--seed", type=int, default=20261124)
+    parser.add_argument("--rate", type=float, default=0.015, help="share of files altered")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    figures = watch(options.root.resolve(), options.command, options.mutate, options.seed)
+    root = options.root.resolve()
+    figures = watch(root, options.command, options.mutate, options.seed, options.rate)
     print(json.dumps(figures, indent=1))
 
 

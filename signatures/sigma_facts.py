@@ -22,6 +22,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "size": ("file.size",),
     "mode": ("file.mode",),
     "previous_mode": ("ronda.file.previous.mode",),
+    "capabilities": ("ronda.file.capabilities",),
     "owner": ("file.uid",),
     "sha256": ("file.hash.sha256",),
     "count": ("ronda.data.count", "ronda.ingest.count"),
@@ -44,6 +45,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "paths": ("ronda.window.paths", "ronda.baseline.paths"),
     "git": ("ronda.file.git",),
     "entries": ("ronda.baseline.entries",),
+    "version": ("package.version",),
+    "agree": ("ronda.package.agree",),
+    "package": ("ronda.package.name", "ronda.package.unproven", "package.name"),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
 }

@@ -24,6 +24,7 @@ _AGENT_HEALTH = (
     "spool.",
     "visibility.",
     "baseline.root",
+    "package.differs",
     "child.",
     "collector.",
     "ingest.",
@@ -55,6 +56,7 @@ _SOURCES: Mapping[tuple[str, str], Kinds] = {
     ("linux", "file_delete"): Kinds(("file.change",), {"event.action": frozenset(("deleted",))}),
     ("ronda", "data_exposure"): Kinds(("exposure.",)),
     ("ronda", "change_control"): Kinds(("change.window", "baseline.accepted")),
+    ("ronda", "package"): Kinds(("package.transaction",)),
     ("ronda", "agent_health"): Kinds(_AGENT_HEALTH),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from signatures.identifiers import card
@@ -124,6 +124,61 @@ def compile_family(*names: str) -> Rules:
         return cast("Rules", compiled)
     except yara.Error as error:
         raise RuleError(f"{files[0].path}:1: {error}") from error
+
+
+def compile_words(dictionaries: Mapping[str, Sequence[str]]) -> Rules:
+    """Compile one rule for each dictionary: its words, whole and in any case.
+
+    Raises:
+        RuleError: YARA refuses one.
+    """
+    yara = _engine()
+    rules = []
+    for name, words in dictionaries.items():
+        strings = "".join(
+            f"        $w{number} = {{ {_alternatives(word)} }}\n"
+            if not word.isascii()
+            else f'        $w{number} = "{_escaped(word)}" nocase fullword\n'
+            for number, word in enumerate(words)
+        )
+        rules.append(
+            f"rule {name}\n{{\n    strings:\n{strings}    condition:\n        any of them\n}}\n"
+        )
+    try:
+        return cast("Rules", yara.compile(source="".join(rules)))
+    except yara.Error as error:
+        raise RuleError(f"words:1: {error}") from error
+
+
+def _escaped(word: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in word.encode())
+
+
+def _alternatives(word: str) -> str:
+    """Return the bytes of *word* as written, in small letters and in capitals."""
+    forms = dict.fromkeys((word, word.lower(), word.upper(), word.title(), word.capitalize()))
+    return "( " + " | ".join(form.encode().hex(" ") for form in forms) + " )"
+
+
+def places(rules: Rules, data: bytes, timeout: int = 60) -> dict[str, list[tuple[int, int]]]:
+    """Return rule to begins and ends of its strings in *data*. *timeout* is in seconds.
+
+    Raises:
+        TimeoutError: YARA did not finish.
+    """
+    yara = _engine()
+    try:
+        found = rules.match(data=data, fast=False, timeout=timeout)
+    except yara.TimeoutError as error:
+        raise TimeoutError(f"YARA needed more than {timeout} s") from error
+    return {
+        match.rule: sorted(
+            (instance.offset, instance.offset + instance.matched_length)
+            for string in match.strings
+            for instance in string.instances
+        )
+        for match in found
+    }
 
 
 def hits(rules: Rules, data: bytes, timeout: int = 60) -> set[str]:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from agent.cli.base import ERROR, NOT_FOUND, fail, load_config, load_identity, print_table
+from agent.cli.base import (
+    ERROR,
+    NOT_FOUND,
+    fail,
+    load_config,
+    load_identity,
+    print_table,
+    show_time,
+)
 
 if TYPE_CHECKING:
     from collectors.files.deploy import requests
@@ -116,7 +124,8 @@ def send(found: Host, request: requests.Any, wait: float, output: str) -> None:
         _unanswered(found, request, output)
         return
     if output == "table":
-        click.echo(answer.text, err=not answer.done)
+        until = f" until {show_time(answer.until)}" if answer.text.endswith("is open") else ""
+        click.echo(f"{answer.text}{until}", err=not answer.done)
     else:
         click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=True))
     if not answer.done:
@@ -166,6 +175,10 @@ def print_rows(
 
 def _csv(cells: Sequence[object]) -> str:
     buffer = io.StringIO()
-    line = [_FORMULA.sub(r"\1\2'\3", cell) if isinstance(cell, str) else cell for cell in cells]
+    # "-" is for people: an empty cell says it here.
+    line = [
+        _FORMULA.sub(r"\1\2'\3", "" if cell == "-" else cell) if isinstance(cell, str) else cell
+        for cell in cells
+    ]
     csv.writer(buffer, lineterminator="").writerow(line)
     return buffer.getvalue()

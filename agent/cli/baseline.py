@@ -189,10 +189,11 @@ def accept(
     found = host(ctx)
     if not reason.strip():
         raise click.UsageError("say why: --reason TEXT", ctx)
+    given = header()  # before the question: what changes while it stands there is not accepted
     asked = sys.stdin.isatty() and not paths and not yes
     if asked and not click.confirm("Accept every difference on this host?", err=True):
         fail("nothing was accepted")
     with contextlib.closing(view(found)) as known:
         tops = tuple(known.find(os.fsencode(path), found.guard) for path in paths)
-    request = requests.Accept(**header(), reason=scrub(reason), paths=tops)
+    request = requests.Accept(**given, reason=scrub(reason), paths=tops)
     send(found, request, seconds(wait), output)

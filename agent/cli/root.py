@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": ("agent.cli.look:scan", "Look for citizens' data and credentials now."),
     "expect": ("agent.cli.expect:expect", "Announce a deployment, so that it raises no alarm."),
     "baseline": ("agent.cli.baseline:baseline", "What files looked like, what differs, accept it."),
+    "packages": ("agent.cli.packages:packages", "What the package manager changed, file by file."),
     "locate": ("agent.cli.look:locate", "Find the file behind a masked path's token."),
     "spool": ("agent.cli.state:spool", "Look into the queue of undelivered events."),
     "test": ("agent.cli.uplink:test", "Try the way to the collector."),

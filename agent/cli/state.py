@@ -75,18 +75,23 @@ def _print_status(found: Any, problems: list[str], pending: int) -> None:
             click.echo(f"             {scrub(line)}")
 
 
+_SENTENCE = 40
+"""Characters above which a value may go over two lines."""
+
+
 def _coverage(facts: dict[str, Any]) -> list[str]:
     """Return what a sensor says of itself, on lines that fit the terminal."""
     import shutil
     import textwrap
 
-    words = [
-        # A no-break space keeps a name and its value on one line.
-        f"{key.replace('_', ' ')} {value}".replace(" ", "\xa0")
-        for key, value in facts.items()
-        # Negative means "not yet".
-        if not (isinstance(value, (int, float)) and value < 0)
-    ]
+    words = []
+    for key, value in facts.items():
+        # Negative means "not yet"; empty, nothing to say.
+        if value == "" or (isinstance(value, (int, float)) and value < 0):
+            continue
+        word = f"{key.replace('_', ' ')} {value}"
+        # A no-break space keeps a name and its value on one line, unless it is a sentence.
+        words.append(word if len(word) > _SENTENCE else word.replace(" ", "\xa0"))
     width = max(40, shutil.get_terminal_size((100, 24)).columns - 13)
     return [line.replace("\xa0", " ") for line in textwrap.wrap(", ".join(words), width)]
 

@@ -39,6 +39,7 @@ class Credentials:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._counts: dict[str, dict[str, int]] = {}
+        self._totals: Counter[str] = Counter()
         self._cut = False
         self._first = True
 
@@ -48,7 +49,7 @@ class Credentials:
 
     def counts(self) -> Counter[str]:
         """Return how many values of each type there are so far."""
-        return Counter({type_: sum(values.values()) for type_, values in self._counts.items()})
+        return self._totals.copy()
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
@@ -59,6 +60,7 @@ class Credentials:
             values = self._counts.setdefault(match.type, {})
             if match.value in values or len(values) < _MOST:
                 values[match.value] = values.get(match.value, 0) + 1
+                self._totals[match.type] += 1
             else:
                 self._cut = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -9,28 +10,28 @@ import numpy as np
 
 from collectors.content.columns import Column
 from collectors.content.credentials import Credentials, with_data
+from collectors.content.custom import Custom
 from collectors.content.delimited import Delimited
 from collectors.content.digits import Bytes
 from collectors.content.extract import walk
-from collectors.content.extract.budget import Budget
+from collectors.content.extract.budget import Budget, Stop
 from collectors.content.groups import Layout
+from collectors.content.later import Later
 from collectors.content.layout import choose
 from collectors.content.markup import Markup
 from collectors.content.named import Named
 from collectors.content.numbers import Found, Numbers, tally
+from collectors.content.parts import Failures, Parts
 from collectors.content.reader import Blocks, Reader
+from collectors.content.result import TIMED_OUT
 from collectors.content.rules import RuleSets
-from collectors.kinds import DataPart, Scrubbed, Tally, Unread
-from collectors.redact import Redactor, excerpt
-from signatures.yara_rules import hits
+from collectors.kinds import Tally
+from collectors.redact import Redactor
+from signatures.yara_rules import Rules, hits
 
-_YARA_SECONDS = 60
-_MOST_PARTS = 20
 _MOST_COLUMNS = 16
 """Columns of one type that are kept apart before they are merged."""
-_LONGEST_PATH = 300
 _TITLE_ROWS = 30
-_OF_THE_BEGIN = 2 << 20
 
 
 class Gathered:
@@ -40,10 +41,10 @@ class Gathered:
         self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int
     ) -> None:
         self.scanned = 0
-        self.parts: list[DataPart] = []
-        self.unread: list[Unread] = []
+        self.parts = Parts()
+        self.failures = Failures()
         self.format = ""
-        """Of the first part."""
+        """Of the first part; ``text`` when nothing was found in it: it costs time to tell more."""
         self._rules = rules
         self._redactor = redactor
         self.budget = budget
@@ -52,8 +53,10 @@ class Gathered:
         self._found: Found = {}
         self._factor = 0.0
         self._numbers: Numbers | None = None
+        nowhere = Delimited(9, b"")
+        self._named = Named(nowhere, redactor)
         self._credentials = Credentials(redactor)
-        self._named: Named | None = None
+        self._custom = Custom(rules.custom, nowhere, redactor) if rules.custom else None
 
     def bare(self, reader: Reader, suffix: str) -> None:
         """Take a file that is no container.
@@ -84,18 +87,6 @@ class Gathered:
         format_ = "" if leaf.kind == walk.TEXT else leaf.format
         self._part(text, blocks, _chooser(leaf.kind, suffix), leaf.where, format_)
 
-    def fail(self, where: tuple[str, ...], outcome: str, detail: str) -> None:
-        """Take note of a part that cannot be read."""
-        for index, known in enumerate(self.unread):
-            if known.outcome == outcome:
-                self.unread[index] = Unread(
-                    outcome=outcome, count=known.count + 1, detail=known.detail, path=known.path
-                )
-                return
-        self.unread.append(
-            Unread(outcome=outcome, count=1, detail=Scrubbed(detail), path=shown(where))
-        )
-
     def _thinned(self, text: Blocks, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Skip most of what follows the first `whole` bytes of a stream."""
         for number, data in enumerate(blocks):
@@ -113,64 +104,72 @@ class Gathered:
         where: tuple[str, ...],
         format_: str,
     ) -> None:
-        numbers: Numbers | None = None
-        before = self._credentials.counts()
+        layout: Later | None = None
+        before = self._counts()
         try:
             for data in blocks:
-                if numbers is None:
-                    layout = chooser(text.head)
-                    format_ = format_ or ("binary" if text.binary else layout.format)
-                    self.format = self.format or format_
-                    numbers = self._numbers = Numbers(layout, self._redactor)
-                    named = self._begin(layout)
+                if layout is None:
+                    layout = Later(functools.partial(chooser, text.head))
+                    numbers = self._begin(layout)
+                    format_ = format_ or ("binary" if text.binary else "")
                     seen: set[str] = set()
-                rules = hits(self._rules.text, data, _YARA_SECONDS)
-                seen |= rules
-                self._credentials.feed(data, rules)
-                if not text.binary or hits(self._rules.personal, data, _YARA_SECONDS):
-                    block: Bytes = np.frombuffer(data, np.uint8)
-                    layout.begin(data)
-                    numbers.feed(data, block, seen)
-                    named.feed(data, block, seen)
+                self._feed(data, layout, numbers, seen, binary=text.binary)
                 self.budget.check_time()
         finally:
             self.scanned += text.scanned
-            if numbers is not None:
-                self._end(numbers, before, where, format_)
+            if layout is not None:
+                self._end(layout, numbers, self._counts() - before, where, format_)
 
-    def _begin(self, layout: Layout) -> Named:
+    def _begin(self, layout: Layout) -> Numbers:
         self._credentials.begin()
-        if self._named is None:
-            self._named = Named(layout, self._redactor)
-        else:
-            self._named.begin(layout)
-        return self._named
+        self._named.begin(layout)
+        if self._custom is not None:
+            self._custom.begin(layout)
+        self._numbers = Numbers(layout, self._redactor)
+        return self._numbers
+
+    def _feed(
+        self, data: bytes, layout: Layout, numbers: Numbers, seen: set[str], *, binary: bool
+    ) -> None:
+        matched = self._hits(self._rules.text, data)
+        seen |= matched  # the name of a column stands in the first block only
+        self._credentials.feed(data, matched)
+        if binary and not self._hits(self._rules.personal, data):
+            return
+        block: Bytes = np.frombuffer(data, np.uint8)
+        layout.begin(data)
+        numbers.feed(data, block, seen)
+        self._named.feed(data, block, seen)
+        if self._custom is not None:
+            self._custom.feed(data, block)
+
+    def _hits(self, rules: Rules, data: bytes) -> set[str]:
+        try:
+            return hits(rules, data, self.budget.seconds_left())
+        except TimeoutError as error:
+            raise Stop(TIMED_OUT, "rules took too long") from error
+
+    def _counts(self) -> Counter[str]:
+        counts = self._credentials.counts() + self._named.counts()
+        return counts + self._custom.counts() if self._custom is not None else counts
 
     def _end(
-        self, numbers: Numbers, before: Counter[str], where: tuple[str, ...], format_: str
+        self,
+        layout: Layout,
+        numbers: Numbers,
+        counts: Counter[str],
+        where: tuple[str, ...],
+        format_: str,
     ) -> None:
-        counts = self._credentials.counts() - before
         first = None
         for type_, columns in numbers.found().items():
             for _, column in columns:
                 counts[type_] += column.valid
                 first = column if first is None or column.first < first.first else first
             self._merge(type_, columns)
-        if not counts:
-            return
-        self.parts.append(
-            DataPart(
-                format=format_,
-                count=counts.total() if hasattr(counts, "total") else sum(counts.values()),
-                types=tuple(sorted(counts)),
-                path=shown(where),
-                row=first.row if first and format_ not in ("pdf", "binary") else None,
-                page=first.page if first and format_ == "pdf" else None,
-                offset=first.first if first else None,
-            )
-        )
-        self.parts.sort(key=lambda part: -part.count)
-        del self.parts[_MOST_PARTS:]
+        if counts:
+            self.parts.add(format_ or layout.format, counts, first, where)
+        self.format = self.format or format_ or "text"
 
     def _merge(self, type_: str, columns: list[tuple[float, Column]]) -> None:
         kept = self._found.setdefault(type_, [])
@@ -190,9 +189,11 @@ class Gathered:
             tally(self._redactor, type_, columns, exact=exact, factor=self._factor)
             for type_, columns in self._found.items()
         ]
-        if self._named is not None:
-            found += self._named.tallies({one.type for one in found}, exact=exact)
-        found += with_data(self._credentials.tallies(exact=exact), {one.type for one in found})
+        found += self._named.tallies({one.type for one in found}, exact=exact)
+        types = {one.type for one in found}
+        if self._custom is not None:
+            found += self._custom.tallies(exact=exact)
+        found += with_data(self._credentials.tallies(exact=exact), types)
         return sorted(found, key=lambda one: -one.count)
 
 
@@ -215,10 +216,3 @@ def _names(line: bytes) -> int:
     return sum(1 for field in fields if sum(48 <= byte <= 57 for byte in field) < 5) * (
         all(sum(48 <= byte <= 57 for byte in field) < 5 for field in fields)
     )
-
-
-def shown(where: tuple[str, ...]) -> Scrubbed | None:
-    """Return names inside containers as they may be told."""
-    if not where:
-        return None
-    return excerpt(" > ".join(name[:_OF_THE_BEGIN] for name in where), _LONGEST_PATH)

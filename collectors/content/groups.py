@@ -32,8 +32,13 @@ class Groups:
 class Layout(Protocol):
     """A format that knows which column a place belongs to."""
 
-    format: str
-    groups: Groups
+    @property
+    def format(self) -> str:
+        """What the file is: ``csv``, ``sql`` ..."""
+
+    @property
+    def groups(self) -> Groups:
+        """The columns seen so far."""
 
     def begin(self, data: bytes) -> None:
         """Take the next block of the file; all are given, in order, each once."""

@@ -7,6 +7,7 @@ population: cells of another form are not seen.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -43,6 +44,7 @@ class Named:
         self._layout = layout
         self._redactor = redactor
         self._values: dict[str, dict[str, int]] = {}
+        self._totals: Counter[str] = Counter()
         self._columns: dict[str, str] = {}
         self._people = False
         self._exact = True
@@ -50,6 +52,10 @@ class Named:
     def begin(self, layout: Layout) -> None:
         """A new part of the file begins, of another layout."""
         self._layout = layout
+
+    def counts(self) -> Counter[str]:
+        """Return how many values of each type there are so far, told in the end or not."""
+        return self._totals.copy()
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""
@@ -67,25 +73,32 @@ class Named:
 
     def _count(self, type_: str, data: bytes, block: Bytes, places: list[tuple[int, int]]) -> None:
         identifier = BY_NAME[type_]
+        if type_ == "email":  # it needs no name: it is told beside other data only
+            for start, end in places:
+                self._check(type_, "", data[start:end])
+            return
         starts = np.array([start for start, _ in places], np.int64)
         groups = self._layout.assign(data, block, starts)
         for group in np.unique(groups).tolist():
             name = self._layout.groups.names[group]
-            if type_ != "email" and not announces(name, identifier.keys):
-                continue
-            if _NOT_OF_PEOPLE.search(name):
+            if not announces(name, identifier.keys) or _NOT_OF_PEOPLE.search(name):
                 continue
             for index in np.flatnonzero(groups == group).tolist():
                 start, end = places[index]
-                value = identifier.normalise(data[start:end].decode("ascii", "replace"))
-                if identifier.validate(value):
-                    self._add(type_, name, value)
+                self._check(type_, name, data[start:end])
+
+    def _check(self, type_: str, name: str, raw: bytes) -> None:
+        identifier = BY_NAME[type_]
+        value = identifier.normalise(raw.decode("ascii", "replace"))
+        if identifier.validate(value):
+            self._add(type_, name, value)
 
     def _add(self, type_: str, name: str, value: str) -> None:
         values = self._values.setdefault(type_, {})
         self._columns.setdefault(type_, name)
         if value in values or len(values) < _MOST:
             values[value] = values.get(value, 0) + 1
+            self._totals[type_] += 1
         else:
             self._exact = False
 

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import msgspec
 
+from collectors.content.custom_forms import PREFIX as CUSTOM_PREFIX
+from collectors.content.custom_forms import CustomIdentifier
 from collectors.kinds import DataPart, Tally, Unread
+
+__all__ = [
+    "CLEAN",
+    "CUSTOM_PREFIX",
+    "DAMAGED",
+    "ENCRYPTED",
+    "FOUND",
+    "SAMPLED",
+    "TARGET",
+    "TIMED_OUT",
+    "TOO_LARGE",
+    "UNREADABLE",
+    "UNSUPPORTED",
+    "CustomIdentifier",
+    "Init",
+    "Request",
+    "ScanResult",
+]
 
 TARGET = "collectors.content.worker:start"
 
@@ -30,6 +50,8 @@ class Init(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a file that are looked at without gaps; what follows is sampled."""
     sample_every: int = 16
     """Of the rest, one block in so many is looked at."""
+    custom: tuple[CustomIdentifier, ...] = ()
+    """What the operator defined."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

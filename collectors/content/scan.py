@@ -40,7 +40,7 @@ class Scanner:
     def __init__(self, init: Init) -> None:
         self._init = init
         self._redactor = Redactor(init.key, init.epoch)
-        self._rules = RuleSets()
+        self._rules = RuleSets(init.custom)
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
@@ -58,7 +58,7 @@ class Scanner:
             if kind == kinds.PLAIN:
                 return self._bare(descriptor, request, gathered)
         except OSError:
-            gathered.fail((), UNREADABLE, "reading failed")
+            gathered.failures.add((), UNREADABLE, "reading failed")
             return _answer(gathered, sha256=None, complete=False)
         self._container(source, request, gathered)
         return _answer(gathered, sha256=self._hash(source), complete=not budget.cut)
@@ -73,9 +73,9 @@ class Scanner:
         try:
             gathered.bare(reader, extension(request.name))
         except Stop as stop:
-            gathered.fail((), stop.outcome, stop.detail)
+            gathered.failures.add((), stop.outcome, stop.detail)
         except OSError:
-            gathered.fail((), UNREADABLE, "reading failed")
+            gathered.failures.add((), UNREADABLE, "reading failed")
         return _answer(gathered, sha256=reader.sha256, complete=reader.complete)
 
     def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
@@ -83,7 +83,7 @@ class Scanner:
         try:
             for found in Walk(gathered.budget).file(source, request.name):
                 if isinstance(found, Failure):
-                    gathered.fail(found.where, found.outcome, found.detail)
+                    gathered.failures.add(found.where, found.outcome, found.detail)
                     continue
                 leaf = found
                 try:
@@ -91,15 +91,15 @@ class Scanner:
                 except Stop:
                     raise
                 except PartError as error:
-                    gathered.fail(leaf.where, error.outcome, error.detail)
+                    gathered.failures.add(leaf.where, error.outcome, error.detail)
                 except _MALFORMED:
-                    gathered.fail(leaf.where, DAMAGED, "malformed")
+                    gathered.failures.add(leaf.where, DAMAGED, "malformed")
         except Stop as stop:
-            gathered.fail(leaf.where if leaf else (), stop.outcome, stop.detail)
+            gathered.failures.add(leaf.where if leaf else (), stop.outcome, stop.detail)
         except _MALFORMED:
-            gathered.fail(leaf.where if leaf else (), DAMAGED, "malformed")
+            gathered.failures.add(leaf.where if leaf else (), DAMAGED, "malformed")
         except OSError:
-            gathered.fail((), UNREADABLE, "reading failed")
+            gathered.failures.add((), UNREADABLE, "reading failed")
 
     def _hash(self, source: FileSource) -> str | None:
         if source.size > self._init.whole:
@@ -114,22 +114,23 @@ class Scanner:
 
 
 def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanResult:
-    tallies = gathered.tallies(exact=complete and not gathered.unread)
+    unread = gathered.failures.told()
+    tallies = gathered.tallies(exact=complete and not unread)
+    parts = gathered.parts.told({tally.type for tally in tallies})
     return ScanResult(
-        outcome=_outcome(gathered, tallies, complete=complete),
-        format=gathered.parts[0].format if gathered.parts else gathered.format or "text",
+        outcome=_outcome({one.outcome for one in unread}, tallies, complete=complete),
+        format=parts[0].format if parts else gathered.format or "text",
         tallies=tuple(tallies),
         sha256=sha256,
         scanned=gathered.scanned,
-        parts=tuple(gathered.parts),
-        unread=tuple(gathered.unread),
+        parts=parts,
+        unread=unread,
     )
 
 
-def _outcome(gathered: Gathered, tallies: list[Tally], *, complete: bool) -> str:
-    outcomes = {unread.outcome for unread in gathered.unread}
+def _outcome(failed: set[str], tallies: list[Tally], *, complete: bool) -> str:
     for outcome in _WORST:
-        if outcome in outcomes:
+        if outcome in failed:
             return outcome
     if not complete:
         return SAMPLED

@@ -13,6 +13,7 @@ import msgspec
 from collectors.api import Keys
 from collectors.child import BoundedChild, ChildDied, ChildError, ChildTimeout, Limits
 from collectors.content.result import (
+    CUSTOM_PREFIX,
     SAMPLED,
     TARGET,
     UNREADABLE,
@@ -94,7 +95,10 @@ class Examiner:
         self.scope = select.Scope(settings, own=own)
         self._settings = settings
         self._guard = guard
-        init = msgspec.msgpack.encode(Init(key=keys.fleet, epoch=keys.fleet_epoch))
+        self._weights = {CUSTOM_PREFIX + one.name: one.weight for one in settings.identifiers}
+        init = msgspec.msgpack.encode(
+            Init(key=keys.fleet, epoch=keys.fleet_epoch, custom=settings.identifiers)
+        )
         seconds = int(settings.timeout) + 1
         self.child = BoundedChild(TARGET, limits=Limits(cpu=seconds), init=init)
 
@@ -167,7 +171,7 @@ class Examiner:
             real, status.st_mode, in_web_root=root is not None, mode_of=reach.directory_mode
         )
         shown = self._guard.display(safe)
-        judged = score.judge(answer.tallies, reachable, shown)
+        judged = score.judge(answer.tallies, reachable, shown, self._weights)
         record = SensitiveData(
             path=shown,
             tallies=answer.tallies,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from collectors.exposure.reach import PRIVATE, WEB_ROOT, WORLD_READABLE
@@ -15,13 +16,15 @@ BULK = 100
 """Citizens from which on a file is a breach of many."""
 _CONFIDENT = 0.7
 _WEIGHTS = {name: identifier.weight for name, identifier in BY_NAME.items()}
+NO_WEIGHTS: Mapping[str, int] = {}
 _CITIZENS = frozenset(
     {"nik", "kk", "card", "bpjs", "nisn", "kpj", "passport", "sim", "bank_account"}
 )
 """What is one person's own, and harms them in other hands; a telephone or a plate adds to it."""
 _SECRETS = CREDENTIALS | {"marking"}
-_DOCUMENTATION = "/usr/share/doc/"
-"""Packages bring samples there, keys among them: everybody has the same."""
+_SAMPLES = re.compile(r"\A/usr/share/doc/|/(?:_?tests?|testdata|fixtures|examples)/")
+"""Packages bring samples there, keys among them: everybody has the same. In a web root nobody
+knows that."""
 _EXECUTED = (".php", ".phtml", ".py", ".rb", ".jsp", ".asp", ".aspx", ".cgi", ".pl")
 
 
@@ -34,13 +37,21 @@ class Score(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def judge(tallies: Sequence[Tally], reachable: str, name: str) -> Score:
-    """Return sensitivity x volume x combination x reachability for a file called *name*."""
+def judge(
+    tallies: Sequence[Tally], reachable: str, name: str, weights: Mapping[str, int] = NO_WEIGHTS
+) -> Score:
+    """Return sensitivity x volume x combination x reachability for a file called *name*.
+
+    *weights*: sensitivity of the types that the operator defined.
+    """
     confidence = max(tally.confidence for tally in tallies)
     executed = reachable == WEB_ROOT and name.lower().endswith(_EXECUTED)
-    sample = name.startswith(_DOCUMENTATION) and not _has_citizens(tallies)
+    sample = (
+        reachable != WEB_ROOT and _SAMPLES.search(name) is not None and not _has_citizens(tallies)
+    )
     reasons = _reasons(tallies, reachable, confidence, executed=executed, sample=sample)
-    sensitivity = max(_WEIGHTS.get(tally.type, 30) * tally.confidence for tally in tallies)
+    known = {**_WEIGHTS, **weights}
+    sensitivity = max(known.get(tally.type, 30) * tally.confidence for tally in tallies)
     volume = 5 * math.log10(max(1, sum(tally.count for tally in tallies)))
     combination = 5 * (len(tallies) - 1)
     open_to = {WEB_ROOT: 1.2, WORLD_READABLE: 0.9, PRIVATE: 0.6}.get(reachable, 0.8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collectors.api import Settings
+from collectors.content.result import CustomIdentifier
 
 DEFAULT_PATHS = (
     "/home",
@@ -28,6 +29,8 @@ class ExposureSettings(Settings, frozen=True, kw_only=True, forbid_unknown_field
     """Absolute path: it and everything below. Else: a pattern for one name."""
     max_bytes: int = 4 << 30
     """Larger files are not opened; an event says so. Over 32 MiB a file is sampled."""
+    identifiers: tuple[CustomIdentifier, ...] = ()
+    """The operator's own: tables ``[[sensors.exposure.identifiers]]``."""
     timeout: float = 30.0
     """Seconds for one file."""
     child_idle: float = 30.0
@@ -46,5 +49,8 @@ class ExposureSettings(Settings, frozen=True, kw_only=True, forbid_unknown_field
         for name, low, high in (("timeout", 1, 600), ("child_idle", 0, 86400)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}: out of range ({low} to {high} seconds)")
+        names = [one.name for one in self.identifiers]
+        if len(set(names)) < len(names):
+            raise ValueError("identifiers: two have the same name")
         if self.max_bytes < 1:
             raise ValueError("max_bytes: must be 1 or more")

@@ -17,6 +17,7 @@ import hashlib
 import os
 import stat
 import struct
+import sys
 from typing import NamedTuple
 
 import msgspec
@@ -174,7 +175,7 @@ def _flags(descriptor: int) -> int:
             raise
         return 0
     # The kernel writes an int, whatever the request's number says.
-    return int.from_bytes(buffer[:4], "little" if struct.pack("=H", 1)[0] else "big") & _TELLING
+    return int.from_bytes(buffer[:4], sys.byteorder) & _TELLING
 
 
 def _value(descriptor: int, name: str) -> bytes:

@@ -222,7 +222,16 @@ class Baseline(Notes):
     def add(self, directory: int, path: SafePath, name: bytes, row: Stored) -> None:
         """Record a name that is not there yet, or whose old row `replace` takes out."""
         self.commitment = self.commitment.moved(row.term(path, name), 1)
-        self._buffer.append((directory, name, *row))
+        self._put(directory, [(directory, name, *row)])
+
+    def add_all(self, directory: int, path: SafePath, rows: list[tuple[bytes, Stored]]) -> None:
+        """Record names of one directory, none of which is there yet."""
+        difference = sum([row.term(path, name) for name, row in rows])
+        self.commitment = self.commitment.moved(difference, len(rows))
+        self._put(directory, [(directory, name, *row) for name, row in rows])
+
+    def _put(self, directory: int, rows: list[tuple[object, ...]]) -> None:
+        self._buffer += rows
         self._buffered.add(directory)
         self._unseen.add(directory)
         if len(self._buffer) >= _BUFFER:

@@ -9,20 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from collectors.api import SensorContext
 from collectors.files import firstlook, listing, tree
-from collectors.files.baseline import Baseline, Directory, finished, same_directory
-from collectors.files.dirty import DirtySet, Marks, Work
-from collectors.files.journal import Journal
-from collectors.files.meaning.growth import Growth
+from collectors.files.baseline import Directory, finished, same_directory
+from collectors.files.dirty import Marks, Work
 from collectors.files.rows import Stored, pack_state
-from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.scope import ROOTS, join
 from collectors.files.settle import NOT_RECORDED, Settler
-from collectors.files.sources.source import EventSource
 from collectors.files.strays import Strays
-from collectors.files.tell import Addition, Listener, Place
+from collectors.files.tell import Place
 from collectors.paths import SafePath
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -39,51 +35,27 @@ _UNSEEN = Marks(0.0)
 class Examiner:
     """Finds changes, tells them to the journal and records them in the baseline."""
 
-    def __init__(
-        self,
-        context: SensorContext,
-        *,
-        scope: Scope,
-        baseline: Baseline,
-        journal: Journal,
-        source: EventSource,
-        dirty: DirtySet,
-        limit: int,
-        pulse: Callable[[], None],
-        listener: Listener | None = None,
-        additions: Sequence[Addition] = (),
-        growth: Growth | None = None,
-    ) -> None:
-        """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
-        self.settler = self._settler = Settler(
-            context,
-            scope=scope,
-            baseline=baseline,
-            journal=journal,
-            source=source,
-            dirty=dirty,
-            limit=limit,
-            pulse=pulse,
-            listener=listener,
-            additions=additions,
-            growth=growth,
-        )
-        self._guard = context.guard
-        self._scope = scope
-        self._baseline = baseline
-        self._journal = journal
-        self._source = source
+    def __init__(self, settler: Settler, pulse: Callable[[], None]) -> None:
+        """*settler* does single names. *pulse* may raise to stop everything."""
+        self._settler = settler
+        self._guard = settler.guard
+        self._scope = settler.scope
+        self._baseline = settler.baseline
+        self._journal = settler.journal
+        self._source = settler.source
         self._pulse = pulse
-        self.first = self._settler.first
+        self.first = settler.first
         """Roots whose first baseline is being made."""
-        self.blind = self._settler.blind
+        self.blind = settler.blind
         """Directories that cannot be compared, and the cause."""
         self._out_of_reach: set[bytes] = set()
         self.away: set[bytes] = set()
         """Roots that lie on a file system that has been unmounted."""
-        self.uncovered: set[bytes] = set()
+        self._covered: set[bytes] = set()
         """Directories with files of their own that something was mounted over."""
-        self._strays = Strays(baseline, (self._guard.guard(root) for root in scope.roots))
+        self._strays = Strays(
+            self._baseline, (self._guard.guard(root) for root in self._scope.roots)
+        )
 
     def examine(self, path: bytes, work: Work, found_by: str) -> list[tuple[bytes, bool]]:
         """Compare a directory; return its subdirectories, each with whether it is new.
@@ -175,9 +147,9 @@ class Examiner:
                 self._strays.added(safe)
         replaced = state is not None and not same_directory(entry, state)
         whole = work.whole or replaced or (unknown and state is not None)
-        if whole and state is not None and self._unmounted(path, descriptor, entry):
+        if whole and state is not None and self._unmounted(path, descriptor, state, entry):
             return []
-        first = path != ROOTS and self._scope.root_of(path) in self.first
+        first = bool(self.first) and path != ROOTS and self._scope.root_of(path) in self.first
         place = Place(
             path,
             safe,
@@ -276,9 +248,24 @@ class Examiner:
             return set(self._scope.roots)
         return tree.names(place.descriptor)
 
-    def _unmounted(self, path: bytes, descriptor: int, entry: Directory) -> bool:
-        """Tell whether the file system that we know here is not mounted: its files are not gone."""
-        if entry.mount and not tree.is_mount(descriptor) and path not in self.uncovered:
-            self.blind[path] = "unmounted"
-            return True
-        return False
+    def _unmounted(
+        self, path: bytes, descriptor: int, state: os.stat_result, entry: Directory
+    ) -> bool:
+        """Tell whether the file system that we know here is not mounted: its files are not gone.
+
+        An empty directory below it is a mount point: without its disk it says nothing. One with
+        files of its own, that something was mounted over, is itself again.
+        """
+        if not entry.mount:
+            other = finished(entry, state, mount=True).device != entry.device
+            covers = other and entry.complete and tree.is_mount(descriptor)
+            if covers and self._baseline.rows(entry.id):
+                self._covered.add(path)
+            return False
+        if tree.is_mount(descriptor):
+            return False
+        if path in self._covered:
+            self._covered.discard(path)
+            return False
+        self.blind[path] = "unmounted"
+        return True

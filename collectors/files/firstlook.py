@@ -19,7 +19,7 @@ from collectors.files.tell import Place
 _HASHED = {outcome: OUTCOMES.index(outcome) for outcome in ("hashed", "sampled")}
 _UNSEEN = Marks(0.0)
 _EACH = 64
-"""Names between two looks at the clock."""
+"""Names that are recorded together."""
 
 
 def record(
@@ -28,9 +28,10 @@ def record(
     """Record everything in the open directory *place*; return subdirectories and its digest."""
     below: list[bytes] = []
     gathered = Gathered()
-    number, safe = place.entry.id, place.safe
-    guard_name, add = settler.guard.guard_name, settler.baseline.add
-    wrote, now = settler.journal.wrote, settler.context.now
+    guard_name, hashed = settler.guard.guard_name, settler.hasher.hash
+    rows: list[tuple[bytes, Stored]] = []
+    # For all of a batch: an earlier time makes more of them racy, never fewer.
+    started = settler.context.now()
     with os.scandir(place.descriptor) as found:
         # A dict: a directory that changes while it is read may show a name twice.
         entries = {os.fsencode(entry.name): entry for entry in found}
@@ -40,8 +41,7 @@ def record(
         entry = entries[name]
         key = guard_name(name)
         if entry.is_file(follow_symlinks=False):
-            started = now()
-            result = settler.hasher.hash(entry.name, place.descriptor)
+            result = hashed(entry.name, place.descriptor)
             outcome = _HASHED.get(result.outcome)
             if outcome is None or result.state is None or result.attributes is None:
                 settler.name(place, name, key, None, _UNSEEN)
@@ -59,9 +59,19 @@ def record(
             stored, again = store(row._replace(silent=True)), 0
             if row.type == "dir":
                 below.append(name)
-        wrote()
-        add(number, safe, key, stored)
+        rows.append((key, stored))
         gathered.add(name, key, None if again else stored.state)
         if count % _EACH == 0:
-            settler.commit_if_due()
+            _add(settler, place, rows)
+            started = settler.context.now()
+    _add(settler, place, rows)
     return below, gathered.digest()
+
+
+def _add(settler: Settler, place: Place, rows: list[tuple[bytes, Stored]]) -> None:
+    """Record what has come together and forget it."""
+    if rows:
+        settler.journal.wrote(len(rows))
+        settler.baseline.add_all(place.entry.id, place.safe, rows)
+        rows.clear()
+        settler.commit_if_due()

@@ -74,12 +74,12 @@ class Journal:
         """Tell the other sensors of a changed regular file, before the next `commit`."""
         self._changed[path] = None
 
-    def wrote(self) -> None:
-        """Open the transaction if need be; before each change of the baseline."""
+    def wrote(self, rows: int = 1) -> None:
+        """Open the transaction if need be; before each change of the baseline, of so many rows."""
         if not self._writes:
             self._baseline.begin()
             self._opened = time.monotonic()
-        self._writes += 1
+        self._writes += rows
 
     def due(self) -> bool:
         """Tell whether the transaction has grown enough to be committed."""

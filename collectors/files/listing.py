@@ -51,10 +51,11 @@ def unchanged(descriptor: int, seen: bytes, excluded: Excluding | None) -> list[
     """
     items: list[bytes] = []
     below: list[bytes] = []
-    add, encode, pack = items.append, os.fsencode, pack_state
+    add, pack, encode = items.append, pack_state, os.fsencode
     with os.scandir(descriptor) as found:
         for entry in found:
-            name = encode(entry.name)
+            text = entry.name
+            name = text.encode() if text.isascii() else encode(text)
             if excluded is not None and excluded(name):
                 continue
             try:

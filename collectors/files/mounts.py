@@ -22,7 +22,7 @@ from collectors.files.dirty import DirtySet, Work
 from collectors.files.examine import Examiner
 from collectors.files.mountinfo import PATH, Mount, read_mounts
 from collectors.files.reconcile import FOUND_BY
-from collectors.files.scope import ROOTS, Scope, below
+from collectors.files.scope import ROOTS, Scope, below, split
 from collectors.files.sources.source import EventSource
 from collectors.files.visibility import Visibility
 
@@ -142,8 +142,6 @@ class Mounts:
             missed = change.place in self._examiner.blind
             if covers or (change.cause == "unmounted" and not missed):
                 self._visibility.mount(change.cause, change.place, begin, end=end)
-            if change.cause == "unmounted":
-                self._examiner.uncovered.discard(change.place)
         self._changes = []
 
     def _covers(self, change: Change) -> bool:
@@ -161,13 +159,10 @@ class Mounts:
             # A root itself is looked at from its directory, which is not on disk.
             self._dirty.touched(ROOTS, place, writing=False)
             self._stack.append((ROOTS, False))
+        else:
+            directory, name = split(place)
+            self._dirty.touched(directory, name, writing=False)
         if change.point != place:
             # What a root lies on is away: the root is neither there nor gone.
             away = self._examiner.away
             (away.add if change.cause == "unmounted" else away.discard)(place)
-        elif change.cause == "mounted_over":
-            entry = self._baseline.directory(self._context.guard.guard(place))
-            # An empty directory is a mount point: without its disk it says nothing. One with
-            # files is itself again when the disk that hid them is gone.
-            if entry is not None and not entry.mount and self._baseline.rows(entry.id):
-                self._examiner.uncovered.add(place)

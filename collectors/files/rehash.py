@@ -19,9 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from collectors.files import tree
+from collectors.files import attributes, tree
 from collectors.files.baseline import Baseline
-from collectors.files.compare import Row, classify, row_of
+from collectors.files.compare import OUTCOMES, Row, classify, row_of
+from collectors.files.hashing import Hashed
 from collectors.files.rows import AGAIN, BARE, Stored, packed, store
 from collectors.files.scope import ROOTS, join, split
 from collectors.files.settle import Settler
@@ -43,6 +44,8 @@ _BUSY = {"cpu": 40.0, "io": 20.0}
 _SIZE = struct.Struct("<q")
 _SIZE_AT = struct.calcsize("<QQqq")
 _HASHED = ("hashed", "sampled")
+_CONTENT = frozenset(OUTCOMES.index(each) for each in _HASHED)
+_SPECIAL = AGAIN | BARE
 _BEGIN, _AT, _DONE, _TOTAL = "rehash_begin", "rehash_at", "rehash_done", "rehash_total"
 
 
@@ -198,6 +201,9 @@ class Rehasher:
 
     def _look(self, place: Place, key: bytes, stored: Stored) -> int:
         """Read one file again; return what it counts as."""
+        result = self._hash(place, key, stored)
+        if result is not None and _as_stored(result, stored):
+            return _EACH + int(_SIZE.unpack_from(stored.state, _SIZE_AT)[0])
         row = stored.row()
         bare = stored.flags & BARE
         if not bare and (row.type != "file" or row.outcome == "not_hashed"):
@@ -206,7 +212,7 @@ class Rehasher:
         if name is None or stored.flags & AGAIN:
             return _EACH  # the comparison looks at it anyway
         try:
-            now = self._now(place, name, row)
+            now = self._now(place, name, row, result)
         except OSError:
             return _EACH
         if now is None or store(now).state != stored.state:
@@ -215,6 +221,13 @@ class Rehasher:
             self._differs(Subject(place, name, key), row, now)
         return _EACH + row.size
 
+    def _hash(self, place: Place, key: bytes, stored: Stored) -> Hashed | None:
+        """Hash what is nearly everything: a plain file under its own name; None for others."""
+        if stored.flags & _SPECIAL or stored.outcome not in _CONTENT or b"\0" in key:
+            return None
+        directory = None if place.path == ROOTS else place.descriptor
+        return self._settler.hasher.hash(key, directory)
+
     def _name(self, place: Place, key: bytes) -> bytes | None:
         """Return the name on disk of what is stored as *key*."""
         if b"\0" not in key:
@@ -222,14 +235,19 @@ class Rehasher:
         found = self._settler.guard.resolve(SafePath(join(place.safe, key)))
         return found if found is None or place.path == ROOTS else split(found)[1]
 
-    def _now(self, place: Place, name: bytes, row: Row) -> Row | None:
-        """Return *row* as it is now, None where it is another file or cannot be told."""
+    def _now(self, place: Place, name: bytes, row: Row, result: Hashed | None) -> Row | None:
+        """Return *row* as it is now, None where it is another file or cannot be told.
+
+        *result* of reading it, if it was read already.
+        """
         state = tree.look(place.descriptor, place.path, name)
         if state is None:
             return None
         if not stat.S_ISREG(state.st_mode):
             return self._settler.other(place, name, row)
-        result = self._settler.hasher.hash(name, None if place.path == ROOTS else place.descriptor)
+        if result is None:
+            directory = None if place.path == ROOTS else place.descriptor
+            result = self._settler.hasher.hash(name, directory)
         if result.outcome not in _HASHED:
             return row if result.outcome == "unreadable" else None
         if result.state is None or packed(result.state) != packed(state):
@@ -251,6 +269,18 @@ class Rehasher:
             self._settler.tell(subject, action, row, now)
         self._settler.record(subject.place, key, row, now)
         self._settler.journal.commit()
+
+
+def _as_stored(result: Hashed, stored: Stored) -> bool:
+    """Tell whether a file is what its row says: content, signature, attributes."""
+    return (
+        result.digest == stored.digest
+        and result.state is not None
+        and packed(result.state) == stored.state
+        and result.outcome == OUTCOMES[stored.outcome]
+        and result.attributes is not None
+        and attributes.pack(result.attributes) == stored.attributes
+    )
 
 
 def under_pressure(directory: Path = Path("/proc/pressure")) -> bool:

@@ -123,7 +123,8 @@ class Scope:
             if path in self._apart:
                 return directory != ROOTS  # it has a walk of its own
             for root, places in self._narrow:
-                if path.startswith(root) and below(path, root):
+                # A root of the settings below an own place has a walk of its own.
+                if path.startswith(root) and self.root_of(path) == root:
                     return not any(place.holds(path) or below(place.root, path) for place in places)
         if self._names is not None and self._names.match(name):
             return True

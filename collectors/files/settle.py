@@ -39,7 +39,7 @@ class Settler:
         additions: Sequence[Addition] = (),
         growth: Growth | None = None,
     ) -> None:
-        """See `collectors.files.examine.Examiner`."""
+        """*limit*: bytes above which files are sampled. *pulse* may raise to stop everything."""
         self._growth = growth
         self.context = context
         self.guard = context.guard
@@ -108,7 +108,7 @@ class Settler:
         action = classify(row, now)
         if action is None:
             return now._replace(silent=row.silent)
-        if self._growth is not None and self._growth.quiet(subject.path):
+        if self._growth is not None and self._growth.quiet(subject.path, row, now):
             return now._replace(silent=row.silent)
         self._teller.tell(subject, action, now=now, row=row)
         return now
@@ -133,8 +133,8 @@ class Settler:
             return self.other(place, name, now)
         if self._growth is not None:
             grown = self._growth.look(place, name, self.key(place, name), row, now)
-            if grown is not None and row is not None:
-                return grown._replace(attributes=row.attributes)  # not read
+            if grown is not None:
+                return grown
         started = self.context.now()
         result = self.hasher.hash(name, directory)
         if result.outcome == "gone":

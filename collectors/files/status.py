@@ -56,5 +56,9 @@ class Status:
         with self._lock:
             values = dict(self._values)
             age = -1.0 if self._reconciled is None else time.monotonic() - self._reconciled
+        watched, total = values["watched_directories"], values["total_directories"]
+        if isinstance(watched, int) and isinstance(total, int):
+            # Between two walks there may be more than the last one counted.
+            values["watching"] = f"{watched:,} of {max(watched, total):,} directories"
         values["last_reconcile_age"] = round(age, 1)
         return values

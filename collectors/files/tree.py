@@ -6,8 +6,11 @@ place and make us read elsewhere, and paths longer than PATH_MAX (4096 bytes) op
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import stat
+import struct
 
 from collectors.files.scope import ROOTS
 
@@ -33,12 +36,54 @@ def type_of(mode: int) -> str:
     return _TYPES.get(stat.S_IFMT(mode), "file")
 
 
+_OPENAT2 = 437  # the same number on every architecture that has it (Linux 5.6)
+_NO_SYMLINKS = 0x04  # RESOLVE_NO_SYMLINKS, linux/openat2.h
+_AT_FDCWD = -100
+_HOW = ctypes.create_string_buffer(struct.pack("=QQQ", _LAST, 0, _NO_SYMLINKS), 24)
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_syscall.restype = ctypes.c_long
+_BY_STEPS = frozenset(
+    # Older kernels, filters of system calls, long paths, and what is worth another try.
+    {
+        errno.ENOSYS,
+        errno.EPERM,
+        errno.EINVAL,
+        errno.E2BIG,
+        errno.ENAMETOOLONG,
+        errno.EAGAIN,
+        errno.EINTR,
+    }
+)
+
+
 def open_directory(path: bytes) -> int:
     """Return a descriptor of the directory *path*; the caller closes it.
 
     Raises:
         OSError: as open does; ENOTDIR or ELOOP where a component is a symbolic link.
     """
+    if b"\0" in path:
+        return _open_by_steps(path)
+    descriptor = int(
+        _syscall(
+            ctypes.c_long(_OPENAT2),
+            ctypes.c_int(_AT_FDCWD),
+            ctypes.c_char_p(path),
+            _HOW,
+            ctypes.c_size_t(24),
+        )
+    )
+    if descriptor >= 0:
+        return descriptor
+    error = ctypes.get_errno()
+    if error in _BY_STEPS:
+        return _open_by_steps(path)
+    if error == errno.ELOOP:  # a link where a directory should be: as open says it
+        error = errno.ENOTDIR
+    raise OSError(error, os.strerror(error), path)
+
+
+def _open_by_steps(path: bytes) -> int:
     parts = [part for part in path.split(b"/") if part]
     current = os.open(b"/", _STEP if parts else _LAST)
     for index, part in enumerate(parts):
@@ -79,7 +124,11 @@ def subdirectories(directory: int) -> list[bytes]:
 
 def is_mount(directory: int) -> bool:
     """Tell whether another file system begins at the open *directory*."""
-    return os.fstat(directory).st_dev != os.stat(b"..", dir_fd=directory).st_dev
+    try:
+        above = os.stat(b"..", dir_fd=directory)
+    except FileNotFoundError:  # moved out of the bind mount that it was opened in: it begins none
+        return False
+    return os.fstat(directory).st_dev != above.st_dev
 
 
 def link_target(directory: int, path: bytes, name: bytes) -> bytes | None:

@@ -6,16 +6,17 @@ import logging
 import time
 
 from collectors.api import SensorContext, Stopped
-from collectors.files.baseline import DAMAGED, Baseline
+from collectors.files import attendance
+from collectors.files.baseline import Baseline
 from collectors.files.deploy.deployments import Deployments
 from collectors.files.dirty import DirtySet
 from collectors.files.examine import Examiner
 from collectors.files.journal import NAME, Journal
+from collectors.files.losses import Losses
 from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
-from collectors.files.notes import Gap
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
 from collectors.files.packages.probe import Dpkg
@@ -25,10 +26,10 @@ from collectors.files.reconcile import Reconciler
 from collectors.files.rehash import Rehasher
 from collectors.files.scope import Scope
 from collectors.files.settings import FileSettings
+from collectors.files.settle import Settler
 from collectors.files.sources.choose import choose
 from collectors.files.status import Status
 from collectors.files.tell import Addition
-from collectors.files.visibility import BASELINE_LOST, Visibility
 from collectors.files.vouch import Voucher
 from collectors.files.who.addition import Who
 from collectors.files.who.holders import Holders
@@ -43,7 +44,6 @@ _IDLE = 1.0
 """Seconds after which an idle worker looks whether it is to stop."""
 _GRACE = 0.6
 """Seconds for the last look when the agent stops (the contract allows two in all)."""
-_SHORT_GAP = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +55,6 @@ class Worker:
     _looked = 0.0
     _due = 0.0
     _walking = False
-    _overflows = 0
-    _blind = 0
-    _overflow_told = False
     _orphans_checked = False
     _deadline: float | None = None
     _mounts: Mounts | None = None
@@ -88,23 +85,18 @@ class Worker:
         self._interval = self._configured = self._choice.interval(settings.reconcile_seconds())
         self._outbox = Outbox(baseline.connection, NAME)
         self._journal = Journal(baseline, self._outbox, context, heavier)
-        self._visibility = Visibility(context, self._journal)
-        self._outbox.create_table()
-        self._packages = (
-            None
-            if dpkg is None
-            else Packages(context, baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
-        )
-        self._deployments = Deployments(
+        self._pauses = Pauses()
+        self._losses = Losses(
             context,
             baseline,
             self._journal,
-            settings=settings,
-            scope=scope,
-            look=lambda: self._look(everything=True),
-            pulse=self._pulse,
-            packages=self._packages,
+            source=self._source,
+            dirty=self._dirty,
+            pauses=self._pauses,
         )
+        self._outbox.create_table()
+        self._packages = None if dpkg is None else self._make_packages(dpkg)
+        self._deployments = self._make_deployments(settings)
         self._meaning = Meaning(
             context,
             baseline,
@@ -114,14 +106,31 @@ class Worker:
             limit=settings.hash_limit(),
             pulse=self._pulse,
         )
-        self._examiner = self._make_examiner(settings.hash_limit())
+        self._settler = self._make_settler(settings.hash_limit())
+        self._examiner = Examiner(self._settler, self._pulse)
         self._voucher = Voucher(baseline, self._journal, self._pulse)
-        self._rehasher = self._make_rehasher(settings.rehash_seconds())
+        self._rehasher = Rehasher(
+            self._settler, status, settings.rehash_seconds(), self._voucher.verified
+        )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
-        self._pauses = Pauses()
 
-    def _make_examiner(self, limit: int) -> Examiner:
-        return Examiner(
+    def _make_packages(self, dpkg: Dpkg) -> Packages:
+        return Packages(self._context, self._baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
+
+    def _make_deployments(self, settings: FileSettings) -> Deployments:
+        return Deployments(
+            self._context,
+            self._baseline,
+            self._journal,
+            settings=settings,
+            scope=self._scope,
+            look=lambda: self._look(everything=True),
+            pulse=self._pulse,
+            packages=self._packages,
+        )
+
+    def _make_settler(self, limit: int) -> Settler:
+        return Settler(
             self._context,
             scope=self._scope,
             baseline=self._baseline,
@@ -134,10 +143,6 @@ class Worker:
             additions=self._additions(),
             growth=self._meaning.growth,
         )
-
-    def _make_rehasher(self, interval: float) -> Rehasher:
-        settler, verified = self._examiner.settler, self._voucher.verified
-        return Rehasher(settler, self._status, interval, verified)
 
     def _additions(self) -> list[Addition]:
         """Return who adds what to the record of a change, in this order."""
@@ -175,7 +180,7 @@ class Worker:
             dirty=self._dirty,
             baseline=self._baseline,
             examiner=self._examiner,
-            visibility=self._visibility,
+            visibility=self._losses.visibility,
         )
 
     def _open(self) -> None:
@@ -183,35 +188,21 @@ class Worker:
         self._outbox.flush(self._context)
         if self._packages is None:
             tell_held(self._baseline, self._journal)
-        last = self._baseline.get("beat")
-        now = self._context.now()
-        if last is None and self._had_baseline():
-            self._baseline.add_gap(Gap(BASELINE_LOST, now, now))
-        if last is not None:
-            clean = self._baseline.get("clean") == 1
-            if not clean or abs(now - last) > _SHORT_GAP:
-                gap = Gap("stopped" if clean else "crashed", min(last, now), now)
-                self._baseline.add_gap(gap)
+        attendance.sign_on(self._baseline, self._context)
         self._baseline.whole = not self._examiner.first
         self._voucher.opened()
-        self._baseline.put("clean", 0)
-        self._baseline.put("beat", now)
+        attendance.begin(self._baseline, self._context)
         self._request()
         state = "first baseline" if self._examiner.first else "comparing"
         self._status.update(state=state)
-
-    def _had_baseline(self) -> bool:
-        """Tell whether this new baseline stands in for one that was damaged or removed."""
-        damaged = any(self._context.state_dir.glob(DAMAGED + "*"))
-        return damaged or self._context.cursor(NAME) > 0
 
     def _turn(self) -> None:
         self._pulse()
         if not self._source.alive():
             raise RuntimeError("the reader of events has died")
-        self._check_overflow()
+        if self._losses.any():
+            self._request()
         self._check_mounts()
-        self._check_pauses()
         self._meaning.check()
         for directory, name in self._meaning.growth.due():
             self._dirty.touched(directory, name, writing=False)
@@ -222,21 +213,22 @@ class Worker:
         reading = self._settle_packages()
         if self._reconciler.running:
             self._walk()
-        elif reading:
-            return
-        elif now >= self._due:
+        elif not reading:
+            self._rest(now)
+        self._report()
+
+    def _rest(self, now: float) -> None:
+        """Do what can wait; where there is nothing of that, sleep."""
+        if now >= self._due:
             self._request()
-        elif (self._mounts is not None and self._mounts.pending) or (
-            not len(self._dirty) and self._rehasher.step(_STEP)
-        ):
+        elif self._mounts is not None and self._mounts.pending:
             return
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
-        elif not self._meaning.step(_STEP):
+        elif not self._rehasher.step(_STEP) and not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()
-        self._report()
 
     def _settle_packages(self) -> bool:
         """Settle a package transaction that is over; return whether manifests wait to be read."""
@@ -274,26 +266,9 @@ class Worker:
         self._examiner.looked(everywhere=True)
         folded = self._dirty.take_folded()
         if folded:
-            self._visibility.folded(folded)
+            self._losses.visibility.folded(folded)
         self._journal.commit()
         self._looked = time.monotonic()
-
-    def _check_overflow(self) -> None:
-        if not self._dirty.take_overflow():
-            return
-        now = self._context.now()
-        begin = now
-        if self._source.overflows != self._overflows:  # else our own bounds were reached
-            self._overflows = self._source.overflows
-            begin = min(self._source.overflow_since, now)
-        self._journal.wrote()
-        self._baseline.add_gap(Gap("queue_overflow", begin, now))
-        if not self._overflow_told:
-            self._overflow_told = True
-            self._visibility.overflow(begin)
-        self._journal.commit()
-        _log.warning("files: events were lost; comparing the whole tree")
-        self._request()
 
     def _check_mounts(self) -> None:
         """Compare what has been mounted or unmounted, a few directories at a time."""
@@ -312,18 +287,6 @@ class Worker:
                 self._examiner.looked(everywhere=False)
             self._journal.commit()
 
-    def _check_pauses(self) -> None:
-        """Keep the times in which nothing ran, and compare everything: who knows what was lost."""
-        pauses = self._pauses.take()
-        if not pauses:
-            return
-        self._journal.wrote()
-        for pause in pauses:
-            self._baseline.add_gap(pause)
-        self._journal.commit()
-        _log.warning("files: nothing ran for a time; comparing the whole tree")
-        self._request()
-
     def _request(self) -> None:
         self._due = time.monotonic() + self._interval
         self._reconciler.request()
@@ -338,8 +301,7 @@ class Worker:
         self._baseline.set_complete_roots(self._examiner.baselined())
         self._baseline.whole = not self._examiner.first
         self._voucher.scanned()
-        self._visibility.repaired(self._baseline.take_gaps(self._reconciler.gap))
-        self._overflow_told = False
+        self._losses.repaired(self._reconciler.gap)
         self._journal.commit()
         self._report()
         self._status.update(
@@ -374,10 +336,8 @@ class Worker:
             **self._deployments.facts(),
         )
         # While the tree is walked the number only grows: one record at the end says it all.
-        if len(blind) != self._blind and not self._reconciler.running:
-            self._blind = len(blind)
-            self._visibility.blind(blind)
-            self._journal.commit()
+        if not self._reconciler.running:
+            self._losses.blind(blind)
 
     def _close(self) -> None:
         """Look once more, so that a short-lived file is not forgotten; then sign off."""
@@ -386,10 +346,7 @@ class Worker:
             self._look(everything=True)
         except Stopped:
             self._journal.abandon()
-        self._baseline.begin()
-        self._baseline.put("clean", 1)
-        self._baseline.put("beat", self._context.now())
-        self._baseline.commit()
+        attendance.sign_off(self._baseline, self._context)
 
     def _pulse(self) -> None:
         """Beat, and give up when the agent stops. Called at least for each MiB that is read.

@@ -13,7 +13,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 from collectors.kinds.base import Record, Scrubbed, Severity
-from collectors.kinds.collector import AgentCloned, AgentSilent, CollectorState, IngestRejected
+from collectors.kinds.collector import (
+    AgentCloned,
+    AgentSilent,
+    CollectorState,
+    IngestRejected,
+    PackageDiffers,
+)
 from collectors.kinds.exposure import (
     DataPart,
     ExposureCleared,
@@ -60,6 +66,7 @@ __all__ = [
     "IngestRejected",
     "Kind",
     "PackageChange",
+    "PackageDiffers",
     "PackageLeftover",
     "PackageTransaction",
     "Record",
@@ -97,6 +104,7 @@ Kind: TypeAlias = (
     | AgentSilent
     | AgentCloned
     | IngestRejected
+    | PackageDiffers
     | CollectorState
 )
 

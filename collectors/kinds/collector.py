@@ -35,6 +35,32 @@ class AgentCloned(Record, frozen=True, kw_only=True, tag="agent.cloned"):
     """Addresses seen."""
 
 
+class PackageDiffers(Record, frozen=True, kw_only=True, tag="package.differs"):
+    """Made by the collector: the files of a package are not what other hosts have under the same
+    version."""
+
+    default_severity: ClassVar[Severity] = Severity.HIGH
+
+    agent: str = ecs("ronda.subject.agent")
+    """Agent id of the host that differs."""
+    host: Scrubbed = ecs("ronda.subject.host")
+    """Its host name."""
+    package: Scrubbed = ecs("package.name")
+    """With its architecture."""
+    version: Scrubbed = ecs("package.version")
+    """That all of them have."""
+    digest: str = ecs("ronda.package.digest")
+    """What this host tells."""
+    expected: str = ecs("ronda.package.expected")
+    """What most hosts tell."""
+    files: int = ecs("ronda.package.files", 0)
+    """How many files the digests stand for."""
+    agree: int = ecs("ronda.package.agree")
+    """How many hosts agree."""
+    others: int = ecs("ronda.package.others")
+    """How many hosts do not, this one included."""
+
+
 class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):
     """Made by the collector: a batch or event of an agent was refused."""
 

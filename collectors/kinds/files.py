@@ -120,8 +120,11 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
     """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository) or
     ``none`` (only manifests on this host speak for it)."""
     digest: str | None = None
-    """SHA-256 over path and content of the programs and libraries that it installed, as found on
-    disk: equal on all hosts with this version."""
+    """SHA-256 over path and SHA-256 of the files that it installed, as found on disk, without
+    configuration and diversions: equal on all hosts with this version and list."""
+    listed: str | None = None
+    """Digest over the paths alone: which files `digest` stands for, as hosts watch different
+    ones."""
     files: int = 0
     """How many files the digest stands for."""
 

@@ -30,6 +30,7 @@ LABELS: Mapping[str, str] = {
     "size": N_("Size in bytes"),
     "mode": N_("Mode"),
     "previous_mode": N_("Mode before"),
+    "capabilities": N_("Capabilities"),
     "owner": N_("Owner (uid)"),
     "sha256": N_("SHA-256"),
     "cause": N_("Cause"),
@@ -46,7 +47,8 @@ LABELS: Mapping[str, str] = {
     "window": N_("Change window"),
     "paths": N_("Places"),
     "git": N_("In the git checkout"),
-    "entries": N_("Differences"),
+    "entries": N_("Entries"),
+    "package": N_("Package"),
     "begin": N_("From"),
     "end": N_("Until"),
 }
@@ -84,6 +86,31 @@ TYPES: Mapping[str, str] = {
     "dsn": N_("service addresses with passwords"),
     "password": N_("passwords"),
     "app_key": N_("application keys"),
+    "bpjs": N_("health insurance numbers (BPJS)"),
+    "kpj": N_("workers' insurance numbers (KPJ)"),
+    "nisn": N_("pupil numbers (NISN)"),
+    "passport": N_("passport numbers"),
+    "sim": N_("driving licence numbers (SIM)"),
+    "bank_account": N_("bank account numbers"),
+    "phone": N_("telephone numbers"),
+    "email": N_("e-mail addresses"),
+    "birth": N_("dates of birth with names"),
+    "plate": N_("number plates"),
+    "nop": N_("land tax numbers (NOP)"),
+    "nib": N_("business numbers (NIB)"),
+    "aws_key": N_("keys of Amazon Web Services"),
+    "gcp_key": N_("keys of Google Cloud"),
+    "azure_key": N_("keys of Azure"),
+    "jwt": N_("session tokens (JWT)"),
+    "telegram_token": N_("tokens of Telegram bots"),
+    "payment_key": N_("keys of payment gateways"),
+    "git_token": N_("tokens of source code services"),
+    "password_hash": N_("password hashes"),
+    "secret": N_("assigned secrets"),
+    "keepass": N_("password databases (KeePass)"),
+    "marking": N_("classification marks"),
+    "dukcapil": N_("columns of the population register"),
+    "bpjs_dump": N_("columns of the health insurance"),
 }
 LEVEL_WORDS: Mapping[str, str] = {
     "informational": N_("informational"),
@@ -120,7 +147,7 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         "facts": [
             {"label": translate(label, language), "value": shown[name]}
             for name, label in LABELS.items()
-            if name in facts
+            if name in facts and not (name == "reason" and facts["reason"] == facts.get("cause"))
         ],
         "evidence": [clean(str(sample)) for sample in facts.get("samples", [])],
         "next_steps": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -141,6 +142,9 @@ def _commands(alert: Row) -> list[str]:
         )
         lines.append(safe.display(f"ronda events search {around} agent={alert['agent']}"))
         lines.append(safe.display(f"ronda hosts show {alert['agent']}"))
+    if alert["entity_field"] == "file.path":
+        path = shlex.quote(safe.display(alert["entity"]))
+        lines.append(f"ronda files history {path} --diff")
     if alert["status"] == "open":
         lines.append(f'ronda alerts ack {number} --note "..."')
     if alert["status"] != "closed":

@@ -6,9 +6,8 @@ Not part of `signatures.identifiers.find`: the name before the value is what mak
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from signatures.identifiers.base import Identifier
+from signatures.identifiers.base import Identifier, every
 
 _PASSWORD = re.compile(
     rb"\b(?:[A-Z][A-Z0-9]{0,20}_)?(?:DB|DATABASE|MYSQL|MYSQL_ROOT|POSTGRES|PG|MAIL|SMTP|REDIS|FTP"
@@ -20,6 +19,8 @@ _APP_KEY = re.compile(rb"\bAPP_KEY[ \t]{0,4}=[ \t]{0,4}['\"]?base64:([A-Za-z0-9+
 _CALL = re.compile(
     r"\A[$<%\[({]|\$\{|\{\{|%\(|\(\)|\A[A-Za-z_.:>-]{1,40}\(|\A(?:\*+|x+)\Z", re.IGNORECASE
 )
+_CONSTANT = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
+"""The name of a constant that holds the password: ``FTP_PASS``."""
 _PLACEHOLDERS = """
 password passwd pass secret null none false true changeme change_me changethis required example
 your_password yourpassword password_here yourpasswordhere test xxxx string root
@@ -34,6 +35,7 @@ def validate_password(value: str) -> bool:
         and len(set(value)) >= 3
         and not _CALL.search(value)
         and value.lower() not in _WORDS
+        and not _CONSTANT.fullmatch(value)
     )
 
 
@@ -42,18 +44,12 @@ def validate_app_key(value: str) -> bool:
     return len(set(value)) >= 10
 
 
-def find_passwords(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each assigned password."""
-    for match in _PASSWORD.finditer(data):
-        group = match.lastindex or 0
-        yield match.start(group), match.end(group)
+find_passwords = every(_PASSWORD)
+"""Finds each assigned password."""
 
 
-def find_app_keys(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each Laravel application key."""
-    for match in _APP_KEY.finditer(data):
-        yield match.start(1), match.end(1)
-
+find_app_keys = every(_APP_KEY)
+"""Finds each Laravel application key."""
 
 PASSWORD = Identifier(
     name="password",

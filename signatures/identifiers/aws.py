@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Finder, Identifier, Spans, is_varied
+from signatures.identifiers.base import Finder, Identifier, every, is_varied
 
 _ID = re.compile(rb"(?<![A-Za-z0-9/+])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+=])")
 _SECRET = re.compile(
@@ -16,14 +16,6 @@ _SECRET = re.compile(
 def validate(value: str) -> bool:
     """Tell whether it is varied, and no sample of the documentation (they end in EXAMPLE)."""
     return is_varied(value, 7) and "EXAMPLE" not in value
-
-
-def find_keys(data: bytes) -> Spans:
-    """Yield begin and end of each identifier and each secret."""
-    for match in _ID.finditer(data):
-        yield match.span()
-    for match in _SECRET.finditer(data):
-        yield match.span(1)
 
 
 AWS_KEY = Identifier(
@@ -38,5 +30,9 @@ AWS_KEY = Identifier(
 )
 
 FINDER = Finder(
-    "aws_key", AWS_KEY, find_keys, 0.95, (b"AKIA", b"ASIA", b"secret_access", b"SECRET_ACCESS")
+    "aws_key",
+    AWS_KEY,
+    every(_ID, _SECRET),
+    0.95,
+    (b"AKIA", b"ASIA", b"secret_access", b"SECRET_ACCESS"),
 )

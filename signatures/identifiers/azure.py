@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Finder, Identifier, Spans, is_varied
+from signatures.identifiers.base import Finder, Identifier, every, is_varied
 
 _ACCOUNT = re.compile(
     rb"(?:Account|SharedAccess)Key=([A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=)(?![A-Za-z0-9+/=])"
@@ -21,14 +21,6 @@ def validate(value: str) -> bool:
     return is_varied(value, 15) and not value.startswith(_EMULATOR)
 
 
-def find_keys(data: bytes) -> Spans:
-    """Yield begin and end of each key."""
-    for match in _ACCOUNT.finditer(data):
-        yield match.span(1)
-    for match in _CLIENT.finditer(data):
-        yield match.span()
-
-
 AZURE_KEY = Identifier(
     name="azure_key",
     shapes=(),
@@ -40,4 +32,6 @@ AZURE_KEY = Identifier(
     source="Azure Storage documentation: connection strings; Entra client secrets",
 )
 
-FINDER = Finder("azure_key", AZURE_KEY, find_keys, 0.95, (b"AccountKey=", b"AccessKey=", b"8Q~"))
+FINDER = Finder(
+    "azure_key", AZURE_KEY, every(_ACCOUNT, _CLIENT), 0.95, (b"AccountKey=", b"AccessKey=", b"8Q~")
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -48,6 +49,17 @@ class Finder(NamedTuple):
     is not searched for it."""
     telling: Callable[[str], bool] = bool
     """Stricter than `Identifier.validate`, for what is counted rather than masked."""
+
+
+def every(*patterns: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
+    """Return a finder of all matches: of a pattern with groups the last group that took part."""
+
+    def find(data: bytes) -> Spans:
+        for pattern in patterns:
+            for match in pattern.finditer(data):
+                yield match.span(match.lastindex or 0)
+
+    return find
 
 
 def is_varied(value: str, least: int = 8) -> bool:

@@ -16,8 +16,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from signatures.identifiers import NAMED, find, nik, nip, npwp
+from signatures.identifiers import NAMED, find, nik, nip, npwp, private_key
 from signatures.identifiers.dsn import GATE
+from signatures.identifiers.finders import FINDERS
 
 Span = tuple[int, int]
 
@@ -35,19 +36,29 @@ _CREDENTIALS = re.compile(
     rb"(?![0-9]{1,5}(?:[^0-9A-Za-z@]|\Z))[^\s@][^\s]{0,255}@[A-Za-z0-9\[][^\s'\"<>,;)\\]{0,253}"
 )
 _FEWEST_NAMED = 7
-# A search without regard to case is slow: few texts hold a value at all.
-_VALUE = re.compile(rb"[0-9](?:[ ._-]?[0-9]){8}|[A-Za-z][0-9]{6,7}(?![0-9])")
+_TOKENS = frozenset(finder.identifier.name for finder in FINDERS if finder.gates)
+# In small letters: a search without regard to case takes five times as long.
 _NAMED = re.compile(
-    rb"(?i)(?<![a-z])(?:"
+    rb"(?<![a-z])(?:"
     + b"|".join(
         key.encode().replace(b"_", b"[ ._-]?")
         for key in sorted({key for kind in NAMED for key in kind.keys}, key=len, reverse=True)
     )
-    + rb")(?:[ ._-](?:siswa|peserta|pegawai|ibu|ayah|anak|baru|lama))?[^0-9A-Za-z]{1,12}"
-    rb"((?:[0-9](?:[ ._-]?[0-9]){8,19}|[A-Z]{1,2}[0-9]{6,7})(?![0-9]))"
+    + rb")(?:[ ._-](?:siswa|peserta|pegawai|ibu|ayah|anak|baru|lama))?[^0-9a-z]{1,12}"
+    rb"((?:[0-9](?:[ ._-]?[0-9]){8,19}|[a-z]{1,2}[0-9]{6,7})(?![0-9]))"
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{20,}|[A-Za-z0-9_-]{20,}")
+_ORDINARY = bytes(byte for byte in range(32, 127) if not 48 <= byte <= 57 and byte not in b"%\\")
+"""Of a text of these and fewer than `_FEWEST_NAMED` digits, only a word can be telling."""
+_WORDS = re.compile(
+    b"|".join(
+        [
+            *(re.escape(gate) for finder in FINDERS for gate in finder.gates),
+            *(re.escape(gate) for gate in (GATE, private_key.GATE)),
+        ]
+    )
+)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -55,6 +66,11 @@ def hide(data: bytes) -> list[Span]:
     """Return what has to be masked in *data*, in order and apart from each other."""
     if len(data) < _FEWEST_DIGITS:
         return []
+    digits = data.translate(None, _ORDINARY)
+    few = len(digits) < _FEWEST_NAMED and (not digits or digits.isdigit())
+    if few and not _WORDS.search(data):
+        # Nearly every name ends here: what follows would find no more.
+        return _merged([*_encoded(data)])
     spans = _plain(data)
     if b"%" in data or b"\\" in data:
         spans += _escaped(data)
@@ -64,14 +80,15 @@ def hide(data: bytes) -> list[Span]:
     return _merged(spans)
 
 
-def _plain(data: bytes) -> list[Span]:
-    spans = [(hit.start, hit.end) for hit in find(data)]
+def _plain(data: bytes, *, tokens: bool = True) -> list[Span]:
+    """Return what stands in *data* as it is; without *tokens*, numbers and URLs alone."""
+    spans = [(hit.start, hit.end) for hit in find(data) if tokens or hit.type not in _TOKENS]
     digits = len(data.translate(None, _NOT_DIGITS))
     if digits >= _FEWEST_DIGITS:
         for match in _SEQUENCE.finditer(data):
             spans += _numbers(match.group(), match.start())
-    if digits >= _FEWEST_NAMED and _VALUE.search(data):
-        spans += [match.span(1) for match in _NAMED.finditer(data)]
+    if digits >= _FEWEST_NAMED:
+        spans += [match.span(1) for match in _NAMED.finditer(data.lower())]
     if GATE in data:
         spans += [match.span() for match in _CREDENTIALS.finditer(data)]
     return spans
@@ -132,7 +149,8 @@ def _other_scripts(data: bytes) -> list[Span]:
         places.append(position)
         position += len(char.encode("utf-8", "surrogateescape"))
     places.append(position)
-    return [(places[start], places[end]) for start, end in _plain(bytes(plain))]
+    # Line ends are dashes here: a password would go on over them.
+    return [(places[start], places[end]) for start, end in _plain(bytes(plain), tokens=False)]
 
 
 def _simple(char: str) -> int:
@@ -156,8 +174,13 @@ def _encoded(data: bytes) -> Iterator[Span]:
                 plain = binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
             except binascii.Error:
                 continue
-            if len(plain) >= _FEWEST_DIGITS and _plain(plain):
+            if len(plain) >= _FEWEST_DIGITS and _promising(plain) and _plain(plain):
                 yield start, start + len(token)
+
+
+def _promising(data: bytes) -> bool:
+    """Tell whether `_plain` may find something; False is certain."""
+    return len(data.translate(None, _NOT_DIGITS)) >= _FEWEST_NAMED or bool(_WORDS.search(data))
 
 
 def _words(match: re.Match[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ import binascii
 import json
 import re
 
-from signatures.identifiers.base import Finder, Identifier, Spans
+from signatures.identifiers.base import Finder, Identifier, every
 
 _TOKEN = re.compile(
     rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{20,2000}"
@@ -42,12 +42,6 @@ def validate(value: str) -> bool:
     )
 
 
-def find_tokens(data: bytes) -> Spans:
-    """Yield begin and end of each token."""
-    for match in _TOKEN.finditer(data):
-        yield match.span()
-
-
 JWT = Identifier(
     name="jwt",
     shapes=(),
@@ -59,4 +53,4 @@ JWT = Identifier(
     source="RFC 7519; RFC 7515 section 3.1",
 )
 
-FINDER = Finder("jwt", JWT, find_tokens, 0.85, (b"eyJ",))
+FINDER = Finder("jwt", JWT, every(_TOKEN), 0.85, (b"eyJ",))

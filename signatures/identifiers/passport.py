@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, Spans
+from signatures.identifiers.base import Identifier, every
 
 # Letters of the series printed so far, ordinary, electronic, official and diplomatic.
 _NUMBER = re.compile(rb"(?<![A-Za-z0-9])[A-EXSUV][A-Z]?[0-9]{6,7}(?![A-Za-z0-9])")
@@ -28,11 +28,8 @@ def validate(value: str) -> bool:
     )
 
 
-def find_passports(data: bytes) -> Spans:
-    """Yield begin and end of whatever has the form."""
-    for match in _NUMBER.finditer(data):
-        yield match.span()
-
+find_passports = every(_NUMBER)
+"""Finds whatever has the form."""
 
 PASSPORT = Identifier(
     name="passport",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Finder, Identifier, Spans
+from signatures.identifiers.base import Finder, Identifier, every
 
 _LINE = re.compile(
     rb"(?m)^[A-Za-z0-9_.@-]{1,64}:(\$(?:1|5|6|apr1)\$[^$:\s]{1,40}\$[A-Za-z0-9./]{22,86}"
@@ -19,12 +19,6 @@ def validate(value: str) -> bool:
     return len(set(value.rpartition("$")[2])) >= 10
 
 
-def find_hashes(data: bytes) -> Spans:
-    """Yield begin and end of the hash of each line ``name:hash``."""
-    for match in _LINE.finditer(data):
-        yield match.span(1)
-
-
 PASSWORD_HASH = Identifier(
     name="password_hash",
     shapes=(),
@@ -36,4 +30,4 @@ PASSWORD_HASH = Identifier(
     source="crypt(5); shadow(5); Apache htpasswd",
 )
 
-FINDER = Finder("password_hash", PASSWORD_HASH, find_hashes, 0.95, (b":$", b":{SHA}"))
+FINDER = Finder("password_hash", PASSWORD_HASH, every(_LINE), 0.95, (b":$", b":{SHA}"))

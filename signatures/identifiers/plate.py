@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, Spans
+from signatures.identifiers.base import Identifier, every
 
 _REGIONS = """
 A AA AB AD AE AG B BA BB BD BE BG BH BK BL BM BN BP BR D DA DB DC DD DE DG DH DK DL DM DN DP DR DS
@@ -28,11 +28,8 @@ def validate(value: str) -> bool:
     return parts is not None and parts[1] in REGIONS
 
 
-def find_plates(data: bytes) -> Spans:
-    """Yield begin and end of whatever has the form."""
-    for match in _NUMBER.finditer(data):
-        yield match.span()
-
+find_plates = every(_NUMBER)
+"""Finds whatever has the form."""
 
 PLATE = Identifier(
     name="plate",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Finder, Spans
+from signatures.identifiers.base import Finder, every
 from signatures.identifiers.private_key import PRIVATE_KEY
 
 _BODY = re.compile(
@@ -13,11 +13,5 @@ _BODY = re.compile(
 )
 
 
-def find_keys(data: bytes) -> Spans:
-    """Yield begin and end of the private lines of each key."""
-    for match in _BODY.finditer(data):
-        yield match.span(1)
-
-
-FINDER = Finder("putty_key", PRIVATE_KEY, find_keys, 0.99)
+FINDER = Finder("putty_key", PRIVATE_KEY, every(_BODY), 0.99)
 """Source: PuTTY user manual, appendix "PPK file format"."""

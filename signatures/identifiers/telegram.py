@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Finder, Identifier, Spans, is_varied
+from signatures.identifiers.base import Finder, Identifier, every, is_varied
 
 _TOKEN = re.compile(rb"(?<![0-9])[1-9][0-9]{7,9}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])")
 
@@ -12,12 +12,6 @@ _TOKEN = re.compile(rb"(?<![0-9])[1-9][0-9]{7,9}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-
 def validate(value: str) -> bool:
     """Tell whether the secret part is varied."""
     return is_varied(value.partition(":")[2], 15)
-
-
-def find_tokens(data: bytes) -> Spans:
-    """Yield begin and end of each token."""
-    for match in _TOKEN.finditer(data):
-        yield match.span()
 
 
 TELEGRAM_TOKEN = Identifier(
@@ -31,4 +25,4 @@ TELEGRAM_TOKEN = Identifier(
     source="Telegram Bot API: Authorizing your bot",
 )
 
-FINDER = Finder("telegram_token", TELEGRAM_TOKEN, find_tokens, 0.95, (b":AA",))
+FINDER = Finder("telegram_token", TELEGRAM_TOKEN, every(_TOKEN), 0.95, (b":AA",))

@@ -89,6 +89,31 @@ def test_all_mistakes_come_at_once() -> None:
     assert sorted(lines) == ["1", "2", "4", "5"]
 
 
+def test_a_table_of_an_array_has_its_own_lines() -> None:
+    from collectors.exposure.settings import ExposureSettings
+
+    text = (
+        "[sensors.exposure]\nenabled = true\n"
+        '[[sensors.exposure.identifiers]]\nname = "rm"\npattern = "RM-[0-9]{6}"\n'
+        '[[sensors.exposure.identifiers]]\nname = "surat"\npattern = "[0-9]+"\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("/etc/ronda/agent.toml"), {"exposure": ExposureSettings})
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith("agent.toml:8: [[sensors.exposure.identifiers]] pattern: ")
+    wrong = text.replace('pattern = "[0-9]+"', 'patern = "x"')
+    with pytest.raises(ConfigError, match=r"agent\.toml:6: .*unknown field"):
+        parse(wrong, Path("/etc/ronda/agent.toml"), {"exposure": ExposureSettings})
+    good = parse(
+        text.replace("[0-9]+", "800/[0-9]{1,4}"),
+        Path("/etc/ronda/agent.toml"),
+        {"exposure": ExposureSettings},
+    )
+    settings = good.sensors["exposure"]
+    assert isinstance(settings, ExposureSettings)
+    assert [one.name for one in settings.identifiers] == ["rm", "surat"]
+
+
 def test_a_good_file() -> None:
     """Sizes and durations in words."""
     config = _parse(

@@ -12,6 +12,7 @@ import pytest
 PACKAGING = Path(__file__).parent.parent.parent / "packaging"
 AGENT = PACKAGING / "ronda-agent.service"
 SERVER = PACKAGING / "ronda-server.service"
+WHO_DATA = PACKAGING / "ronda-agent.service.d" / "who-data.conf"
 UNITS = (AGENT, SERVER)
 _LARGEST_GROUP = 5
 """Directives that one comment may explain together."""
@@ -82,7 +83,7 @@ def test_it_is_watched_checked_and_safe_from_strange_modules(unit: Path) -> None
     assert "PYTHONSAFEPATH=1" in found["Environment"]
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.stem))
+@pytest.mark.parametrize("unit", [*UNITS, WHO_DATA], ids=lambda unit: str(unit.stem))
 def test_every_directive_is_explained(unit: Path) -> None:
     unexplained = []
     group: list[str] = []
@@ -102,8 +103,17 @@ def test_every_directive_is_explained(unit: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize(("unit", "tenths"), [(AGENT, 22), (SERVER, 12)], ids=["agent", "server"])
-def test_exposure(unit: Path, tenths: int) -> None:
+@pytest.mark.parametrize(
+    ("unit", "drop_in", "tenths"),
+    [(AGENT, None, 22), (AGENT, WHO_DATA, 26), (SERVER, None, 12)],
+    ids=["agent", "agent-who-data", "server"],
+)
+def test_exposure(unit: Path, drop_in: Path | None, tenths: int, tmp_path: Path) -> None:
+    # Copied: systemd takes in whatever lies beside the unit in a folder of its name.
+    shutil.copy(unit, tmp_path)
+    if drop_in is not None:
+        (tmp_path / drop_in.parent.name).mkdir()
+        shutil.copy(drop_in, tmp_path / drop_in.parent.name)
     done = subprocess.run(
         [
             "systemd-analyze",
@@ -111,7 +121,7 @@ def test_exposure(unit: Path, tenths: int) -> None:
             "--offline=yes",
             "--no-pager",
             f"--threshold={tenths}",
-            str(unit),
+            str(tmp_path / unit.name),
         ],
         capture_output=True,
         text=True,
@@ -119,6 +129,15 @@ def test_exposure(unit: Path, tenths: int) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+def test_the_drop_in_gives_one_capability_and_what_it_needs() -> None:
+    assert directives(WHO_DATA) == {
+        "AmbientCapabilities": ["CAP_SYS_ADMIN"],
+        "CapabilityBoundingSet": ["CAP_SYS_ADMIN"],
+        "ProtectProc": ["default"],
+        "SystemCallFilter": ["fanotify_init fanotify_mark"],
+    }
 
 
 @needs_systemd

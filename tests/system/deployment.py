@@ -271,6 +271,11 @@ class Deployment:
         )
         return answer
 
+    def watching(self) -> bool:
+        """Tell whether the files sensor has its baseline: what came before is not told."""
+        files = self.agent_status().get("sensors", {}).get("files", {})
+        return bool(files.get("coverage", {}).get("state") == "watching")
+
     def events(self) -> Iterator[Any]:
         """Yield everything the collector holds, in order of arrival."""
         from server.store.events import Cursor, EventStore

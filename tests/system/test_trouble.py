@@ -253,6 +253,7 @@ def test_a_sensor_that_crashes_in_a_loop_hurts_nobody(here: Deployment) -> None:
     try:
         here.start_agent()
         said = wait_problem(here, "crashy")
+        wait_for(here.watching, 60, "a first baseline")
     finally:
         del os.environ["PYTHONPATH"]
     (here.web / "still.html").write_text("x")

@@ -7,6 +7,7 @@ PartError
 
 from __future__ import annotations
 
+import math
 import time
 
 from collectors.content.result import DAMAGED, TIMED_OUT, TOO_LARGE
@@ -62,6 +63,10 @@ class Budget:
         """Raise `Stop` when time is over."""
         if time.monotonic() > self._deadline:
             raise Stop(TIMED_OUT, f"not done after {self._seconds:.0f} s")
+
+    def seconds_left(self) -> int:
+        """Return how long one call may take that cannot be asked meanwhile: whole, 1 or more."""
+        return max(1, math.ceil(self._deadline - time.monotonic()))
 
     def member(self) -> None:
         """Note one more member of any container."""

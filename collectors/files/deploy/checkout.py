@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, NamedTuple
 
 import msgspec
@@ -140,6 +140,19 @@ class Reader:
             return os.lstat(checkout.git + b"/index").st_uid
         except OSError:
             return None
+
+    def open_to(self, checkout: Checkout, users: Container[int], groups: Container[int]) -> bool:
+        """Tell whether one of *users* or *groups*, or everybody, can replace or write the index."""
+        for path in (checkout.git, checkout.git + b"/index"):
+            with contextlib.suppress(OSError):
+                state = os.lstat(path)
+                if (
+                    state.st_uid in users
+                    or state.st_mode & 0o002
+                    or (state.st_mode & 0o020 and state.st_gid in groups)
+                ):
+                    return True
+        return False
 
     def listing(self, checkout: Checkout, directory: bytes) -> Listing | None:
         """Return what the index has of *directory* (a real path); None when it cannot be read."""

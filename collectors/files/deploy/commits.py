@@ -6,13 +6,16 @@ judged when the lock is gone; a lock that stays holds nothing for longer than `L
 
 What equals the index is told as ever, with ``git: committed`` and the window ``git-...`` of its
 checkout, and counted into one ``change.window`` event for all of them, with the commit of HEAD.
-Only a checkout that is part of the accepted state explains anything, and only while its index does
-not belong to the account of a web server: there an intruder could have written it.
+Only a checkout that is part of the accepted state explains anything, and only while the account of
+a web server can write neither its index nor the directory of it: there an intruder could have made
+one. What git never does, such as a change of rights, and what decides over the whole host is
+explained by none.
 """
 
 from __future__ import annotations
 
 import contextlib
+import grp
 import hashlib
 import logging
 import os
@@ -25,9 +28,10 @@ import msgspec
 
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
-from collectors.files.compare import Row, row_of
+from collectors.files.compare import Row
 from collectors.files.deploy.checkout import (
     COMMITTED,
+    MODIFIED,
     Checkout,
     Reader,
     blob_of_bytes,
@@ -35,6 +39,8 @@ from collectors.files.deploy.checkout import (
     state_of,
 )
 from collectors.files.deploy.drift import GIT, Drift
+from collectors.files.deploy.plausible import makes, stands, what_is
+from collectors.files.hashing import Hasher
 from collectors.files.journal import Journal
 from collectors.files.scope import below, join, split
 from collectors.files.tell import Listener, Subject
@@ -107,12 +113,14 @@ class Commits:
         self._behind = behind
         self._enabled = enabled
         self._reader = Reader()
+        self._hasher = Hasher(limit, pulse)
         self._hold = False
         self._explained = False
         self._trust: dict[bytes, tuple[float, bool]] = {}
         self._stale: dict[bytes, int] = {}
         self._touched: dict[str, float] = {}
         self._web = frozenset(filter(None, map(_uid, _WEB)))
+        self._web_groups = frozenset(filter(None, map(_gid, _WEB)))
         for statement in _SCHEMA.split(";"):
             baseline.connection.execute(statement)
         query = "SELECT count(*) FROM git_held"
@@ -135,7 +143,7 @@ class Commits:
         """Add whether a file of a checkout is as its index has it."""
         del row
         self._hold = self._explained = False
-        if not self._enabled:
+        if not self._enabled or record.role == "ronda":
             return record
         where = subject.place.path
         path = join(where, subject.name)
@@ -150,8 +158,10 @@ class Commits:
         if self._may_wait(checkout, now):
             self._hold = True
             return record
+        if record.action == "created" and now is None:
+            return record  # came and went between two looks: nobody knows what it held
         # Between a deletion and a creation that are told together stands what is there at last.
-        return self._judged(record, subject.path, checkout, path, now or _there(path))
+        return self._judged(record, subject.path, checkout, path, now or what_is(path))
 
     def tell(self, subject: Subject, record: FileChange, row: Row | None) -> None:
         """Hold a change that git is making, or pass it on."""
@@ -213,7 +223,7 @@ class Commits:
         if state is None:
             return record
         record = msgspec.structs.replace(record, git=state)
-        if state != COMMITTED or not self._trusted(checkout):
+        if state != COMMITTED or not makes(record, path) or not self._trusted(checkout):
             return record
         self._explained = True
         if record.window is not None:
@@ -258,7 +268,7 @@ class Commits:
             entry is not None
             and self._baseline.row(entry.id, b".git") is not None
             and not self._drift.drifted(SafePath(join(work, b".git")))
-            and self._reader.owner(checkout) not in self._web
+            and not self._reader.open_to(checkout, self._web, self._web_groups)
         )
         if len(self._trust) > 1000:
             self._trust.clear()
@@ -343,7 +353,11 @@ class Commits:
                 _log.warning("files: git has held its lock for long; its changes are told singly")
                 self._stale[checkout.git] = lock.st_ino
             self._explained = False
-            record = self._judged(record, path, checkout, real, _there(real))
+            there = what_is(real)
+            if stands(self._guard, self._hasher, record, real, there):
+                record = self._judged(record, path, checkout, real, there)
+            else:  # what it was then cannot be compared any more
+                record = msgspec.structs.replace(record, git=MODIFIED)
             if self._explained:
                 self._drift.accept_one(path, GIT)
         self._journal.pass_on(msgspec.structs.replace(sighting, record=record))
@@ -352,11 +366,10 @@ class Commits:
         return True
 
 
-def _there(path: bytes) -> Row | None:
-    """Return what stands at *path* now, not hashed."""
+def _gid(name: str) -> int | None:
     try:
-        return row_of(os.lstat(path))
-    except OSError:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
         return None
 
 

@@ -11,6 +11,7 @@ Paths in a request have passed the path guard and its reason is scrubbed: it lie
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import re
@@ -152,11 +153,15 @@ def prepare(state_dir: Path) -> Path:
         directory.mkdir(mode=0o700)
         if os.geteuid() == 0:
             os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(directory.lstat().st_mode):
         raise NotADirectoryError(f"{directory} is not a directory")
-    if found.st_mode & 0o077:
-        directory.chmod(0o700)
+    # By descriptor: root must not change what the agent's user puts there meanwhile.
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
     return directory
 
 
@@ -175,12 +180,17 @@ def post(state_dir: Path, request: Any) -> None:
 
 
 def fetch(state_dir: Path, number: str, seconds: float) -> Answer | None:
-    """Wait for the answer to request *number*; None when there is none in time. Removes it."""
+    """Wait for the answer to request *number*; None when there is none in time. Removes it.
+
+    What is no answer that the sensor may have written counts as none: root waits here, for a file
+    in a directory of the agent's user.
+    """
     path = state_dir / DIRECTORY / f"{number}.answer"
+    writer = path.parent.stat().st_uid
     deadline = time.monotonic() + seconds
     while True:
-        with contextlib.suppress(FileNotFoundError):
-            answer = _answers.decode(path.read_bytes())
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            answer = _answers.decode(_read(path, writer))
             path.unlink(missing_ok=True)
             return answer
         if time.monotonic() >= deadline:
@@ -273,13 +283,19 @@ def _request(path: Path) -> Any | Bad:
     return request
 
 
-def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _read(path: Path, writer: int = 0) -> bytes:
+    """Return what lies at *path*, written by root, ourselves or the user *writer*."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _UnfitError("not a plain file") from error
+        raise
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
             raise _UnfitError("not a plain file")
-        if state.st_uid not in (0, os.geteuid()):
+        if state.st_uid not in (0, os.geteuid(), writer):
             raise _UnfitError(f"it belongs to user {state.st_uid}")
         data = os.read(descriptor, MAX_BYTES + 1)
     finally:

@@ -23,9 +23,6 @@ from collectors.files.deploy.windows import Window, read_windows
 from collectors.files.scope import ROOTS, join, split
 from collectors.paths import PathGuard, SafePath
 
-_SHOWN = frozenset({"mode", "uid", "gid", "size", "digest", "outcome"})
-_OF_NO_INTEREST = frozenset({"inode", "device", "ctime", "mtime", "again", "silent"})
-
 
 class Entry(NamedTuple):
     """One name in the baseline."""
@@ -65,6 +62,10 @@ class View(Baseline):
         self.connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=10.0
         )
+
+    def close(self) -> None:
+        """Close; there is nothing to take back."""
+        self.connection.close()
 
     def at(self, path: SafePath) -> Row | None:
         """Return what the baseline knows about *path*, a root or below one."""
@@ -133,6 +134,10 @@ def state(row: Row | None) -> dict[str, Any] | None:
     if row is None:
         return None
     whole = row.digest is not None and row.outcome == "hashed"
+    extra = row.attributes._asdict() if row.attributes is not None else {}
+    shown = {
+        name: value for name, value in extra.items() if value and isinstance(value, (int, str))
+    }
     return {
         "type": row.type,
         "mode": f"{row.mode & 0o7777:04o}",
@@ -141,6 +146,7 @@ def state(row: Row | None) -> dict[str, Any] | None:
         "mtime": row.mtime,
         "outcome": row.outcome,
         "sha256": row.digest.hex() if whole and row.digest is not None else None,
+        **shown,
     }
 
 
@@ -159,12 +165,14 @@ def differing(old: Row | None, new: Row | None) -> list[str]:
         for name in ("type", "mode", "owner", "size", "sha256")
         if before[name] != after[name] and not (name == "size" and new.type == "dir")
     ]
-    others = [
-        name
-        for name, left, right in zip(Row._fields, old, new, strict=True)
-        if left != right and name not in _SHOWN | _OF_NO_INTEREST
+    if old.attributes is None or new.attributes is None:
+        return words
+    pairs = zip(old.attributes._fields, old.attributes, new.attributes, strict=True)
+    return words + [
+        "xattr" if name == "others" else f"{name} {left or '-'} -> {right or '-'}"
+        for name, left, right in pairs
+        if left != right
     ]
-    return words + others
 
 
 def _short(value: object) -> str:

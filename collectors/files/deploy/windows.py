@@ -112,6 +112,8 @@ def refusal(paths: Sequence[bytes], seconds: float, longest: float, own: Iterabl
 
 
 def _path_refusal(path: bytes, own: Iterable[bytes]) -> str:
+    if path == b"/":
+        return "a path is too wide: name the directory that is deployed to"
     if not path.startswith(b"/") or set(path[1:].split(b"/")) & {b"", b".", b".."}:
         return "a path is not absolute, or not in its plain form"
     if path.count(b"/") < 2 or len(path) < 4:
@@ -236,7 +238,7 @@ class Windows:
     ) -> FileChange:
         """Mark a change inside a window and count it."""
         del row
-        if not self._open:
+        if not self._open or record.role == "ronda":  # its program may lie below what is deployed
             return record
         path = subject.path
         for window in self._open.values():

@@ -17,8 +17,9 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from collectors.files import tree
-from collectors.files.compare import Row, racy, row_of
+from collectors.files import attributes, tree
+from collectors.files.attributes import Attributes
+from collectors.files.compare import Row, differences, racy, row_of
 from collectors.files.hashing import open_file
 from collectors.files.meaning.roles import Roles
 from collectors.files.tell import Place, Subject
@@ -81,9 +82,17 @@ class Growth:
             del self._waiting[where]
         return ready
 
-    def quiet(self, path: SafePath) -> bool:
+    def quiet(self, path: SafePath, row: Row, now: Row) -> bool:
         """Tell whether *path*, looked at just now, has only grown and was told not long ago."""
-        return self._verdict == (path, QUIET)
+        if self._verdict != (path, QUIET):
+            return False
+        # Growth hides neither another owner or mode nor a time that was set back.
+        if not {"content", "times"}.issuperset(differences(row, now)) or now.mtime < row.mtime:
+            role = self._roles.of(path)
+            journal = role is not None and role.name == "journal"
+            self._verdict = None if journal else (path, APPENDED)
+            return False
+        return True
 
     def look(self, place: Place, name: bytes, key: bytes, row: Row | None, now: Row) -> Row | None:
         """Return what is to be recorded of a log, None for what is no log or has no history."""
@@ -94,7 +103,7 @@ class Growth:
         path = subject.path
         role = self._roles.of(path)
         if role is not None and role.name == "journal":
-            return self._journal(path, row, now)
+            return self._journal(subject, row, now)
         known = role is not None and role.name == "log"
         if not (known or (role is None and _LIKE_A_LOG.fullmatch(name))) or _NO_LOG.fullmatch(name):
             return None
@@ -108,7 +117,8 @@ class Growth:
                 self._verdict = (path, ROTATED if found else REWRITTEN)
                 self._moved[row.inode] = time.monotonic()
             return None
-        if known and now.size > row.size and not self._is_due(path, now.size):
+        rights = (row.mode, row.uid, row.gid) == (now.mode, now.uid, now.gid)
+        if known and rights and now.size > row.size and not self._is_due(path, now.size):
             self._waiting[place.path, name] = self._read[path] + self._pause(now.size)
             return row
         return self._prove(subject, row, known=known)
@@ -120,10 +130,18 @@ class Growth:
     def _pause(self, size: int) -> float:
         return min(self.rarely, self.often * max(1.0, size / (1 << 20)))
 
-    def _journal(self, path: SafePath, row: Row, now: Row) -> Row:
-        # Written to in its middle all the time: only that it becomes shorter says something.
-        self._verdict = (path, TRUNCATED if now.size < row.size else QUIET)
-        return now
+    def _journal(self, subject: Subject, row: Row, now: Row) -> Row:
+        # Written to in its middle all the time: only that it becomes shorter says something, or
+        # that it is another file.
+        path, place = subject.path, subject.place
+        if (row.inode, row.device) == (now.inode, now.device):
+            self._verdict = (path, TRUNCATED if now.size < row.size else QUIET)
+        elif _holds(place, row.inode):
+            self._verdict = (path, ROTATED)
+            self._moved[row.inode] = time.monotonic()
+        else:
+            self._verdict = (path, REWRITTEN)
+        return now._replace(attributes=_carried(subject, row))
 
     def _prove(self, subject: Subject, row: Row, *, known: bool) -> Row | None:
         """Judge; return what is to be recorded when the file has only grown."""
@@ -141,6 +159,7 @@ class Growth:
                 self._probe(descriptor, path, row, state.st_size, known=known)
                 return None
             before, after = self._hash(descriptor, state.st_size, row.size)
+            extra = attributes.of_open(descriptor, state.st_nlink)
             if os.fstat(descriptor).st_size < state.st_size:
                 return None
         except OSError:
@@ -153,6 +172,8 @@ class Growth:
             self._lost(subject, row, state.st_size, after, known=known)
             return None
         self._grown(path, known=known)
+        if extra != row.attributes:  # no longer append-only, for example: told in any case
+            self._verdict = (path, APPENDED)
         fresh = row_of(state)
         return row._replace(
             ctime=fresh.ctime,
@@ -162,6 +183,7 @@ class Growth:
             uid=fresh.uid,
             gid=fresh.gid,
             digest=after,
+            attributes=extra,
             again=racy(fresh.ctime, started),
         )
 
@@ -303,6 +325,21 @@ def _begins_with(name: bytes, directory: int, row: Row, pulse: Callable[[], None
         return digest.digest() == row.digest
     except OSError:
         return False
+    finally:
+        os.close(descriptor)
+
+
+def _carried(subject: Subject, row: Row) -> Attributes | None:
+    """Return the attributes of a file that is not read; of *row* where it cannot be opened."""
+    try:
+        descriptor = open_file(subject.name, directory_of(subject.place))
+    except OSError:
+        return row.attributes
+    try:
+        state = os.fstat(descriptor)
+        return attributes.of_open(descriptor, state.st_nlink)
+    except OSError:
+        return row.attributes
     finally:
         os.close(descriptor)
 

@@ -17,6 +17,7 @@ from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
 from collectors.files.packages import disk, judge, weigh
 from collectors.files.packages.case import Acted
+from collectors.files.packages.digests import Digests, Sum
 from collectors.files.packages.hold import MAX_HELD, Before, Buffer, Held
 from collectors.files.packages.index import Index, Owned
 from collectors.files.packages.lists import GPGV
@@ -221,16 +222,7 @@ class Packages:
         before = self._seen()
         acts = self._dpkg.acts(*before.log)
         self._read_archives(acts)
-        acted = Acted.of(acts)
-        # Without the whole log nobody can say whose manifests may have changed.
-        whole = self._ready and self._dpkg.continuous(before.log[0])
-        only = acted.unpacked | acted.removed if whole else None
-        if only is not None:
-            changed = frozenset(plain(name) for name in self._index.stale())
-            acted = acted._replace(touched=acted.touched - (changed - only))
-        self._reading = self._index.refresh(acted.all, only)
-        while self._read_some():
-            pass
+        acted, former = self._learn(acts, before)
         try:
             self._journal.wrote()
             proven = self._archives.vouched(acts)
@@ -243,8 +235,9 @@ class Packages:
                 archives=self._archives,
                 dpkg=self._dpkg,
                 acted=acted,
-                report=Report(acts, proven),
+                report=Report(acts, proven, self._sums(acts, verdict)),
                 accounts=self._accounts,
+                former=former,
                 pulse=self._pulse,
             )
             settlement.run(self._begin or now, now, expired=verdict is Verdict.EXPIRED)
@@ -268,6 +261,28 @@ class Packages:
         self._gathered = None
         self._accounts.clear()
         self._transaction.settled(verdict)
+
+    def _sums(self, acts: Sequence[Act], verdict: Verdict) -> dict[str, Sum]:
+        """Return what other hosts should have alike; nothing while dpkg still runs."""
+        if verdict is not Verdict.CLOSED:
+            return {}
+        guard, root = self._context.guard, self._dpkg.root
+        return Digests(self._baseline, self._index, guard, root=root, pulse=self._pulse).of(acts)
+
+    def _learn(self, acts: Sequence[Act], before: Evidence) -> tuple[Acted, dict[bytes, str]]:
+        """Read the manifests that may have changed; return who acted, and former directories."""
+        acted = Acted.of(acts)
+        # Without the whole log nobody can say whose manifests may have changed.
+        whole = self._ready and self._dpkg.continuous(before.log[0])
+        only = acted.unpacked | acted.removed if whole else None
+        if only is not None:
+            changed = frozenset(plain(name) for name in self._index.stale())
+            acted = acted._replace(touched=acted.touched - (changed - only))
+        former = self._index.directories(acted.removed)
+        self._reading = self._index.refresh(acted.all, only)
+        while self._read_some():
+            pass
+        return acted, former
 
     def _seen(self) -> Evidence:
         """Return the evidence up to which everything is settled; that of now at first."""

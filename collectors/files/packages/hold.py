@@ -178,6 +178,15 @@ class Buffer:
                 self._connection.execute("DELETE FROM package_child WHERE number = ?", (each,))
                 self._connection.execute("DELETE FROM package_transaction WHERE id = ?", (each,))
 
+    def transactions(self) -> Iterator[tuple[int, Summary]]:
+        """Yield number and summary of each that is kept and has ended, the newest first."""
+        query = (
+            "SELECT id, begin, end, total, unexplained, digest FROM package_transaction"
+            " WHERE digest <> '' ORDER BY id DESC"
+        )
+        for number, *summary in self._connection.execute(query):
+            yield number, Summary(*summary)
+
     def children(self, number: int) -> Iterator[Child]:
         """Yield what transaction *number* explains, in the order of the digest."""
         query = "SELECT path, action, why, sha256 FROM package_child WHERE number = ? ORDER BY id"

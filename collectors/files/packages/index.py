@@ -106,6 +106,33 @@ class Index:
         known = dict(self._connection.execute("SELECT name, stamp FROM package"))
         return frozenset(n for n, stamp in self._stamps().items() if known.get(n) != stamp)
 
+    def directories(self, packages: Collection[str]) -> dict[bytes, str]:
+        """Return the paths without content that packages (plain names) claim, with the package."""
+        found: dict[bytes, str] = {}
+        for number, name in self._connection.execute("SELECT id, name FROM package").fetchall():
+            if plain(name) in packages:
+                query = "SELECT path FROM owned WHERE package = ? AND md5 IS NULL"
+                rows = self._connection.execute(query, (number,))
+                found.update((bytes(row[0]), name) for row in rows)
+        return found
+
+    def files(self, package: str) -> list[SafePath]:
+        """Return the files with a checksum that *package* brings, sorted; as dpkg.log names it.
+
+        Without configuration and without paths that take part in a diversion.
+        """
+        diverted = {
+            self._guard.guard(self.real(path))
+            for source, (target, _) in self._diversions.items()
+            for path in (source, target)
+        }
+        query = (
+            "SELECT DISTINCT path FROM owned JOIN package ON package.id = package"
+            " WHERE name IN (?, ?) AND md5 IS NOT NULL AND conffile = 0 ORDER BY path"
+        )
+        rows = self._connection.execute(query, (package, plain(package)))
+        return [SafePath(path) for (path,) in rows if path not in diverted]
+
     def adopt(self, package: str, rows: Iterable[tuple[SafePath, bytes | None, bool]]) -> None:
         """Take the claims of a package from its archive; *package* as dpkg.log names it."""
         names = self._connection.execute(

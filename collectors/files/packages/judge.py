@@ -23,6 +23,7 @@ from collectors.files.packages.places import (
     INFO,
     PASSING,
     info_of,
+    origin,
     state_reason,
 )
 from collectors.kinds import FileChange
@@ -145,7 +146,7 @@ def _explain_file(case: Case, disk: Disk) -> str | None:
 def _explain_info(case: Case, package: str) -> str | None:
     if case.info is not None:
         return ARCHIVE if case.info else None
-    return STATE if package in case.acted.unpacked else None
+    return STATE if package in case.acted.unpacked - case.acted.sealed else None
 
 
 def _explain_gone(case: Case) -> str | None:
@@ -162,7 +163,7 @@ def _explain_gone(case: Case) -> str | None:
         return STATE if plain(package) in changing else None
     if case.twin:
         return ALTERNATIVE
-    if _acts(case.beside, case.acted.all):
+    if origin(case.path) is not None and _acts(case.beside, case.acted.all):
         compiled = COMPILED.fullmatch(case.path) or case.path.endswith(b"/__pycache__")
         return COMPILE if compiled else TRANSIENT
     return scripts.LEFTOVER if scripts.left_over(case) else None

@@ -15,6 +15,7 @@ ALTERNATIVES = b"/etc/alternatives/"
 
 NEVER_PACKAGED = re.compile(
     rb"/(?:home|root|srv|tmp|usr/local|var/tmp|var/www|mnt|media|run|dev)(?:/|\Z)"
+    rb"|/var/spool/cron/(?:crontabs|atjobs)/"
     rb"|/etc/(?:ld\.so\.preload|passwd|shadow|group|gshadow|subuid|subgid)\Z"
 )
 """No package ships these (Debian policy 9.1 and base-files): what changes there is told at once."""

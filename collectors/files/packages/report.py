@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from collectors.files.packages.digests import Sum
 from collectors.files.packages.index import Owned
 from collectors.files.packages.manifests import Act
 from collectors.kinds import (
@@ -32,11 +33,11 @@ class Report:
         self,
         acts: Sequence[Act],
         proven: Collection[str] = (),
-        digests: Mapping[str, tuple[str, int]] | None = None,
+        digests: Mapping[str, Sum] | None = None,
     ) -> None:
         """*proven*: packages whose archive a signed list names, as dpkg.log calls them.
 
-        *digests*: by package, of what it installed, and of how many files.
+        *digests*: by package, of what it installed.
         """
         self._acts = acts
         self._proven = frozenset(proven)
@@ -46,6 +47,11 @@ class Report:
         self._sample: list[Scrubbed] = []
         self.unexplained = 0
         self.unverified = 0
+
+    @property
+    def packages(self) -> int:
+        """Return how many lines of the log there are about packages."""
+        return len(self._acts)
 
     @property
     def total(self) -> int:
@@ -102,15 +108,16 @@ class Report:
             proof = None
             if act.action in _UNPACKED:
                 proof = "archive" if act.package in self._proven else "none"
-            digest, files = self._digests.get(act.package, (None, 0))
+            total = self._digests.get(act.package)
             found[act.package] = PackageChange(
                 name=scrub(act.package),
                 action=act.action,
                 old=known.old if known is not None else _shown(act.old),
                 new=_shown(act.new),
                 proof=proof,
-                digest=digest,
-                files=files,
+                digest=None if total is None else total.digest,
+                listed=None if total is None else total.listed,
+                files=0 if total is None else total.files,
             )
         return found
 

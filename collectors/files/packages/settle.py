@@ -44,9 +44,13 @@ class Settlement:
         acted: Acted,
         report: Report,
         accounts: Mapping[bytes, Collection[str]],
+        former: Mapping[bytes, str],
         pulse: Callable[[], None],
     ) -> None:
-        """*accounts*: hashes that the files of accounts have had, by path below the root."""
+        """*accounts*: hashes that the files of accounts have had, by path below the root.
+
+        *former*: directories of removed packages, with the package.
+        """
         self._guard = context.guard
         self._journal = journal
         self._index = index
@@ -56,6 +60,7 @@ class Settlement:
         self._acted = acted
         self._report = report
         self._accounts = accounts
+        self._former = former
         self._pulse = pulse
         self._controls = Controls(dpkg, archives, acted)
         self._rights = Rights(*dpkg.owner())
@@ -81,7 +86,7 @@ class Settlement:
         self._buffer.end_transaction(
             self.number, Summary(begin, end, report.total, report.unexplained, digest)
         )
-        if report.total or self._acted.all:
+        if report.total or report.packages:
             record = report.record(self.number, begin, end, digest, expired=expired)
             severity = Severity.MEDIUM if report.unverified else None
             self._journal.tell(record, severity=severity)
@@ -174,7 +179,8 @@ class Settlement:
     def _related(self, below: bytes) -> frozenset[str]:
         path = SafePath(self._dpkg.root + below)
         owners = frozenset(owner.package for owner in self._index.owners(path))
-        return owners | self._buffer.owners(path)
+        former = self._former.get(path)
+        return owners | self._buffer.owners(path) | ({former} if former else frozenset())
 
     def _owners(self, path: bytes) -> list[Owned]:
         """Return who owns *path*, given as it is or as a manifest spells it."""

@@ -101,7 +101,7 @@ class Ear:
             about = True
             directory = place.path()
             if not self._scope.excluded(directory, event.old_name):
-                self._left(directory, event.old_name, event.pid, is_directory=is_directory)
+                self._left(directory, event.old_name, event)
         for place in self._handles.places(event.directory):
             about = True
             directory = place.path()
@@ -123,7 +123,7 @@ class Ear:
         is_directory = bool(mask & api.ONDIR)
         if mask & _ARRIVES and mask & _LEAVES:
             if self._stands(directory, event):
-                self._left(directory, name, pid, is_directory=is_directory)
+                self._left(directory, name, event)
                 self._arrived(place, directory, event)
             else:
                 self._arrived(place, directory, event)
@@ -134,7 +134,7 @@ class Ear:
                     self._handles.condemn(event.target)
                 return
         elif mask & _LEAVES:
-            self._left(directory, name, pid, is_directory=is_directory)
+            self._left(directory, name, event)
             return
         elif mask & _ARRIVES:
             self._arrived(place, directory, event)
@@ -161,17 +161,28 @@ class Ear:
         """Take in a directory; one that was made here has no content that had no event."""
         if event.target:
             child = self._handles.child(place, event.name)
+            if walk and child.key not in (b"", event.target):
+                self._tree.left(path)  # what stood there is somewhere else now
+                child = self._handles.child(place, event.name)
             self._handles.bind(child, event.target)
             child.generation = self._tree.generation
             self._dirty.whole(path, fresh=True)
         if walk or not event.target:
             self._tree.arrived(path)
 
-    def _left(self, directory: bytes, name: bytes, pid: int, *, is_directory: bool) -> None:
+    def _left(self, directory: bytes, name: bytes, event: Event) -> None:
+        is_directory = bool(event.mask & api.ONDIR)
         if is_directory:
-            self._tree.left(join(directory, name))
-        writer = self._writer(pid)
+            path = join(directory, name)
+            place = self._handles.find(path)
+            # Two that change places: the other one has taken this place already.
+            if place is None or not event.target or place.key in (b"", event.target):
+                self._tree.left(path)
+        writer = self._writer(event.pid)
         self._dirty.gone(directory, name, is_directory=is_directory, writer=writer)
+        if is_directory:
+            # Two that change places: both arrive before the second one is said to have gone.
+            self._tree.arrived(join(directory, name))
 
     def _writer(self, pid: int) -> Writer | None:
         return None if self._writers is None else self._writers.writer(pid)

@@ -52,9 +52,9 @@ class Handles:
 
     def bind(self, place: Place, key: bytes) -> None:
         """Take note that the directory at *place* has this handle now."""
+        self.condemned.pop(key, None)
         if place.key == key:
             return
-        self.condemned.pop(key, None)
         if place.key:
             # Events of the directory that stood there before may still be in the queue.
             self.condemned[place.key] = None

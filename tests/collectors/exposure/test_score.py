@@ -22,6 +22,8 @@ def tally(type_: str, count: int = 1, confidence: float = 0.95) -> Tally:
         ([tally("dsn")], "web_root", "/config.php", Severity.LOW),
         ([tally("password")], "private", "/.env", Severity.LOW),
         ([tally("private_key")], "world_readable", "/usr/share/doc/x/key.pem", Severity.LOW),
+        ([tally("password_hash")], "world_readable", "/opt/x/_test/users.php", Severity.LOW),
+        ([tally("private_key")], "web_root", "/var/www/tests/key.pem", Severity.CRITICAL),
         ([tally("phone", 500)], "world_readable", "/srv/a.csv", Severity.LOW),
         ([tally("phone", 500)], "web_root", "/a.csv", Severity.MEDIUM),
         ([tally("nik", 500)], "world_readable", "/usr/share/doc/x/a.csv", Severity.HIGH),

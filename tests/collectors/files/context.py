@@ -120,6 +120,7 @@ class Running:
         paths: Sequence[Path],
         *,
         root: bytes = b"/",
+        context: FakeContext | None = None,
         protect: bool = False,
         **settings: Any,
     ) -> None:
@@ -131,7 +132,7 @@ class Running:
             "backend": os.environ.get(BACKEND, "inotify"),
         }
         values.update(settings)
-        self.context = FakeContext(directory)
+        self.context = context or FakeContext(directory)
         self.settings = FileSettings(paths=tuple(map(str, paths)), **values)
         self.sensor = FilesSensor(self.settings, self.context.state_dir, root, protect=protect)
         self.error: BaseException | None = None

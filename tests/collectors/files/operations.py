@@ -53,6 +53,9 @@ class Playground:
         self.inside = inside
         self.outside = outside
         self.mounted: list[bytes] = []
+        self.unmounted: list[bytes] = []
+        """Where something was mounted and is not: what was there counts as neither changed nor
+        deleted, and the sensor says that it is blind there."""
         self.unseen: set[tuple[int, int]] = set()
         """Device and inode of files that were changed in a way that the kernel tells nobody of, or
         tells under another name."""
@@ -76,7 +79,7 @@ class Playground:
     def unmount(self) -> None:
         """Take all mounts away."""
         for path in reversed(self.mounted):
-            subprocess.run(["umount", "-l", path], check=False)
+            subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
         self.mounted.clear()
 
     # What there is.
@@ -166,14 +169,20 @@ class Playground:
             memory.flush()
 
     def _do_rename(self, which: int, directory: int, name: int) -> None:
-        os.rename(self._pick(which), self._place(directory, name))
+        path = self._pick(which)
+        if not self._mounted_below(path):
+            os.rename(path, self._place(directory, name))
 
     def _do_replace(self, which: int, other: int, _: int) -> None:
-        os.rename(self._pick(which), self._pick(other))
+        path = self._pick(which)
+        if not self._mounted_below(path):
+            os.rename(path, self._pick(other))
 
     def _do_exchange(self, which: int, other: int, _: int) -> None:
         one, two = self._pick(which), self._pick(other)
         if two.startswith(one + b"/") or one.startswith(two + b"/"):
+            return
+        if self._mounted_below(one) or self._mounted_below(two):  # they are found by their path
             return
         _libc.renameat2(-100, one, -100, two, _EXCHANGE)
 
@@ -260,13 +269,19 @@ class Playground:
             return
         bind: list[bytes | str] = ["mount", "--bind", self.outside, path]
         tmpfs: list[bytes | str] = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path]
-        if subprocess.run(tmpfs if kind % 2 else bind, check=False).returncode == 0:
+        if (
+            subprocess.run(
+                tmpfs if kind % 2 else bind, check=False, stderr=subprocess.DEVNULL
+            ).returncode
+            == 0
+        ):
             self.mounted.append(path)
 
     def _do_umount(self, which: int, _: int, __: int) -> None:
         if self.mounted:
             path = self.mounted.pop(which % len(self.mounted))
-            subprocess.run(["umount", "-l", path], check=False)
+            self.unmounted.append(path)
+            subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
 
     def _mounted_below(self, path: bytes) -> bool:
         return any(each == path or each.startswith(path + b"/") for each in self.mounted)

@@ -6,6 +6,7 @@ run_on_small_disk.py DIRECTORY ROOT, in a mount namespace of its own. Says "watc
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
-from tests.collectors.files.context import FakeContext
+from tests.collectors.files.context import BACKEND, FakeContext
 
 
 def report(sensor: FilesSensor, stopping: threading.Event) -> None:
@@ -40,6 +41,7 @@ def main() -> None:
         exclude=(),
         coalesce=0.05,
         packages=False,
+        backend=os.environ.get(BACKEND, "inotify"),
         reconcile_interval="1h",
     )
     while not context.stopping.is_set():

@@ -138,6 +138,8 @@ def test_coverage_says_what_is_seen(root: Path, tmp_path: Path) -> None:
         coverage = running.sensor.coverage()
         assert coverage["watched_directories"] == coverage["total_directories"] == 3
         assert coverage["entries"] == 4  # with the root itself
+        assert coverage["watching"] == "3 of 3 directories"
+        assert coverage["backend"] == "inotify"
         assert coverage["blind_directories"] == coverage["overflows"] == 0
         assert 0 <= float(coverage["last_reconcile_age"]) < 60
     assert running.sensor.coverage()["watched_directories"] == 0

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.collectors.files.operations import KINDS
 
 _TOP = Path(__file__).parents[3]
-_TIMES = 5
-"""Sequences for each example of the profile: 300, and 10,000 with RONDA_HYPOTHESIS=deep."""
+_TIMES = 3
+"""Sequences for each example of the profile: 180, and 6,000 with RONDA_HYPOTHESIS=deep."""
 _numbers = st.integers(0, 59)
 _operations = st.lists(
     st.tuples(st.sampled_from(KINDS), _numbers, _numbers, _numbers), min_size=1, max_size=40
@@ -28,9 +28,11 @@ _operations = st.lists(
 
 
 @contextmanager
-def beside_the_sensor(*arguments: str) -> Iterator[Any]:
+def beside_the_sensor(*, mounts: bool) -> Iterator[Any]:
     """Yield a function that plays a sequence beside one sensor and returns its faults."""
-    command = [sys.executable, "-m", "tests.collectors.files.differential", *arguments]
+    command = [sys.executable, "-m", "tests.collectors.files.differential"]
+    if mounts:
+        command = ["unshare", "--mount", "--propagation", "private", *command, "mounts"]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -58,11 +60,23 @@ def beside_the_sensor(*arguments: str) -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("backend")
 def test_the_view_equals_the_disk_after_whatever_operations() -> None:
-    with beside_the_sensor() as play:
+    check_many(mounts=False, times=_TIMES)
+
+
+@pytest.mark.slow
+@pytest.mark.root
+def test_the_view_equals_the_disk_with_mounts() -> None:
+    check_many(mounts=True, times=1)
+
+
+def check_many(*, mounts: bool, times: int) -> None:
+    """Play so many times the examples of the profile."""
+    with beside_the_sensor(mounts=mounts) as play:
 
         @settings(
-            max_examples=settings().max_examples * _TIMES,
+            max_examples=settings().max_examples * times,
             suppress_health_check=list(HealthCheck),
         )
         @given(_operations, st.booleans())

@@ -102,6 +102,18 @@ def test_own_places_are_watched_in_any_case() -> None:
     assert scope.root_of(b"/var/lib/x") == b"/var"
 
 
+def test_a_root_below_an_own_place_is_watched_whole() -> None:
+    """agent.toml beside the web root: of that directory only the file, of the web root all."""
+    own = [Own(b"/srv", re.compile(rb"agent\.toml"))]
+    scope = Scope([b"/srv/web"], ["*.swp"], own)
+    assert not scope.excluded(b"", b"/srv/web")
+    assert not scope.excluded(b"/srv/web", b"index.php")
+    assert scope.holds(b"/srv/web/a/b")
+    assert scope.excluded(b"/srv/web", b"x.swp")
+    assert scope.excluded(b"/srv", b"other")
+    assert not scope.excluded(b"/srv", b"agent.toml")
+
+
 def test_an_excluded_own_place_has_a_walk_of_its_own() -> None:
     scope = Scope([b"/etc"], ["/etc/ronda"], [Own(b"/etc/ronda")])
     assert scope.roots == (b"/etc", b"/etc/ronda")

@@ -59,6 +59,7 @@ def test_a_directory_moved_away_between_the_looks_at_it_and_at_its_parent(
     }
 
 
+@pytest.mark.usefixtures("backend")
 def test_two_directories_that_change_places(root: Path, tmp_path: Path) -> None:
     for name in "ab":
         (root / name / f"only_{name}").mkdir(parents=True)
@@ -86,6 +87,7 @@ def test_two_directories_that_change_places(root: Path, tmp_path: Path) -> None:
     assert present == {str(path) for path in root.rglob("*") if ".marker-" not in path.name}
 
 
+@pytest.mark.usefixtures("backend")
 def test_a_directory_moved_onto_an_empty_one_is_watched(root: Path, tmp_path: Path) -> None:
     (root / "empty").mkdir()
     (root / "full").mkdir()

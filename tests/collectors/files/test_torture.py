@@ -29,7 +29,7 @@ from tests.collectors.files.context import FakeContext, Running, eventually
 
 _TOP = Path(__file__).parents[3]
 
-pytestmark: list[pytest.MarkDecorator] = []
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,19 @@ def test_looking_and_listing(tmp_path: Path) -> None:
     proc = tree.open_directory(b"/proc")
     assert tree.is_mount(proc)
     os.close(proc)
+
+
+@pytest.mark.root
+def test_a_directory_that_was_moved_out_of_its_mount(tmp_path: Path) -> None:
+    (tmp_path / "real" / "sub" / "x").mkdir(parents=True)
+    (tmp_path / "bind").mkdir()
+    subprocess.run(["mount", "--bind", tmp_path / "real" / "sub", tmp_path / "bind"], check=True)
+    try:
+        here = tree.open_directory(os.fsencode(tmp_path / "bind" / "x"))
+        (tmp_path / "real" / "sub" / "x").rename(tmp_path / "real" / "x")
+        with pytest.raises(FileNotFoundError):  # what the kernel says of its parent
+            os.stat("..", dir_fd=here)
+        assert not tree.is_mount(here)
+        os.close(here)
+    finally:
+        subprocess.run(["umount", tmp_path / "bind"], check=True)

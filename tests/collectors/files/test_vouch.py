@@ -26,6 +26,16 @@ def roots(context: FakeContext) -> list[BaselineRoot]:
     return [record for record in records if isinstance(record, BaselineRoot)]
 
 
+def lives(context: FakeContext) -> int:
+    """Return how often the sensor has told what it found when it started."""
+    return len([record for record in roots(context) if record.action == "opened"])
+
+
+def started(context: FakeContext, before: int) -> None:
+    """Wait until the sensor has told of another start."""
+    eventually(lambda: lives(context) > before, "a start")
+
+
 def verdicts(found: list[BaselineRoot]) -> list[str]:
     """Judge what was told as the collector does."""
     known: Known | None = None
@@ -105,14 +115,18 @@ def test_a_kill_at_any_moment_is_no_forgery(tmp_path: Path) -> None:
     root.mkdir()
     chance = random.Random(20261124)
     environment = {**os.environ, "PYTHONPATH": str(_TOP)}
-    for _ in range(8):
+    context = FakeContext(tmp_path / "agent")
+    for count in range(8):
+        before = lives(context)
         process = subprocess.Popen(
             [sys.executable, str(_SCRIPT), str(tmp_path / "agent"), str(root)],
             stdout=subprocess.DEVNULL,
             env=environment,
         )
         try:
-            deadline = time.monotonic() + chance.uniform(0.4, 1.6)
+            if count % 2:  # else it dies while it starts
+                started(context, before)
+            deadline = time.monotonic() + chance.uniform(0.1, 1.0)
             number = 0
             while time.monotonic() < deadline:
                 (root / f"f{chance.randrange(300)}").write_bytes(b"%d" % number)
@@ -121,7 +135,8 @@ def test_a_kill_at_any_moment_is_no_forgery(tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
+    context.close()
     with Running(tmp_path / "agent", [root]) as running:
         found = roots(running.context)
         assert verdicts(found) == []
-        assert len([record for record in found if record.action == "opened"]) > 3
+        assert lives(running.context) > 4

@@ -77,3 +77,8 @@ def test_numbers(value: float, en: str, idn: str) -> None:
 def test_moments() -> None:
     assert moment(1_795_000_000 * 10**9) == "2026-11-18 11:06:40 UTC"
     assert LANGUAGES == ("id", "en")
+
+
+def test_one_field_is_shown_once_and_still_fills_both_names(state: StateStore) -> None:
+    facts = render_text(row_of(state, cause="full", reason="full"), "en")["facts"]
+    assert [fact["label"] for fact in facts if fact["value"] == "full"] == ["Cause"]

@@ -157,6 +157,7 @@ def test_the_page_of_an_alert_has_all_that_an_analyst_needs(collector: Collector
         f"{AGENT}.1.1",
         f"ronda events show {AGENT}.1.1",
         f"ronda hosts show {AGENT}",
+        "ronda files history ",
         f"search --since 2026-11-24T12:50 --until 2026-11-24T13:10 agent={AGENT}",
         f'ronda alerts ack {alert} --note "..."',
     ):

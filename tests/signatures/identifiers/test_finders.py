@@ -88,6 +88,7 @@ HS = {"alg": "HS256", "typ": "JWT"}
         "PuTTY-User-Key-File-2: ssh-rsa\nPrivate-Lines: 1\n...\n",
         "$this->form->password = ['password' => 'required|min:6'];",
         "'hostname' => 'localhost', 'password' => ''",
+        "'hostname' => 'FTP_HOST', 'password' => 'FTP_PASS'",
         b"\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5",
         b"x\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5" + bytes(200),
         "Dokumen ini RAHASIA\n\nNomor: 1\nPerihal: x\n",

@@ -55,3 +55,19 @@ def test_with_the_name_it_is_masked(text: str, value: str) -> None:
         assert len(hidden(text)) == 1
     else:
         assert hidden(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kunci-PRIVATE KEY.txt",
+        "postgres://siap:rahasiaDB@basis/siap",
+        "config_cG9zdGdyZXM6Ly9zaWFwOnJhaGFzaWFEQkBiYXNpcy9zaWFw.bak",
+        "scan_bmlrIDMyMDEwMTQ1MDc4OTAwMDE.jpg",
+        "ktp %33%32%30%31%30%31%34%35%30%37%38%39%30%30%30%31",
+    ],
+)
+def test_few_digits_do_not_end_the_search(text: str) -> None:
+    # All but a handful of names are passed over quickly: those with a telling word or token not.
+    expected = text != "kunci-PRIVATE KEY.txt"  # no key follows
+    assert bool(hidden(text)) is expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -199,6 +200,71 @@ def test_an_index_of_the_web_server_explains_nothing(site: Site, tmp_path: Path)
         found = changes(running, work)["page0.php"]
         assert (found.git, found.window) == ("committed", None)
         assert str(work / "page0.php") in drift(running)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("place", ["index", ""])
+def test_an_index_that_the_web_server_can_replace_explains_nothing(
+    site: Site, tmp_path: Path, place: str
+) -> None:
+    work = site.clone()
+    open_to = work / ".git" / place
+    page, again = work / "page1.php", tmp_path / "again"
+    with Running(tmp_path / "agent", [site.root]) as running:
+        page.write_text("shell of another length")
+        git(work, "add", "-A")
+        os.chown(open_to, 0, 33)
+        open_to.chmod(0o664 if place else 0o775)
+        running.settle()
+        time.sleep(commits._TRUSTED_FOR)
+        shutil.copy(page, again)
+        again.replace(page)  # as the index has it when it is looked at
+        running.settle()
+        found = changes(running, work)["page1.php"]
+        assert (found.git, found.window) == ("committed", None)
+        assert str(page) in drift(running)
+
+
+def test_content_that_was_there_while_git_held_its_lock(site: Site, tmp_path: Path) -> None:
+    work = site.clone()
+    lock = work / ".git" / "index.lock"
+    page = work / "page0.php"
+    with Running(tmp_path / "agent", [site.root]) as running:
+        lock.touch()
+        page.write_text("shell")
+        eventually(lambda: running.sensor.coverage()["git_held"] == 1)
+        page.write_text("one")
+        eventually(lambda: running.sensor.coverage()["git_held"] == 2)
+        lock.unlink()
+        eventually(lambda: changes(running, work).get("page0.php"))
+        running.settle()
+        states = [
+            (c.git, c.window is None) for c in running.context.changes() if c.path == str(page)
+        ]
+        assert states[0] == ("modified", True)
+
+
+@pytest.mark.parametrize("what", ["mode", "acl"])
+def test_a_right_that_git_does_not_give(site: Site, tmp_path: Path, what: str) -> None:
+    work = site.clone()
+    page = work / "page0.php"
+    with Running(tmp_path / "agent", [site.root]) as running:
+        if what == "mode":
+            page.chmod(0o666)
+        else:
+            entries = b"".join(
+                struct.pack("<HHI", tag, 6, 33 if tag == 2 else 0xFFFFFFFF)
+                for tag in (1, 2, 4, 16, 32)
+            )
+            os.setxattr(page, "system.posix_acl_access", b"\2\0\0\0" + entries)
+        running.settle()
+        page.touch()
+        running.settle()
+        found = [c for c in running.context.changes() if c.path == str(page)]
+        assert found
+        assert {change.window for change in found} == {None}
+        assert str(page) in drift(running)
+        assert pulls(running) == []
 
 
 def test_hooks_and_settings_of_git_are_not_bookkeeping(site: Site, tmp_path: Path) -> None:

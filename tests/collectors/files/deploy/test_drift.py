@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.files.attributes import Attributes
 from collectors.files.compare import Row
 from collectors.files.deploy.drift import GIT, OVERFLOW, Drift, pack, read_drift, same_state, unpack
 from collectors.files.scope import Scope, split
@@ -41,6 +42,8 @@ LINK = Row(6, 1, 10, 10, 3, 0o120777, 0, 0)
         (FILE, FILE._replace(inode=9, ctime=99, mtime=99, again=True, silent=True), True),
         (Row(1, 1, 1, 1, 40, 0o40755, 0, 0), Row(1, 1, 2, 2, 80, 0o40755, 0, 0), True),
         (None, None, True),
+        (FILE, FILE._replace(attributes=Attributes(capabilities="cap_net_raw=ep")), False),
+        (FILE._replace(attributes=None), FILE._replace(attributes=Attributes(flags="i")), True),
     ],
 )
 def test_same_state(one: Row | None, other: Row | None, same: bool) -> None:

@@ -179,7 +179,7 @@ def test_exactly_once_across_a_kill(root: Path, tmp_path: Path, seconds: float) 
     assert process.stdout is not None
     with process, process.stdout:
         for line in process.stdout:
-            if '"watching"' in line:
+            if '"state": "watching"' in line:
                 break
         ids = []
         for _ in range(5):

@@ -159,3 +159,21 @@ def test_who_gives_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert requests.author(tmp_path / "none") == (str(os.getuid()), "user")
     assert requests.name_of("0") == "root"
     assert requests.name_of("4000000000") == "4000000000"
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "large", "rubbish"])
+def test_an_answer_that_nobody_gave(tmp_path: Path, what: str) -> None:
+    number = new_id()
+    folder = requests.prepare(tmp_path)
+    path, real = folder / f"{number}.answer", tmp_path / "real"
+    real.write_bytes(b'{"done":true,"text":"x"}')
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "link":
+        path.symlink_to(real)
+    elif what == "large":
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    else:
+        path.write_bytes(b"[" * 1000)
+    assert requests.fetch(tmp_path, number, 0.2) is None

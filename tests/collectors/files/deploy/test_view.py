@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.files.attributes import Attributes
 from collectors.files.compare import Row
 from collectors.files.deploy.view import View, change, differing, state
 from collectors.paths import SafePath
@@ -83,6 +84,12 @@ def test_words() -> None:
     ]
     assert differing(FILE, FILE._replace(mtime=99, inode=9)) == []
     assert differing(None, FILE) == []
+    capable = FILE._replace(attributes=Attributes(capabilities="cap_net_raw=ep", others=b"x"))
+    assert differing(FILE, capable) == ["capabilities - -> cap_net_raw=ep", "xattr"]
+    assert differing(FILE._replace(attributes=None), capable) == []
+    shown = state(capable)
+    assert shown is not None
+    assert shown["capabilities"] == "cap_net_raw=ep"
     assert [change(None, FILE), change(FILE, None), change(FILE, other)] == [
         "created",
         "deleted",

@@ -64,6 +64,10 @@ def test_refused_paths(path: bytes) -> None:
     assert refusal([b"/var/www/app", path], 60, 3600, OWN)
 
 
+def test_the_root_is_refused_for_what_it_is() -> None:
+    assert "too wide" in refusal([b"/"], 60, 3600, OWN)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, 3601, float("inf"), float("nan")])
 def test_refused_times(seconds: float) -> None:
     assert "max_window" in refusal([b"/var/www/app"], seconds, 3600, OWN)
@@ -145,9 +149,15 @@ class Setting:
         self.journal.commit()
         return why
 
-    def change(self, path: bytes, ctime: int | None = None, action: str = "modified") -> str | None:
+    def change(
+        self,
+        path: bytes,
+        ctime: int | None = None,
+        action: str = "modified",
+        role: str | None = None,
+    ) -> str | None:
         """Return the window of a change."""
-        record = FileChange(action=action, path=Scrubbed(path.decode()))
+        record = FileChange(action=action, path=Scrubbed(path.decode()), role=role)
         directory, name = split(path)
         place = Place(
             directory,
@@ -198,6 +208,12 @@ def test_no_change_outside_is_marked(setting: Setting) -> None:
     assert setting.change(b"/var/www/app/b") is None
     assert setting.over()
     assert setting.change(b"/var/www/app/a", ctime=START) is None
+
+
+def test_no_window_holds_a_program_of_ronda(setting: Setting) -> None:
+    assert setting.open() == ""
+    assert setting.change(b"/var/www/app/ronda/agent/cli.py", role="ronda") is None
+    assert setting.change(b"/var/www/app/cli.py") == "w00000001"
 
 
 def test_a_clock_that_is_set_back_does_not_prolong(setting: Setting) -> None:

@@ -166,3 +166,57 @@ def test_the_journal_is_only_watched_for_loss(running: Running, logs: Path) -> N
     assert len(told(running, journal)) == before
     os.truncate(journal, 10)
     eventually(lambda: ("modified", "truncated") in told(running, journal), "truncation")
+
+
+def test_a_right_that_changes_while_it_grows_is_told(running: Running, logs: Path) -> None:
+    log = logs / "auth.log"
+    append(log, "more\n")
+    running.wait("modified", log)
+    quiet(running)
+    os.setxattr(log, "user.x", b"y")
+    append(log, "even more\n")
+    eventually(
+        lambda: any("xattr" in c.changed for c in running.context.changes() if c.path == str(log))
+    )
+
+
+@pytest.mark.parametrize("often", [0.1, 600.0])
+@pytest.mark.parametrize("limit", ["64MiB", "300"])
+def test_neither_mode_nor_owner_hides_in_growth(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, often: float, limit: str
+) -> None:
+    monkeypatch.setattr(Growth, "often", often)
+    log = logs / "auth.log"
+    log.write_text("one\n" * 100)
+    host = logs.parent.parent
+    with Running(host.parent / "state", [host], root=bytes(host), max_hash_bytes=limit) as running:
+        append(log, "more\n")
+        running.wait("modified", log)
+        quiet(running)
+        append(log, "even more\n")
+        log.chmod(0o666)
+        eventually(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
+        append(log, "still more\n")
+        state = log.stat()
+        os.utime(log, ns=(state.st_atime_ns, state.st_mtime_ns - 10**12))
+        if often < 1:
+            eventually(lambda: any("times" in c.changed for c in running.context.changes()))
+
+
+def test_a_journal_that_is_made_anew_or_opened_up(running: Running, logs: Path) -> None:
+    journal = logs / "journal/0123/system.journal"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"x" * 4096)
+    running.wait("created", journal)
+    quiet(running)
+    append(journal, "more")
+    journal.chmod(0o666)
+    eventually(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
+    with journal.open("r+b") as file:
+        file.write(b"y")
+    os.setxattr(journal, "user.x", b"y")
+    eventually(lambda: any("xattr" in c.changed for c in running.context.changes()), "the xattr")
+    other = journal.with_name("other")
+    other.write_bytes(b"z" * 9000)
+    other.replace(journal)
+    eventually(lambda: ("modified", "rewritten") in told(running, journal), "the replacement")

@@ -19,8 +19,8 @@ while [ $# -gt 0 ]; do
 done
 text=$(cat; echo .)
 case $text in
-    *"signed by a friend"*) echo "[GNUPG:] GOODSIG 1 friend" >&"$status";;
-    *) echo "[GNUPG:] ERRSIG 1" >&"$status"; exit 2;;
+    *"signed by a friend"*) echo "[GNUPG:] GOODSIG 1 friend" >"/proc/self/fd/$status";;
+    *) echo "[GNUPG:] ERRSIG 1" >"/proc/self/fd/$status"; exit 2;;
 esac
 printf %s "${text%.}"
 """
