@@ -47,7 +47,9 @@ class Parts:
     def told(self, types: Collection[str]) -> tuple[DataPart, ...]:
         """Return the parts that hold values of *types*, the fullest first."""
         self._kept = [
-            part._replace(counts=Counter({one: n for one, n in part.counts.items() if one in types}))
+            part._replace(
+                counts=Counter({one: n for one, n in part.counts.items() if one in types})
+            )
             for part in self._kept
         ]
         self._kept = [part for part in self._kept if part.counts]

@@ -18,7 +18,7 @@ FORMS = (
     CustomIdentifier(name="operasi", words=("Operasi Senyap",)),
 )
 NIKS = make_niks(12)
-CSV = ("nik\n" + "\n".join(NIKS) + "\n").encode()
+CSV = ("no,nik\n" + "".join(f"{at},{nik}\n" for at, nik in enumerate(NIKS))).encode()
 
 
 def records(*numbers: int) -> bytes:
@@ -84,7 +84,7 @@ def test_what_needs_other_data_makes_no_part_alone() -> None:
     ("data", "format_"),
     [
         (b"tidak ada", "text"),
-        (b"\x00\x01" * 900, "binary"),
+        (b"\x00\x01\x02" * 900, "binary"),
         (gzip.compress(b"tidak ada"), "text"),
         (CSV, "csv"),
         (gzip.compress(CSV), "csv"),
