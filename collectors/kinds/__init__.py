@@ -20,7 +20,14 @@ from collectors.kinds.collector import (
     IngestRejected,
     PackageDiffers,
 )
-from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
+from collectors.kinds.exposure import (
+    DataPart,
+    ExposureCleared,
+    ScanIncomplete,
+    SensitiveData,
+    Tally,
+    Unread,
+)
 from collectors.kinds.files import (
     WEB_ROOT,
     BaselineAccepted,
@@ -54,6 +61,7 @@ __all__ = [
     "ChildCrashed",
     "ClockSkew",
     "CollectorState",
+    "DataPart",
     "EventQuarantined",
     "ExposureCleared",
     "FileChange",
@@ -73,6 +81,7 @@ __all__ = [
     "SpoolRecreated",
     "Tally",
     "UnknownKind",
+    "Unread",
     "VisibilityLost",
     "tag_of",
 ]
