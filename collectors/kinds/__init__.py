@@ -20,7 +20,14 @@ from collectors.kinds.collector import (
     IngestRejected,
     PackageDiffers,
 )
-from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
+from collectors.kinds.exposure import (
+    DataPart,
+    ExposureCleared,
+    ScanIncomplete,
+    SensitiveData,
+    Tally,
+    Unread,
+)
 from collectors.kinds.files import (
     BaselineAccepted,
     BaselineRoot,
@@ -52,6 +59,7 @@ __all__ = [
     "ChildCrashed",
     "ClockSkew",
     "CollectorState",
+    "DataPart",
     "EventQuarantined",
     "ExposureCleared",
     "FileChange",
@@ -71,6 +79,7 @@ __all__ = [
     "SpoolRecreated",
     "Tally",
     "UnknownKind",
+    "Unread",
     "VisibilityLost",
     "tag_of",
 ]
