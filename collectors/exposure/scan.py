@@ -21,7 +21,7 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Scrubbed
     outcome: str
-    """``clean``, ``found``, ``skipped``, ``unsupported``, ``incomplete``, ``gone``, ``changed``."""
+    """``clean``, ``found``, ``sampled``, ``skipped``, ``incomplete``, ``gone``, ``changed``."""
     record: Kind | None = None
     """`collectors.kinds.SensitiveData` or `collectors.kinds.ScanIncomplete`."""
     severity: int | None = None

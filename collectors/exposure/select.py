@@ -25,19 +25,9 @@ _MAGIC = (
     (b"wOF", "media"),
     (b"\x7fELF", "program"),
     (b"\xca\xfe\xba\xbe", "program"),
-    (b"PK\x03\x04", "container"),
-    (b"%PDF-", "container"),
-    (b"7z\xbc\xaf", "container"),
-    (b"Rar!", "container"),
-    (b"\xfd7zXZ", "container"),
-    (b"BZh", "container"),
-    (b"\x28\xb5\x2f\xfd", "container"),
-    (b"\xd0\xcf\x11\xe0", "container"),
 )
 
 LOOK = "look"
-CONTAINER = "container"
-"""An archive or document that cannot be read yet: unknown, never clean."""
 
 
 def by_name(path: bytes) -> str:
@@ -52,7 +42,7 @@ def by_name(path: bytes) -> str:
 
 
 def by_magic(head: bytes) -> str:
-    """Return the same, or ``container``, for the first bytes of the content."""
+    """Return the same for the first bytes of the content."""
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what

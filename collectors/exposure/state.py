@@ -149,10 +149,13 @@ class State:
         query = "SELECT count(*) FROM known WHERE length(digest) >= 64"
         return int(self.connection.execute(query).fetchone()[0])
 
-    def unsupported(self) -> int:
-        """Return how many files are archives or documents that nobody has looked into."""
-        query = "SELECT count(*) FROM known WHERE digest GLOB 'unsupported/*'"
-        return int(self.connection.execute(query).fetchone()[0])
+    def outcomes(self) -> dict[str, int]:
+        """Return how many files could not be looked into to the end, by outcome."""
+        query = (
+            "SELECT substr(digest, 1, instr(digest, '/') - 1), count(*) FROM known"
+            " WHERE digest LIKE '%/%' GROUP BY 1"
+        )
+        return {str(name): int(count) for name, count in self.connection.execute(query)}
 
     def put_last(self, paths: Sequence[SafePath]) -> None:
         """Add *paths* behind all others; those in line already keep their place."""

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from collectors.api import Coverage, SensorContext, Stopped
+from collectors.content.result import SAMPLED
 from collectors.exposure.examine import (
     CHANGED,
     GONE,
-    UNSUPPORTED,
+    INCOMPLETE,
     Examiner,
     Look,
     Signature,
@@ -40,6 +41,17 @@ _SWEPT = "swept"
 _RETRY = 0.2
 _GENTLE = 3.0
 """Seconds of rest for each second of sweeping."""
+OUTCOMES = (
+    "sampled",
+    "too_large",
+    "timed_out",
+    "encrypted",
+    "unreadable",
+    "damaged",
+    "unsupported",
+    "crashed",
+)
+"""Of files that are not clean but unknown: how many there are now, in the coverage."""
 _NO_SIGNATURE = Signature(0, 0, 0, 0, 0)
 
 _log = logging.getLogger(__name__)
@@ -163,7 +175,7 @@ class Worker:
         self._settle(pending, look)
         self._coverage["waiting"] = self._state.waiting()
         told = self._outbox.flush(self._context)
-        self._stale = self._stale or bool(told) or look.outcome in (UNSUPPORTED, GONE)
+        self._stale = self._stale or bool(told) or look.outcome in (SAMPLED, INCOMPLETE, GONE)
         if pending.queued == 0:  # of the sweep: nobody waits for it
             self._wake.wait(min(1.0, _GENTLE * (time.monotonic() - self._alive)))
 
@@ -171,8 +183,14 @@ class Worker:
         # When nothing else is to be done: counting reads a whole table.
         self._stale = False
         self._coverage["findings"] = self._state.findings()
+<<<<<<< HEAD
         self._coverage["unsupported"] = self._state.unsupported()
         self._web.tell_state(self._coverage)
+=======
+        now = self._state.outcomes()
+        for outcome in OUTCOMES:
+            self._coverage[outcome] = now.get(outcome, 0)
+>>>>>>> main
 
     def _look(self, pending: Pending) -> Look | None:
         guard = self._context.guard
@@ -190,7 +208,7 @@ class Worker:
         return look
 
     def _count(self, outcome: str) -> None:
-        if outcome == UNSUPPORTED:
+        if outcome == SAMPLED:
             return  # counted as files, not as looks
         number = self._coverage.get(outcome, 0)
         self._coverage[outcome] = int(number) + 1

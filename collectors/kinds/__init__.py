@@ -21,13 +21,22 @@ from collectors.kinds.collector import (
     PackageDiffers,
 )
 from collectors.kinds.exposure import (
+<<<<<<< HEAD
+=======
+    DataPart,
+>>>>>>> main
     ExposureCleared,
     ScanIncomplete,
     SensitiveData,
     Tally,
+<<<<<<< HEAD
     WebApplication,
+=======
+    Unread,
+>>>>>>> main
 )
 from collectors.kinds.files import (
+    WEB_ROOT,
     BaselineAccepted,
     BaselineRoot,
     ChangeWindow,
@@ -49,6 +58,7 @@ from collectors.kinds.health import (
 
 __all__ = [
     "KINDS",
+    "WEB_ROOT",
     "AgentCloned",
     "AgentSilent",
     "AgentState",
@@ -58,6 +68,7 @@ __all__ = [
     "ChildCrashed",
     "ClockSkew",
     "CollectorState",
+    "DataPart",
     "EventQuarantined",
     "ExposureCleared",
     "FileChange",
@@ -77,6 +88,7 @@ __all__ = [
     "SpoolRecreated",
     "Tally",
     "UnknownKind",
+    "Unread",
     "VisibilityLost",
     "WebApplication",
     "tag_of",
