@@ -24,10 +24,7 @@ from collectors.content.result import (
 )
 from collectors.exposure import reach, score, select
 from collectors.exposure.settings import ExposureSettings
-<<<<<<< HEAD
 from collectors.exposure.web.view import Place, WebView
-from collectors.kinds import ChildCrashed, Kind, ScanIncomplete, Scrubbed, SensitiveData
-=======
 from collectors.kinds import (
     ChildCrashed,
     Kind,
@@ -37,7 +34,6 @@ from collectors.kinds import (
     Severity,
     Unread,
 )
->>>>>>> main
 from collectors.paths import PathGuard, SafePath
 from collectors.redact import scrub
 

@@ -183,14 +183,10 @@ class Worker:
         # When nothing else is to be done: counting reads a whole table.
         self._stale = False
         self._coverage["findings"] = self._state.findings()
-<<<<<<< HEAD
-        self._coverage["unsupported"] = self._state.unsupported()
-        self._web.tell_state(self._coverage)
-=======
         now = self._state.outcomes()
         for outcome in OUTCOMES:
             self._coverage[outcome] = now.get(outcome, 0)
->>>>>>> main
+        self._web.tell_state(self._coverage)
 
     def _look(self, pending: Pending) -> Look | None:
         guard = self._context.guard

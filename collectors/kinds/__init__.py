@@ -21,19 +21,13 @@ from collectors.kinds.collector import (
     PackageDiffers,
 )
 from collectors.kinds.exposure import (
-<<<<<<< HEAD
-=======
     DataPart,
->>>>>>> main
     ExposureCleared,
     ScanIncomplete,
     SensitiveData,
     Tally,
-<<<<<<< HEAD
-    WebApplication,
-=======
     Unread,
->>>>>>> main
+    WebApplication,
 )
 from collectors.kinds.files import (
     WEB_ROOT,

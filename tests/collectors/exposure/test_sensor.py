@@ -316,15 +316,8 @@ def test_what_could_not_be_read_is_counted_by_outcome(tmp_path: Path, web: Path)
     (web / "c.pdf").write_bytes(b"%PDF-1.7" + b"x" * 100)
     (web / "export.xls").write_text("<table><tr><td>NIK</td><td>a</td><td>b</td></tr>" + table())
     root = str(web)
-<<<<<<< HEAD
     settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=())
-    for unsupported, rename in ((3, False), (2, True)):
-        if rename:
-            (web / "a.zip").unlink()
-=======
-    settings = ExposureSettings(paths=(root,), web_roots=(root,))
     for expected in ({"unsupported": 1, "damaged": 2}, {"unsupported": 0, "damaged": 2}):
->>>>>>> main
         sensor = ExposureSensor(settings, context.state_dir)
         thread = threading.Thread(target=sensor.run, args=(context,))
         thread.start()
