@@ -24,7 +24,7 @@ _MOST = 16 << 10
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r?\n)")
 _HEADER = re.compile(rb"^([A-Za-z-]{1,40}):[ \t]*([^\r\n]{0,500})", re.MULTILINE)
 _HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,255}\Z")
-AGENT = "ronda-agent (checks its own host)"
+AGENT = "Ronda (checks its own host)"
 
 
 class Reply(NamedTuple):
