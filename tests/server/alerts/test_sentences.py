@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.files.deploy.windows import MAX_PATHS, PROTECTED, refusal
+from collectors.files.deploy.requests import MAX_PATHS
+from collectors.files.deploy.windows import PROTECTED, refusal
 from collectors.files.visibility import DETAILS
 from server.alerts.render import show
 from server.alerts.sentences import SENTENCES, say
