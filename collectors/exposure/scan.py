@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
@@ -81,10 +81,12 @@ def _files(path: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
     yield from walk(path, scope, blind)
 
 
-def walk(root: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
+def walk(
+    root: bytes, scope: Scope, blind: list[bytes], *, skip: Collection[bytes] = ()
+) -> Iterator[bytes]:
     """Yield the files below *root* that are not excluded, without following links.
 
-    Directories that cannot be listed are added to *blind*.
+    Directories that cannot be listed are added to *blind*; those in *skip* are not entered.
     """
     waiting = [root]
     while waiting:
@@ -99,6 +101,7 @@ def walk(root: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
             if scope.excludes_entry(entry.path, entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
+                if entry.path not in skip:
+                    waiting.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 yield entry.path
