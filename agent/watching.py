@@ -1,11 +1,25 @@
-"""Which places are to be looked into although nobody sees changes there."""
+"""What two sensors have to agree on: places that both look at."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
+import msgspec
+
 from collectors.api import Settings
+
+
+def share_web_roots(sensors: dict[str, Settings]) -> dict[str, Settings]:
+    """Return *sensors* with the exposure sensor's web roots for the files sensor, if it has none.
+
+    They are set once; which files are handed out decides in both how much a change matters.
+    """
+    files = sensors.get("files")
+    web_roots = getattr(sensors.get("exposure"), "web_roots", ())
+    if files is None or not web_roots or getattr(files, "web_roots", None) != ():
+        return sensors
+    return {**sensors, "files": msgspec.structs.replace(files, web_roots=web_roots)}
 
 
 def unwatched(sensors: Mapping[str, Settings]) -> list[str]:

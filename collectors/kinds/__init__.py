@@ -29,6 +29,7 @@ from collectors.kinds.exposure import (
     Unread,
 )
 from collectors.kinds.files import (
+    WEB_ROOT,
     BaselineAccepted,
     BaselineRoot,
     ChangeWindow,
@@ -50,6 +51,7 @@ from collectors.kinds.health import (
 
 __all__ = [
     "KINDS",
+    "WEB_ROOT",
     "AgentCloned",
     "AgentSilent",
     "AgentState",

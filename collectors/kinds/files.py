@@ -8,6 +8,9 @@ import msgspec
 
 from collectors.kinds.base import Record, Scrubbed, Severity, ecs
 
+WEB_ROOT = "web_root"
+"""A value of `FileChange.place`."""
+
 
 class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """A file, directory or link came, changed or went."""
@@ -58,6 +61,8 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     role: str | None = ecs("ronda.file.role", None)
     """What the file decides on this host: ``cron``, ``sudoers``, ``authorized_keys``,
     ``ld_preload``, ``systemd_unit``, ``ronda`` ..."""
+    place: str | None = ecs("ronda.file.place", None)
+    """``web_root``: it lies in one of the web roots of agent.toml."""
     techniques: tuple[str, ...] = ecs("threat.technique.id", ())
     """MITRE ATT&CK techniques that such a change may serve."""
     changed: tuple[str, ...] = ecs("ronda.file.changed", ())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from collectors.files.meaning.catalogue import BY_NAME
-from collectors.kinds import FileChange, Severity
+from collectors.kinds import WEB_ROOT, FileChange, Severity
 
 _SETUID, _SETGID, _GROUP_RUNS = 0o4000, 0o2000, 0o0010
 _OTHERS_WRITE = 0o0002
@@ -118,8 +118,8 @@ def _flags(record: FileChange) -> Iterator[Reason]:
     now, before = record.flags or "", record.previous_flags
     changed = record.action == "created" or before is not None or "flags" in record.changed
     if "i" in now and "i" not in (before or "") and changed:
-        planted = _WEB.fullmatch(record.path) and _SCRIPT.fullmatch(record.path)
-        if planted:
+        served = record.place == WEB_ROOT or _WEB.fullmatch(record.path)
+        if served and _SCRIPT.fullmatch(record.path):
             yield Reason(Severity.HIGH, ("T1222.002", "T1505.003"))
         else:
             yield Reason(Severity.MEDIUM, ("T1222.002",))
