@@ -33,11 +33,14 @@ def scan_paths(
     guard: PathGuard,
     keys: Keys,
     on_result: Callable[[FileResult], None],
+    *,
+    on_file: Callable[[Scrubbed, int], None] | None = None,
 ) -> Counter[str]:
     """Look into *paths*, directories with everything below; return how many had which outcome.
 
     The scope of the settings does not matter here but for ``exclude`` below a directory, and for
-    the web roots, which decide how far a file is open.
+    the web roots, which decide how far a file is open. *on_file* is called before each look with
+    the path as it may be shown and the size in bytes, see `measure`.
     """
     outcomes: Counter[str] = Counter()
     examiner = examine.Examiner(settings, guard, keys, own=b"")
@@ -45,6 +48,8 @@ def scan_paths(
         for path in paths:
             blind: list[bytes] = []
             for real in _files(os.path.abspath(path), examiner.scope, blind):
+                if on_file is not None:
+                    on_file(guard.display(guard.guard(real)), _size(real))
                 look = examiner.look(real, guard.guard(real))
                 outcomes[look.outcome] += 1
                 on_result(
@@ -61,6 +66,21 @@ def scan_paths(
     finally:
         examiner.close()
     return outcomes
+
+
+def measure(paths: Iterable[bytes], settings: ExposureSettings) -> int:
+    """Return the bytes of all files that `scan_paths` would look into, without opening one."""
+    scope, blind = Scope(settings), list[bytes]()
+    return sum(
+        _size(real) for path in paths for real in _files(os.path.abspath(path), scope, blind)
+    )
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _blind(guard: PathGuard, folder: bytes) -> FileResult:

@@ -1,5 +1,5 @@
-"""What must not happen: a file is never looked into, a finding outlives its file, the sweep works in
-office hours, or an unmounted disk counts as a cleaned one."""
+"""What must not happen: a file is never looked into, a finding outlives its file, the sweep works
+in office hours, an unmounted disk counts as a cleaned one."""
 
 from __future__ import annotations
 
