@@ -1,4 +1,4 @@
-"""Real packages, built and signed while the tests run, and a file system that a real rpm manages."""
+"""Real packages, built and signed while the tests run, and a root that a real rpm manages."""
 
 from __future__ import annotations
 
