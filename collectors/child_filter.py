@@ -38,6 +38,7 @@ _CALLS: dict[str, tuple[int, tuple[int, ...], dict[str, int]]] = {
             *(86, 265, 88, 266, 83, 258, 84, 133, 259),  # link symlink mkdir rmdir mknod
             *(90, 91, 268, 452, 92, 93, 94, 260),  # chmod chown
             *(132, 235, 261, 280, 188, 189, 190, 197, 198, 199),  # utime setxattr removexattr
+            *(463, 466, 469),  # setxattrat removexattrat file_setattr
         ),
         {"open": 2, "openat": 257, "clone": 56, "clone3": 435, "tgkill": 234, "prlimit64": 302},
     ),
@@ -53,6 +54,7 @@ _CALLS: dict[str, tuple[int, tuple[int, ...], dict[str, int]]] = {
             *(37, 36, 34, 33),
             *(52, 53, 452, 54, 55),
             *(88, 5, 6, 7, 14, 15, 16),
+            *(463, 466, 469),
         ),
         {"openat": 56, "clone": 220, "clone3": 435, "tgkill": 131, "prlimit64": 261},
     ),

@@ -13,7 +13,7 @@ import sys
 from types import TracebackType
 from typing import Any, NoReturn
 
-from collectors.child_filter import confine
+from collectors import child_filter, child_landlock
 
 FRAME = struct.Struct("!II")
 MAX_FRAME = 64 << 20
@@ -53,7 +53,9 @@ def main() -> NoReturn:
     factory = getattr(importlib.import_module(module), name)
     _limit(limits)
     handler = factory(init)
-    confine()
+    # The factory has imported and read what it needs; from here on only descriptors come in.
+    child_landlock.confine()
+    child_filter.confine()
     _reply(connection, KIND_OK, b"")
     while True:
         request, descriptors = _request(connection)

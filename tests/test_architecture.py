@@ -62,6 +62,10 @@ PLANTED = {
         ("server/ingest/__init__.py", "import cryptography"),
     ],
     "zstandard": [("agent/clock.py", "import zstandard")],
+    "documents": [
+        ("collectors/content/gather.py", "import pypdfium2"),
+        ("agent/clock.py", "import python_calamine"),
+    ],
     "urllib3": [("agent/clock.py", "import urllib3")],
     "web": [("server/notify/__init__.py", "import starlette")],
     "click": [("server/store/__init__.py", "import click")],

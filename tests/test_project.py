@@ -153,6 +153,7 @@ def test_help_and_version_load_nothing_heavy(command: str, option: str) -> None:
 
 
 DISTRIBUTIONS = {
+    "python_calamine": "python-calamine",
     "sigma": "pysigma",
     "sqlite_utils": "sqlite-utils",
     "yaml": "pyyaml",
@@ -178,7 +179,7 @@ def imported(package: str) -> set[str]:
     ("package", "extras"),
     [
         ("agent", ["agent"]),
-        ("collectors", ["agent"]),
+        ("collectors", ["agent", "documents"]),
         ("server", ["server"]),
         ("signatures", ["agent", "server"]),
     ],

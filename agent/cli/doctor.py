@@ -94,6 +94,7 @@ def _capabilities() -> Check:
 
 def _bounds() -> Check:
     """Try what the process that parses files must not be able to do here."""
+    from collectors import child_landlock
     from collectors.child import BoundedChild, ChildError
 
     name = "bounded child"
@@ -104,15 +105,19 @@ def _bounds() -> Check:
             child.call(b"init", timeout=30)
         except ChildError as error:
             return Check(name, False, f"does not run: {error}", "see the journal of the kernel")
-        for what in ("network", "execute", "write", "fork", "signal", "limits"):
+        for what in ("network", "execute", "write", "fork", "signal", "limits", "account"):
             try:
                 if child.call(what.encode(), timeout=10) != b"refused":
                     allowed.append(what)
             except ChildError:  # it became another program, or died of what it did
                 allowed.append(what)
+    if allowed == ["account"] and not child_landlock.version():
+        seen = "may still read the files of this user: the kernel has no Landlock"
+        return Check(name, False, seen, "Linux 5.13 or newer, with landlock in its list lsm=")
     if allowed:
         return Check(name, False, f"may do more than it should: {', '.join(allowed)}", remedy)
-    return Check(name, True, "no network, program, writing, fork or reach into other processes")
+    held = f"no network, program, file of its own choice (Landlock {child_landlock.version()})"
+    return Check(name, True, f"{held}, fork or reach into other processes")
 
 
 def _disk(config: AgentConfig) -> Check:

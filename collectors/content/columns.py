@@ -23,6 +23,8 @@ class Column:
         self.separated = separated
         self.candidates = 0
         self.valid = 0
+        self.in_whole = 0
+        """Of these, the ones in the part of the file that was looked at without gaps."""
         self.men = 0
         """Valid ones whose day is at most 31: a family card has no other."""
         self.recent = 0
@@ -30,6 +32,12 @@ class Column:
         self.in_district = 0
         self.near = False
         """A keyword stands within 300 bytes of a candidate."""
+        self.first = 0
+        """Where the first valid one stands: bytes from the begin of the text."""
+        self.row = 0
+        """Its line, from 1."""
+        self.page = 0
+        """Its page, from 1, where pages end with a form feed."""
         self.citizen_near = False
         """The keyword is one of citizens' own numbers, not of families'."""
         self.samples: list[int] = []

@@ -7,6 +7,7 @@ population: cells of another form are not seen.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -43,9 +44,18 @@ class Named:
         self._layout = layout
         self._redactor = redactor
         self._values: dict[str, dict[str, int]] = {}
+        self._totals: Counter[str] = Counter()
         self._columns: dict[str, str] = {}
         self._people = False
         self._exact = True
+
+    def begin(self, layout: Layout) -> None:
+        """A new part of the file begins, of another layout."""
+        self._layout = layout
+
+    def counts(self) -> Counter[str]:
+        """Return how many values of each type there are so far, told in the end or not."""
+        return self._totals.copy()
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""
@@ -88,6 +98,7 @@ class Named:
         self._columns.setdefault(type_, name)
         if value in values or len(values) < _MOST:
             values[value] = values.get(value, 0) + 1
+            self._totals[type_] += 1
         else:
             self._exact = False
 

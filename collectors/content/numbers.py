@@ -46,6 +46,7 @@ class Numbers:
         self._redactor = redactor
         self._columns: dict[tuple[str, int, bool], Column] = {}
         self._active: frozenset[str] = frozenset()
+        self._place = Place()
         self._by_shape = dict(BY_SHAPE)
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
@@ -62,6 +63,7 @@ class Numbers:
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)
                 self._count(data, block, found.shape, found.starts[part], found.digits[part])
+        self._place.passed(data)
 
     def _count(
         self, data: bytes, block: Bytes, shape: tuple[int, ...], starts: Ints, digits: Bytes
@@ -80,6 +82,8 @@ class Numbers:
                 if name in _NAMED:
                     valid &= apart[inside]
                 column = self._column(name, group, len(shape) > 1, create=bool(valid.any()))
+                if column is not None and not column.row and valid.any():
+                    self._place.mark(column, data, int(starts[inside][valid][0]))
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
                     column.add(digits[inside], valid)
@@ -104,9 +108,14 @@ class Numbers:
             if column.type == "nik":
                 column.citizen_near = column.citizen_near or _CITIZEN.search(around) is not None
 
-    def tallies(self, *, exact: bool) -> list[Tally]:
-        """Return one tally for each type whose columns are convincing."""
-        by_type: dict[str, list[tuple[float, Column]]] = {}
+    def end_whole(self) -> None:
+        """From here on blocks are a sample."""
+        for column in self._columns.values():
+            column.in_whole = column.valid
+
+    def found(self) -> Found:
+        """Return the convincing columns of each type, each with its confidence."""
+        by_type: Found = {}
         taken: set[tuple[str, bool]] = set()
         for (_, group, separated), column in sorted(self._columns.items(), key=_precedence):
             verdict = judge(_counts(column))
@@ -115,29 +124,67 @@ class Numbers:
                 continue
             taken.add(place)  # a card number that is a NIK too is one of them
             by_type.setdefault(verdict.type, []).append((verdict.confidence, column))
-        return [self._tally(type_, parts, exact=exact) for type_, parts in by_type.items()]
+        return by_type
 
-    def _tally(self, type_: str, parts: list[tuple[float, Column]], *, exact: bool) -> Tally:
-        parts.sort(key=lambda part: part[1].valid, reverse=True)
-        first = parts[0][1]
-        for _, other in parts[1:]:
-            first.sketch.merge(other.sketch)
-        count = sum(column.valid for _, column in parts)
-        return Tally(
-            type=type_,
-            count=count,
-            distinct=min(count, first.sketch.distinct()),
-            exact=exact,
-            confidence=max(confidence for confidence, _ in parts),
-            column=_shown(first.name),
-            samples=tuple(self._redactor.mask(first.text(value)) for value in first.samples),
-            tokens=tuple(
-                sorted(
-                    self._redactor.token(type_, first.text(value))
-                    for value in first.sketch.smallest(SKETCH_SIZE).tolist()
-                )
-            ),
-        )
+
+Found = dict[str, list[tuple[float, Column]]]
+
+
+class Place:
+    """Counts bytes, lines and pages of the blocks that have passed."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._lines = 0
+        self._pages = 0
+
+    def passed(self, data: bytes) -> None:
+        """Take note of a block after it was counted."""
+        self._bytes += len(data)
+        self._lines += data.count(b"\n")
+        self._pages += data.count(b"\f")
+
+    def mark(self, column: Column, data: bytes, start: int) -> None:
+        """Tell *column* that its first value stands at *start* of the block *data*."""
+        column.first = self._bytes + start
+        column.row = self._lines + data.count(b"\n", 0, start) + 1
+        column.page = self._pages + data.count(b"\f", 0, start) + 1
+
+
+def tally(
+    redactor: Redactor,
+    type_: str,
+    parts: list[tuple[float, Column]],
+    *,
+    exact: bool,
+    factor: float = 0.0,
+) -> Tally:
+    """Return what the columns of one type say together.
+
+    *factor*: for how many bytes each byte of a sample stands; 0 when nothing was sampled.
+    """
+    parts.sort(key=lambda part: part[1].valid, reverse=True)
+    first = parts[0][1]
+    for _, other in parts[1:]:
+        first.sketch.merge(other.sketch)
+    count = sum(column.valid for _, column in parts)
+    whole = sum(column.in_whole for _, column in parts)
+    return Tally(
+        type=type_,
+        count=count,
+        distinct=min(count, first.sketch.distinct()),
+        exact=exact,
+        about=round(whole + (count - whole) * factor) if factor else None,
+        confidence=max(confidence for confidence, _ in parts),
+        column=_shown(first.name),
+        samples=tuple(redactor.mask(first.text(value)) for value in first.samples),
+        tokens=tuple(
+            sorted(
+                redactor.token(type_, first.text(value))
+                for value in first.sketch.smallest(SKETCH_SIZE).tolist()
+            )
+        ),
+    )
 
 
 def _apart(block: Bytes, starts: Ints, length: int) -> Bools:

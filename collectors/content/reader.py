@@ -1,12 +1,13 @@
-"""Reads a file in blocks that begin and end between values: plain, UTF-16 or gzip."""
+"""Turns bytes into blocks of UTF-8 that begin and end between values."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from collectors.content.extract.budget import PartError
 
 BLOCK = 2 << 20
 """Bytes read at once: small enough for the agent's memory limit, large enough for numpy."""
@@ -15,60 +16,95 @@ _LONGEST_KEY = 20 << 10
 _SAMPLE = 256 << 10
 
 
-class Damaged(Exception):  # noqa: N818
-    """The container is cut short or corrupt."""
+class Blocks:
+    """Joins, decodes and cuts pieces of any size."""
+
+    def __init__(self) -> None:
+        self.scanned = 0
+        """Bytes yielded, decoded."""
+        self.head = b""
+        """First bytes, decoded."""
+        self.binary = False
+        """Whether the head holds NUL bytes and is no UTF-16."""
+
+    def cut(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield blocks of about `BLOCK` bytes; what was read comes even when *pieces* raise."""
+        carry = b""
+        source = self._decoded(_joined(pieces))
+        while True:
+            error: PartError | OSError | None = None
+            try:
+                piece = next(source, None)
+            except (PartError, OSError) as raised:  # again, once what came before it is seen
+                piece, error = None, raised
+            if piece is None:
+                if carry:
+                    yield self.count(carry)
+                if error is not None:
+                    raise error
+                return
+            data = carry + piece if carry else piece
+            if not self.head:
+                self.head = data[: 64 << 10]
+            at = safe_cut(data) if len(data) > _CUT else 0
+            if at:
+                yield self.count(data[:at])
+            carry = data[at:]
+
+    def count(self, data: bytes) -> bytes:
+        """Note *data* as looked at."""
+        self.scanned += len(data)
+        return data
+
+    def _decoded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        decoder: codecs.IncrementalDecoder | None = None
+        windows = False
+        first = True
+        for piece in pieces:
+            if first:
+                first = False
+                encoding = wide_encoding(piece[:4096])
+                if encoding:
+                    decoder = codecs.getincrementaldecoder(encoding)("replace")
+                self.binary = encoding is None and b"\0" in piece[:4096]
+                windows = not encoding and not self.binary and is_windows(piece[:4096])
+            if decoder is not None:
+                yield decoder.decode(piece).encode("utf-8", "replace")
+            else:
+                yield piece.translate(_WINDOWS) if windows else piece
 
 
 class Reader:
-    """Iterate over `blocks`, then read the other attributes."""
+    """A bare file: iterate over `blocks`, then read the other attributes."""
 
     def __init__(self, descriptor: int, size: int, *, whole: int, sample_every: int) -> None:
         self._descriptor = descriptor
         self._size = size
         self._whole = whole
         self._stride = _SAMPLE * sample_every
-        self.scanned = 0
-        """Bytes yielded, after decompression."""
+        self.text = Blocks()
         self.complete = True
         """False when a part was skipped."""
         self.sha256: str | None = None
-        self.head = b""
-        """First bytes, decoded."""
-        self.binary = False
-        """Whether the head holds NUL bytes and is no UTF-16."""
-        self.container = ""
-        """``gzip`` or empty."""
+        self.before_sample: Callable[[], None] = lambda: None
+        """Called when everything so far was looked at without gaps and a sample follows."""
+        self._sample = 0
+
+    @property
+    def factor(self) -> float:
+        """For how many bytes each sampled byte stands; 0 before any was sampled."""
+        return (self._size - self._whole) / self._sample if self._sample else 0.0
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the content.
 
         Raises:
             OSError: reading failed.
-            Damaged: a gzip stream ends too early or is corrupt.
         """
-        first = os.pread(self._descriptor, BLOCK, 0)
-        if first[:3] == b"\x1f\x8b\x08":
-            self.container = "gzip"
-            pieces = self._inflated()
-        else:
-            pieces = self._raw()
-        carry = b""
-        for piece in self._decoded(pieces):
-            data = carry + piece if carry else piece
-            if not self.head:
-                self.head = data[: 64 << 10]
-            at = safe_cut(data) if len(data) > _CUT else 0
-            if at:
-                yield self._count(data[:at])
-            carry = data[at:]
-        if carry:
-            yield self._count(carry)
-        if not self.container and self._size > self._whole:
+        yield from self.text.cut(self._raw())
+        if self._size > self._whole:
+            self.before_sample()
             yield from self._sampled()
-
-    def _count(self, data: bytes) -> bytes:
-        self.scanned += len(data)
-        return data
 
     def _raw(self) -> Iterator[bytes]:
         digest = hashlib.sha256()
@@ -86,50 +122,36 @@ class Reader:
         else:
             self.sha256 = digest.hexdigest()
 
-    def _inflated(self) -> Iterator[bytes]:
-        total = 0
-        inflate = zlib.decompressobj(31)
-        try:
-            for piece in self._raw():
-                data = piece
-                while data:
-                    plain = inflate.decompress(data, BLOCK)
-                    total += len(plain)
-                    if plain:
-                        yield plain
-                    if total >= self._whole:
-                        self.complete = False
-                        return
-                    data = inflate.unconsumed_tail
-                    if inflate.eof:
-                        data = inflate.unused_data
-                        if data[:2] != b"\x1f\x8b":
-                            return
-                        inflate = zlib.decompressobj(31)
-        except zlib.error as error:
-            raise Damaged("gzip") from error
-        if not inflate.eof and self.complete:
-            raise Damaged("gzip")
-
-    def _decoded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        decoder: codecs.IncrementalDecoder | None = None
-        first = True
-        for piece in pieces:
-            if first:
-                first = False
-                encoding = wide_encoding(piece[:4096])
-                if encoding:
-                    decoder = codecs.getincrementaldecoder(encoding)("replace")
-                self.binary = encoding is None and b"\0" in piece[:4096]
-            yield decoder.decode(piece).encode("utf-8", "replace") if decoder else piece
-
     def _sampled(self) -> Iterator[bytes]:
         for offset in range(self._whole, self._size, self._stride):
             data = os.pread(self._descriptor, _SAMPLE, offset)
             begin = data.find(b"\n") + 1
             end = safe_cut(data)
             if begin < end:
-                yield self._count(data[begin:end])
+                self._sample += end - begin
+                yield self.text.count(data[begin:end])
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in pieces of at least a megabyte."""
+    ready: list[bytes] = []
+    length = 0
+    try:
+        for piece in pieces:
+            if not length and len(piece) >= _CUT:
+                yield piece
+                continue
+            ready.append(piece)
+            length += len(piece)
+            if length >= _CUT:
+                yield b"".join(ready)
+                ready, length = [], 0
+    except (PartError, OSError):
+        if ready:
+            yield b"".join(ready)
+        raise
+    if ready:
+        yield b"".join(ready)
 
 
 def wide_encoding(head: bytes) -> str | None:
@@ -143,6 +165,21 @@ def wide_encoding(head: bytes) -> str | None:
         if head[0::2].count(0) > 0.8 * half and head[1::2].count(0) == 0:
             return "utf-16-be"
     return None
+
+
+# What Windows-1252 writes for the blanks, dashes and quotes that separate and surround values.
+_WINDOWS = bytes.maketrans(b"\xa0\x96\x97\xad\x91\x92\x93\x94", b" ---''\"\"")
+
+
+def is_windows(head: bytes) -> bool:
+    """Tell whether *head* is text in a one-byte encoding: it is no UTF-8."""
+    if head.isascii():
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def safe_cut(data: bytes) -> int:

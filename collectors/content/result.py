@@ -6,7 +6,7 @@ import msgspec
 
 from collectors.content.custom_forms import PREFIX as CUSTOM_PREFIX
 from collectors.content.custom_forms import CustomIdentifier
-from collectors.kinds import Tally
+from collectors.kinds import DataPart, Tally, Unread
 
 __all__ = [
     "CLEAN",
@@ -16,6 +16,8 @@ __all__ = [
     "FOUND",
     "SAMPLED",
     "TARGET",
+    "TIMED_OUT",
+    "TOO_LARGE",
     "UNREADABLE",
     "UNSUPPORTED",
     "CustomIdentifier",
@@ -33,6 +35,8 @@ UNREADABLE = "unreadable"
 DAMAGED = "damaged"
 ENCRYPTED = "encrypted"
 UNSUPPORTED = "unsupported"
+TOO_LARGE = "too_large"
+TIMED_OUT = "timed_out"
 
 
 class Init(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +61,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Displayed path, for the extension only."""
     size: int = 0
     """Bytes by fstat."""
+    seconds: float = 25.0
+    """After this the child stops by itself and tells what it has: sooner than it is killed."""
 
 
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +70,15 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: str
     """``clean``, ``found``, ``sampled`` (found or not, but not looked at whole), ``unreadable``,
-    ``damaged``, ``encrypted`` or ``unsupported``."""
+    ``damaged``, ``encrypted``, ``too_large``, ``timed_out`` or ``unsupported``. What was found
+    before something else went wrong is in `tallies` all the same."""
     format: str = "text"
     tallies: tuple[Tally, ...] = ()
     sha256: str | None = None
     """Of the file as it lies there, when it was read whole."""
     scanned: int = 0
     """Bytes looked at, after decompression."""
+    parts: tuple[DataPart, ...] = ()
+    """Where in the file the values stand, the fullest parts first."""
+    unread: tuple[Unread, ...] = ()
+    """What could not be read, by outcome."""

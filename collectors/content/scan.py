@@ -1,21 +1,37 @@
-"""Scans one file: reads it, has its contents counted, says what came out."""
+"""Scans one file: bare, or whatever it holds; counts, judges, says what could not be read."""
 
 from __future__ import annotations
 
-from collectors.content.contents import Contents, RuleSets
-from collectors.content.reader import Damaged, Reader
+import hashlib
+import struct
+
+from collectors.content.extract import kinds
+from collectors.content.extract.budget import Budget, PartError, Stop
+from collectors.content.extract.source import FileSource, pieces_of
+from collectors.content.extract.walk import Failure, Leaf, Walk
+from collectors.content.gather import Gathered
+from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
     DAMAGED,
+    ENCRYPTED,
     FOUND,
     SAMPLED,
+    TIMED_OUT,
+    TOO_LARGE,
     UNREADABLE,
+    UNSUPPORTED,
     Init,
     Request,
     ScanResult,
 )
+from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
 from collectors.redact import Redactor
+
+_WORST = (TIMED_OUT, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
+# What a reader of formats may stumble over in bytes that somebody has bent on purpose.
+_MALFORMED = (ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 
 
 class Scanner:
@@ -28,43 +44,94 @@ class Scanner:
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
+        budget = Budget(request.seconds)
+        gathered = Gathered(
+            self._rules,
+            self._redactor,
+            budget,
+            whole=self._init.whole,
+            sample_every=self._init.sample_every,
+        )
+        source = FileSource(descriptor, request.size)
+        try:
+            kind = kinds.kind_of(source.read(0, kinds.HEAD))
+            if kind == kinds.PLAIN:
+                return self._bare(descriptor, request, gathered)
+        except OSError:
+            gathered.failures.add((), UNREADABLE, "reading failed")
+            return _answer(gathered, sha256=None, complete=False)
+        self._container(source, request, gathered)
+        return _answer(gathered, sha256=self._hash(source), complete=not budget.cut)
+
+    def _bare(self, descriptor: int, request: Request, gathered: Gathered) -> ScanResult:
         reader = Reader(
             descriptor,
             request.size,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
         )
-        return self._count(reader, extension(request.name))
-
-    def _count(self, reader: Reader, suffix: str) -> ScanResult:
-        contents: Contents | None = None
-        outcome = ""
         try:
-            for data in reader.blocks():
-                if contents is None:
-                    contents = Contents(
-                        self._rules,
-                        self._redactor,
-                        head=reader.head,
-                        suffix=suffix,
-                        binary=reader.binary,
-                    )
-                contents.feed(data)
+            gathered.bare(reader, extension(request.name))
+        except Stop as stop:
+            gathered.failures.add((), stop.outcome, stop.detail)
         except OSError:
-            outcome = UNREADABLE
-        except Damaged:
-            outcome = DAMAGED
-        tallies = contents.tallies(exact=reader.complete and not outcome) if contents else []
-        return ScanResult(
-            outcome=outcome or _outcome(tallies, complete=reader.complete),
-            format=contents.format if contents else "text",
-            tallies=tuple(sorted(tallies, key=lambda tally: -tally.count)),
-            sha256=reader.sha256,
-            scanned=reader.scanned,
-        )
+            gathered.failures.add((), UNREADABLE, "reading failed")
+        return _answer(gathered, sha256=reader.sha256, complete=reader.complete)
+
+    def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
+        leaf: Leaf | None = None
+        try:
+            for found in Walk(gathered.budget).file(source, request.name):
+                if isinstance(found, Failure):
+                    gathered.failures.add(found.where, found.outcome, found.detail)
+                    continue
+                leaf = found
+                try:
+                    gathered.leaf(leaf, extension(leaf.name))
+                except Stop:
+                    raise
+                except PartError as error:
+                    gathered.failures.add(leaf.where, error.outcome, error.detail)
+                except _MALFORMED:
+                    gathered.failures.add(leaf.where, DAMAGED, "malformed")
+        except Stop as stop:
+            gathered.failures.add(leaf.where if leaf else (), stop.outcome, stop.detail)
+        except _MALFORMED:
+            gathered.failures.add(leaf.where if leaf else (), DAMAGED, "malformed")
+        except OSError:
+            gathered.failures.add((), UNREADABLE, "reading failed")
+
+    def _hash(self, source: FileSource) -> str | None:
+        if source.size > self._init.whole:
+            return None
+        digest = hashlib.sha256()
+        try:
+            for piece in pieces_of(source):
+                digest.update(piece)
+        except OSError:
+            return None
+        return digest.hexdigest()
 
 
-def _outcome(tallies: list[Tally], *, complete: bool) -> str:
+def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanResult:
+    unread = gathered.failures.told()
+    tallies = gathered.tallies(exact=complete and not unread)
+    parts = gathered.parts.told({tally.type for tally in tallies})
+    return ScanResult(
+        outcome=_outcome({one.outcome for one in unread}, tallies, complete=complete),
+        format=parts[0].format if parts else gathered.format or "text",
+        tallies=tuple(tallies),
+        sha256=sha256,
+        scanned=gathered.scanned,
+        parts=parts,
+        unread=unread,
+    )
+
+
+def _outcome(failed: set[str], tallies: list[Tally], *, complete: bool) -> str:
+    for outcome in _WORST:
+        if outcome in failed:
+            return outcome
     if not complete:
         return SAMPLED
     return FOUND if tallies else CLEAN

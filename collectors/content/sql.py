@@ -42,6 +42,7 @@ _NO_COLUMN = frozenset(
     b"PRIMARY KEY UNIQUE CONSTRAINT FOREIGN INDEX FULLTEXT CHECK SPATIAL EXCLUDE LIKE".split()
 )
 _LONGEST_TABLE = 64 << 10
+_MOST_TABLES = 1000
 _MOST_COLUMNS = 1 << 20
 _MOST_KEYS = 10_000
 """Values outside of rows whose key is read, in one block."""
@@ -68,6 +69,7 @@ class Sql:
     def __init__(self) -> None:
         self.groups = Groups()
         self._tables: dict[str, tuple[str, ...]] = {}
+        self._created = 0
         self._current: _Target | None = None
         self._places: list[int] = []
         self._targets: list[_Target | None] = [None]
@@ -114,7 +116,8 @@ class Sql:
         for end, kind, match in found:
             table = _text(match.group(1))
             if kind == "create":
-                if len(self._tables) < 1000:
+                self._created += 1
+                if self._created <= _MOST_TABLES:  # counted: one name may come again and again
                     self._tables[table] = _columns_of(data, end)
                 targets.append(None)
                 continue

@@ -14,17 +14,25 @@ from collectors.api import Keys
 from collectors.child import BoundedChild, ChildDied, ChildError, ChildTimeout, Limits
 from collectors.content.result import (
     CUSTOM_PREFIX,
-    DAMAGED,
-    ENCRYPTED,
+    SAMPLED,
     TARGET,
     UNREADABLE,
+    UNSUPPORTED,
     Init,
     Request,
     ScanResult,
 )
 from collectors.exposure import reach, score, select
 from collectors.exposure.settings import ExposureSettings
-from collectors.kinds import ChildCrashed, Kind, ScanIncomplete, Scrubbed, SensitiveData
+from collectors.kinds import (
+    ChildCrashed,
+    Kind,
+    ScanIncomplete,
+    Scrubbed,
+    SensitiveData,
+    Severity,
+    Unread,
+)
 from collectors.paths import PathGuard, SafePath
 
 CLEAN = "clean"
@@ -33,11 +41,13 @@ GONE = "gone"
 SKIPPED = "skipped"
 INCOMPLETE = "incomplete"
 CHANGED = "changed"
-UNSUPPORTED = "unsupported"
-"""An archive or document: nobody has looked into it."""
 
 _SMALLEST = 12
 """Bytes: no identifier or credential is shorter."""
+_OWN_TIME = 0.8
+"""Of the time-out: then the child ends by itself, and what it has found is not lost."""
+_EXPECTED = frozenset({UNSUPPORTED, "encrypted"})
+"""Outcomes that say nothing bad of a file: they are told quietly."""
 _ANSWER = msgspec.msgpack.Decoder(ScanResult)
 
 
@@ -62,8 +72,8 @@ class Look(NamedTuple):
     """What one look at a file gave."""
 
     outcome: str
-    """``clean``, ``found``, ``gone``, ``skipped``, ``unsupported``, ``incomplete`` or
-    ``changed``."""
+    """``clean``, ``found``, ``sampled`` (nothing found, but not looked at whole), ``gone``,
+    ``skipped``, ``incomplete`` or ``changed``."""
     signature: Signature | None = None
     record: Kind | None = None
     """`SensitiveData` or `ScanIncomplete`."""
@@ -125,10 +135,8 @@ class Examiner:
         if before.st_size < _SMALLEST:
             return Look(CLEAN, signature)
         try:
-            what = select.by_magic(os.pread(descriptor, 16, 0))
-            if what != select.LOOK:
-                skipped = UNSUPPORTED if what == select.CONTAINER else SKIPPED
-                return Look(skipped, signature)
+            if select.by_magic(os.pread(descriptor, 16, 0)) != select.LOOK:
+                return Look(SKIPPED, signature)
             if before.st_size > self._settings.max_bytes:
                 limit = f"{before.st_size} bytes, over max_bytes"
                 return self._incomplete(safe, signature, "too_large", limit)
@@ -142,7 +150,9 @@ class Examiner:
         return self._judge(answer, before, real, safe)
 
     def _ask(self, descriptor: int, size: int, safe: SafePath) -> ScanResult:
-        request = Request(name=self._guard.display(safe), size=size)
+        request = Request(
+            name=self._guard.display(safe), size=size, seconds=_OWN_TIME * self._settings.timeout
+        )
         answer = self.child.call(
             msgspec.msgpack.encode(request), [descriptor], self._settings.timeout
         )
@@ -152,10 +162,10 @@ class Examiner:
         self, answer: ScanResult, status: os.stat_result, real: bytes, safe: SafePath
     ) -> Look:
         signature = Signature.of(status)
-        if answer.outcome in (UNREADABLE, DAMAGED, ENCRYPTED):
-            return self._incomplete(safe, signature, answer.outcome, "the scanner says so")
+        if not answer.tallies and answer.unread:
+            return self._unread(safe, signature, answer)
         if not answer.tallies:
-            return Look(CLEAN, signature)
+            return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
         reachable = reach.reachability(
             real, status.st_mode, in_web_root=root is not None, mode_of=reach.directory_mode
@@ -171,8 +181,10 @@ class Examiner:
             reasons=judged.reasons,
             reachable=reachable,
             format=answer.format,
-            outcome="sampled" if answer.outcome == "sampled" else "found",
+            outcome=SAMPLED if answer.outcome == SAMPLED else FOUND,
             scanned=answer.scanned,
+            parts=answer.parts,
+            unread=answer.unread,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
@@ -190,15 +202,30 @@ class Examiner:
         return self._guard.display(self._guard.guard(real[len(root.rstrip(b"/")) :]))
 
     def _incomplete(
-        self, safe: SafePath, signature: Signature | None, outcome: str, detail: str
+        self,
+        safe: SafePath,
+        signature: Signature | None,
+        outcome: str,
+        detail: str,
+        unread: tuple[Unread, ...] = (),
     ) -> Look:
         record = ScanIncomplete(
             path=self._guard.display(safe),
             outcome=outcome,
             detail=Scrubbed(detail),
+            unread=unread,
             path_token=self._guard.token(safe),
         )
         return Look(INCOMPLETE, signature, record, None, outcome)
+
+    def _unread(self, safe: SafePath, signature: Signature, answer: ScanResult) -> Look:
+        first = next(one for one in answer.unread if one.outcome == answer.outcome)
+        detail = str(first.detail or "")
+        if first.path is not None:
+            detail += f"; {first.count} parts, first {first.path}"
+        look = self._incomplete(safe, signature, answer.outcome, detail, answer.unread)
+        quiet = {one.outcome for one in answer.unread} <= _EXPECTED
+        return look._replace(severity=int(Severity.LOW) if quiet else None)
 
     def _crashed(self, safe: SafePath, signature: Signature, error: ChildError) -> Look:
         outcome = "timed_out" if isinstance(error, ChildTimeout) else "crashed"
@@ -223,6 +250,7 @@ def _open(path: bytes) -> int:
 def _digest(record: SensitiveData) -> str:
     """Hash what makes a finding another one: not the exact count of a log that grows."""
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
+    missed = sorted(unread.outcome for unread in record.unread)
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons])
+        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed])
     ).hexdigest()

@@ -25,19 +25,9 @@ _MAGIC = (
     (b"wOF", "media"),
     (b"\x7fELF", "program"),
     (b"\xca\xfe\xba\xbe", "program"),
-    (b"PK\x03\x04", "container"),
-    (b"%PDF-", "container"),
-    (b"7z\xbc\xaf", "container"),
-    (b"Rar!", "container"),
-    (b"\xfd7zXZ", "container"),
-    (b"BZh", "container"),
-    (b"\x28\xb5\x2f\xfd", "container"),
-    (b"\xd0\xcf\x11\xe0", "container"),
 )
 
 LOOK = "look"
-CONTAINER = "container"
-"""An archive or document that cannot be read yet: unknown, never clean."""
 
 
 def by_name(path: bytes) -> str:
@@ -52,7 +42,7 @@ def by_name(path: bytes) -> str:
 
 
 def by_magic(head: bytes) -> str:
-    """Return the same, or ``container``, for the first bytes of the content."""
+    """Return the same for the first bytes of the content."""
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what
@@ -72,6 +62,15 @@ class Scope:
             os.fsencode(pattern) for pattern in settings.exclude if not pattern.startswith("/")
         )
         self._name_excluded = functools.lru_cache(maxsize=4096)(self._matches)
+
+    def other_paths(self) -> tuple[bytes, ...]:
+        """Return the paths that are no web root and not below one, each once and no part of
+        another."""
+        roots: list[bytes] = []
+        for path in sorted(self._roots, key=len):
+            if not any(is_below(path, root) for root in (*self.web_roots, *roots)):
+                roots.append(path)
+        return tuple(roots)
 
     def __contains__(self, path: bytes) -> bool:
         """Tell whether *path* is to be looked into."""

@@ -87,7 +87,8 @@ class ExposureSensor:
     def coverage(self) -> Coverage:
         """Return how many files wait, how many looks had which outcome, and what there is now.
 
-        ``findings``: files that hold something; ``unsupported``: archives and documents (zip,
-        docx, xlsx, pdf ...) that nobody has looked into; they are not clean but unknown.
+        ``findings``: files that hold something. ``sampled``, ``too_large``, ``timed_out``,
+        ``encrypted``, ``unreadable``, ``damaged``, ``unsupported``, ``crashed``: files that are
+        not clean but unknown, each counted under the worst that happened in it.
         """
         return dict(self._coverage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from collectors.content.result import SAMPLED
 from collectors.exposure.examine import (
     CHANGED,
     CLEAN,
@@ -11,7 +12,6 @@ from collectors.exposure.examine import (
     GONE,
     INCOMPLETE,
     SKIPPED,
-    UNSUPPORTED,
     Look,
 )
 from collectors.kinds import ExposureCleared, Kind, Scrubbed
@@ -42,8 +42,8 @@ def settle(look: Look, previous: str, shown: Scrubbed, token: str | None) -> Ste
         return _told(look, previous)
     if look.outcome == CLEAN:
         return Step(_cleared("clean", shown, token) if was_finding else (), remember="")
-    if look.outcome == UNSUPPORTED:
-        return Step(remember=f"{UNSUPPORTED}/{_finding(previous)}")
+    if look.outcome == SAMPLED:  # what was found before may stand where nobody has looked
+        return Step(remember=f"{SAMPLED}/{_finding(previous)}")
     if look.outcome == SKIPPED and look.signature is None:
         return Step()
     return Step(remember=previous)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from collectors.files.dirty import DirtySet, Work
 from collectors.files.examine import Examiner
+from collectors.files.order import Order
 from collectors.files.scope import ROOTS
 
 FOUND_BY = "reconcile"
@@ -23,11 +24,19 @@ LONGEST = 3600.0
 class Reconciler:
     """Walks the tree; `step` returns often, so that events do not wait for the walk."""
 
-    def __init__(self, examiner: Examiner, dirty: DirtySet, last_gap: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        examiner: Examiner,
+        dirty: DirtySet,
+        last_gap: Callable[[], int],
+        order: Order | None = None,
+    ) -> None:
+        """*order* in which directories are taken; each comes after the one that holds it."""
+        self._order = order or Order()
         self._examiner = examiner
         self._dirty = dirty
         self._last_gap = last_gap
-        self._stack: list[tuple[bytes, bool]] = []
+        self._stacks: list[list[tuple[bytes, bool]]] = [[] for _ in range(self._order.ranks)]
         self._again = False
         self.gap = 0
         """Newest gap when the walk began that runs or ran last: the walk repairs up to it."""
@@ -42,11 +51,11 @@ class Reconciler:
     @property
     def running(self) -> bool:
         """Whether a walk is under way."""
-        return bool(self._stack)
+        return any(self._stacks)
 
     def request(self) -> None:
         """Begin a walk; one that is under way is followed by another."""
-        if self._stack:
+        if self.running:
             self._again = True
         else:
             self._begin()
@@ -69,15 +78,16 @@ class Reconciler:
         return max(configured, min(LONGEST, self._cpu / SHARE))
 
     def _step(self, deadline: float) -> bool:
-        while self._stack:
-            path, fresh = self._stack.pop()
+        while stack := next(filter(None, self._stacks), None):
+            path, fresh = stack.pop()
             known = self._dirty.take_directory(path)
             work = Work(known.names, whole=True, fresh=fresh or known.fresh)
-            self._stack += self._examiner.examine(path, work, FOUND_BY)
+            for item in self._examiner.examine(path, work, FOUND_BY):
+                self._stacks[self._order.rank(item[0])].append(item)
             self.directories += 1
             if time.monotonic() >= deadline:
                 break
-        if self._stack:
+        if self.running:
             return False
         if self._again:
             # Something was missed while we walked: only a walk that began later has seen it all.
@@ -88,7 +98,7 @@ class Reconciler:
 
     def _begin(self) -> None:
         self._again = False
-        self._stack = [(ROOTS, False)]
+        self._stacks[0].append((ROOTS, False))
         self.gap = self._last_gap()
         self.seconds = self._cpu = 0.0
         self.directories = 0

@@ -87,6 +87,7 @@ class Scope:
         )
         self._last: tuple[bytes, bool] = (ROOTS, True)
         self.roots = tuple(sorted({*outer, *self._apart}))
+        self._walked = frozenset(self.roots)
 
     def _covered(self, path: bytes, outer: Iterable[bytes]) -> bool:
         """Tell whether the walk from one of the *outer* roots comes by *path*."""
@@ -120,7 +121,7 @@ class Scope:
         """Tell whether *name* in *directory*, itself inside the scope, is left out."""
         if self._near_own(directory):
             path = join(directory, name)
-            if path in self._apart:
+            if path in self._walked:
                 return directory != ROOTS  # it has a walk of its own
             for root, places in self._narrow:
                 # A root of the settings below an own place has a walk of its own.
@@ -132,6 +133,16 @@ class Scope:
         if path in self._prefixes or (self._paths is not None and self._paths.match(path)):
             return not any(place.holds(path) for place in self._own)
         return False
+
+    def entry(self, directory: bytes, name: bytes) -> tuple[bytes, bytes] | None:
+        """Return where *name* in *directory* stands in the baseline, None when it is left out.
+
+        A root stands in `ROOTS`, also where the directory around it is watched for an own place.
+        """
+        if not self.excluded(directory, name):
+            return directory, name
+        path = join(directory, name)
+        return (ROOTS, path) if path in self._walked else None
 
     def _near_own(self, directory: bytes) -> bool:
         """Tell whether an own place with a walk of its own lies in *directory*, or around it."""

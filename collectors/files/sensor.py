@@ -19,8 +19,9 @@ from collectors.api import Coverage, SensorContext, Settings, Unsupported
 from collectors.files.baseline import Baseline, set_aside
 from collectors.files.meaning.own import own_places
 from collectors.files.meaning.roles import Roles
+from collectors.files.order import Order
 from collectors.files.packages.choose import choose
-from collectors.files.scope import make_scope
+from collectors.files.scope import make_scope, resolve_roots
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
 from collectors.kinds import (
@@ -50,7 +51,6 @@ class FilesSensor:
             VisibilityLost,
             ChangeWindow,
             BaselineAccepted,
-            BaselineRoot,
             BaselineRoot,
         }
     )
@@ -129,6 +129,7 @@ class FilesSensor:
         # Who can write the manifests decides what folds: they are watched whatever is set.
         also = [] if packages is None else [os.fsdecode(packages.directory)]
         own = own_places(self._state_dir, sys.argv) if self._protect else []
+        web_roots = resolve_roots(self._settings.web_roots)
         scope = make_scope(self._settings, self._state_dir, also, own)
         try:
             baseline = Baseline(context.state_dir)
@@ -140,7 +141,8 @@ class FilesSensor:
                     context,
                     self._status,
                     packages=packages,
-                    roles=Roles(os.path.realpath(self._root), own),
+                    roles=Roles(os.path.realpath(self._root), own, web_roots),
+                    order=Order(web_roots, own),
                 ).run()
             finally:
                 baseline.close()

@@ -95,6 +95,9 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     paths: tuple[str, ...] = DEFAULT_PATHS
     """Absolute paths; each with everything below it. A single file is compared at intervals."""
+    web_roots: tuple[str, ...] = ()
+    """What web servers hand out, in absolute paths; empty: the ``web_roots`` of
+    ``[sensors.exposure]``."""
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     """Absolute path: it and everything below. Pattern with ``/``: a whole path. Else: a name."""
     reconcile_interval: str | float = "5m"
@@ -121,9 +124,10 @@ class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Raises:
             ValueError: a value is out of range; the setting is named.
         """
-        for path in self.paths:
-            if not path.startswith("/"):
-                raise ValueError(f"paths: {path!r} is not absolute")
+        for name in ("paths", "web_roots"):
+            for path in getattr(self, name):
+                if not path.startswith("/"):
+                    raise ValueError(f"{name}: {path!r} is not absolute")
         for name, low, high in (
             ("reconcile_interval", 1, 604800),
             ("coalesce", 0.01, 60),

@@ -14,7 +14,7 @@ from collectors.files.dirty import CREATED, MOVED, NOTHING, DirtySet, Marks, acc
 from collectors.files.hashing import Hasher
 from collectors.files.journal import Journal
 from collectors.files.meaning.growth import Growth
-from collectors.files.scope import ROOTS, Scope, join
+from collectors.files.scope import ROOTS, Scope, below, join
 from collectors.files.sources.source import EventSource
 from collectors.files.tell import Addition, Listener, Place, Subject, Teller
 
@@ -55,6 +55,7 @@ class Settler:
         self.first = {root for root in scope.roots if self.guard.guard(root) not in complete}
         """Roots whose first baseline is being made."""
         self._untold = frozenset(self.first)
+        self._roots = [self.guard.guard(root) for root in scope.roots]
         self.blind: dict[bytes, str] = {}
         """Directories that cannot be compared, and the cause."""
         self._settled: set[tuple[bytes, bytes]] = set()
@@ -180,7 +181,11 @@ class Settler:
         elif not excluded and self._there_after_all(place, key):
             return False
         if row.type == "dir":
-            self.remove_tree(join(place.path, key), place.found_by, silent=silent)
+            # What goes silently has left the settings: not what another root holds.
+            path = join(place.path, key)
+            safe = self.guard.guard(path)
+            spared = [root for root in self._roots if silent and below(root, safe)]
+            self.remove_tree(path, place.found_by, silent=silent, spared=spared)
         if not silent:
             self._teller.tell(Subject(place, key, key), "deleted", row=row)
         self.record(place, key, row, None)
@@ -218,9 +223,16 @@ class Settler:
         entry = self.baseline.directory(self.guard.guard(join(place.path, name)))
         return entry is not None and same_directory(entry, state)
 
-    def remove_tree(self, path: bytes, found_by: str, *, silent: bool = False) -> None:
-        """Settle a directory that is gone, with all that the baseline knows below it."""
+    def remove_tree(
+        self, path: bytes, found_by: str, *, silent: bool = False, spared: Sequence[bytes] = ()
+    ) -> None:
+        """Settle a directory that is gone, with all that the baseline knows below it.
+
+        *spared*: roots that stay with what is below them, as they may be stored.
+        """
         for number, safe in self.baseline.subtree(self.guard.guard(path)):
+            if any(below(safe, root) for root in spared):
+                continue
             gone = NOT_RECORDED._replace(id=number)
             place = Place(path, safe, tree.NOWHERE, gone, found_by, fresh=False, silent=silent)
             for key, row in self.baseline.rows(number).items():

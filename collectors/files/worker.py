@@ -17,6 +17,7 @@ from collectors.files.meaning.meaning import Meaning
 from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
+from collectors.files.order import Order
 from collectors.files.packages.database import Database
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
@@ -69,10 +70,11 @@ class Worker:
         *,
         packages: Database | None = None,
         roles: Roles | None = None,
+        order: Order | None = None,
     ) -> None:
         """*packages*: the database to know them by; None where there are none or nobody wants to.
 
-        *roles* of this host.
+        *roles* of this host. *order*: what is walked first.
         """
         self._coalesce = settings.coalesce_seconds()
         self._scope = scope
@@ -112,7 +114,7 @@ class Worker:
         self._rehasher = Rehasher(
             self._settler, status, settings.rehash_seconds(), self._voucher.verified
         )
-        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap)
+        self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap, order)
 
     def _make_packages(self, database: Database) -> Packages:
         return Packages(

@@ -20,8 +20,16 @@ from collectors.kinds.collector import (
     IngestRejected,
     PackageDiffers,
 )
-from collectors.kinds.exposure import ExposureCleared, ScanIncomplete, SensitiveData, Tally
+from collectors.kinds.exposure import (
+    DataPart,
+    ExposureCleared,
+    ScanIncomplete,
+    SensitiveData,
+    Tally,
+    Unread,
+)
 from collectors.kinds.files import (
+    WEB_ROOT,
     BaselineAccepted,
     BaselineRoot,
     ChangeWindow,
@@ -43,6 +51,7 @@ from collectors.kinds.health import (
 
 __all__ = [
     "KINDS",
+    "WEB_ROOT",
     "AgentCloned",
     "AgentSilent",
     "AgentState",
@@ -52,6 +61,7 @@ __all__ = [
     "ChildCrashed",
     "ClockSkew",
     "CollectorState",
+    "DataPart",
     "EventQuarantined",
     "ExposureCleared",
     "FileChange",
@@ -71,6 +81,7 @@ __all__ = [
     "SpoolRecreated",
     "Tally",
     "UnknownKind",
+    "Unread",
     "VisibilityLost",
     "tag_of",
 ]

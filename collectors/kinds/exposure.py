@@ -21,6 +21,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """Distinct values, counted up to the sketch size and estimated above it."""
     exact: bool = True
     """False when the file was sampled or counting was cut short."""
+    about: int | None = None
+    """Estimate for the whole file, when it was sampled evenly after its first part."""
     confidence: float = 1.0
     """0 to 1, from validation, key or column context and column population."""
     column: Scrubbed | None = None
@@ -29,6 +31,38 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """At most 3 masked values."""
     tokens: tuple[str, ...] = ()
     """Bottom-k tokens (k=64 at most), hex, keyed: equal values meet across hosts."""
+
+
+class DataPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in a file values stand: a member of an archive, a sheet, a table, or all of it."""
+
+    format: str
+    """As in the finding."""
+    count: int
+    """Values in this part, all types together; a lower bound unless the tallies are exact."""
+    types: tuple[str, ...]
+    """Which types."""
+    path: Scrubbed | None = None
+    """Names inside the containers, the outermost first, with `` > `` between; None: the file."""
+    row: int | None = None
+    """Line or row of the first number, from 1."""
+    page: int | None = None
+    """Page of the first number, from 1."""
+    offset: int | None = None
+    """Bytes before the first number, in the text of the part as UTF-8."""
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of a file that could not be read, for one reason."""
+
+    outcome: str
+    """``encrypted``, ``damaged``, ``too_large``, ``timed_out``, ``unreadable``, ``unsupported``."""
+    count: int
+    """How many parts."""
+    detail: Scrubbed | None = None
+    """Of the first one, one sentence."""
+    path: Scrubbed | None = None
+    """Of the first one: names inside the containers; None: the file itself."""
 
 
 class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
@@ -56,6 +90,10 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """``found`` or ``sampled``."""
     scanned: int = ecs("ronda.scan.bytes", 0)
     """Bytes looked at."""
+    parts: tuple[DataPart, ...] = ecs("ronda.data.parts", ())
+    """Where in the file, up to 20 parts, the fullest first."""
+    unread: tuple[Unread, ...] = ecs("ronda.scan.unread", ())
+    """What in it could not be read: these parts are not clean but unknown."""
     size: int | None = ecs("file.size", None)
     """Bytes of the file."""
     sha256: str | None = ecs("file.hash.sha256", None)
@@ -93,8 +131,11 @@ class ScanIncomplete(Record, frozen=True, kw_only=True, tag="exposure.incomplete
     path: Scrubbed = ecs("file.path")
     """Which file."""
     outcome: str = ecs("ronda.scan.outcome")
-    """``timed_out``, ``too_large``, ``unreadable``, ``crashed``, ``encrypted``, ``damaged``."""
+    """``timed_out``, ``too_large``, ``unreadable``, ``crashed``, ``encrypted``, ``damaged``,
+    ``unsupported``."""
     detail: Scrubbed | None = ecs("event.reason", None)
     """What happened, one sentence."""
+    unread: tuple[Unread, ...] = ecs("ronda.scan.unread", ())
+    """Which parts of a container; nothing was found in the others."""
     path_token: str | None = ecs("ronda.path.token", None)
     """Present when the path was masked."""

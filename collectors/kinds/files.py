@@ -8,6 +8,9 @@ import msgspec
 
 from collectors.kinds.base import Record, Scrubbed, Severity, ecs
 
+WEB_ROOT = "web_root"
+"""A value of `FileChange.place`."""
+
 
 class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """A file, directory or link came, changed or went."""
@@ -58,6 +61,8 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     role: str | None = ecs("ronda.file.role", None)
     """What the file decides on this host: ``cron``, ``sudoers``, ``authorized_keys``,
     ``ld_preload``, ``systemd_unit``, ``ronda`` ..."""
+    place: str | None = ecs("ronda.file.place", None)
+    """``web_root``: it lies in one of the web roots of agent.toml."""
     techniques: tuple[str, ...] = ecs("threat.technique.id", ())
     """MITRE ATT&CK techniques that such a change may serve."""
     changed: tuple[str, ...] = ecs("ronda.file.changed", ())
@@ -67,6 +72,11 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """Of a file known to grow: ``appended``, ``rotated``, ``truncated`` or ``rewritten``."""
     diff: Scrubbed | None = ecs("ronda.file.diff", None)
     """Unified diff of a text configuration, secrets and identifiers masked, cut to 8 KiB."""
+    superusers: tuple[Scrubbed, ...] = ecs("ronda.file.superusers", ())
+    """Of /etc/passwd: accounts with number 0 besides root that are new or changed, 20 at most."""
+    passwordless: tuple[Scrubbed, ...] = ecs("ronda.file.passwordless", ())
+    """Of /etc/passwd and /etc/shadow: accounts that need no password, new or changed, 20 at
+    most."""
     previous_size: int | None = ecs("ronda.file.previous.size", None)
     """Bytes before the change."""
     links: int | None = ecs("ronda.file.links", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from server.api import admin, alerts, events, files, hosts, status
+from server.api import admin, alerts, events, exposure, files, hosts, status
 
 ROUTES = [
     Route("/v1/status", status.status),
@@ -17,6 +17,9 @@ ROUTES = [
     Route("/v1/events", events.search),
     Route("/v1/events/stream", events.tail),
     Route("/v1/events/{id}", events.show),
+    Route("/v1/exposure", exposure.list_exposures),
+    Route("/v1/exposure/overlap", exposure.overlap),
+    Route("/v1/exposure/{id}", exposure.show),
     Route("/v1/files/history", files.history),
     Route("/v1/files/where", files.where),
     Route("/v1/hosts", hosts.list_hosts),

@@ -39,14 +39,14 @@ def alert_page(alert: Row, out: Output) -> str:
     say = partial(translate, language=str(alert.get("language", "en")))
     parts = [
         _head(alert, out, say),
-        *_section(out, say(MEANING), _paragraphs(alert["explanation"])),
-        *_section(out, say(FACTS), _facts(alert["facts"])),
-        *_section(out, say(EVIDENCE), map(safe.display, alert["evidence"])),
-        *_section(out, say(STEPS), _numbered(alert["next_steps"])),
-        *_section(out, say(HISTORY), map(_history, alert["history"])),
-        *_section(out, say(NOTIFICATIONS), map(_message, alert["notifications"])),
-        *_section(out, say(EVENTS), _events(alert["events"])),
-        *_section(out, say(COMMANDS), _commands(alert)),
+        *section(out, say(MEANING), _paragraphs(alert["explanation"])),
+        *section(out, say(FACTS), _facts(alert["facts"])),
+        *section(out, say(EVIDENCE), map(safe.display, alert["evidence"])),
+        *section(out, say(STEPS), numbered(alert["next_steps"])),
+        *section(out, say(HISTORY), map(_history, alert["history"])),
+        *section(out, say(NOTIFICATIONS), map(_message, alert["notifications"])),
+        *section(out, say(EVENTS), _events(alert["events"])),
+        *section(out, say(COMMANDS), _commands(alert)),
     ]
     return "\n".join(parts) + "\n"
 
@@ -70,7 +70,7 @@ def _head(alert: Row, out: Output, say: Callable[[str], str]) -> str:
     return "\n".join([out.style(title, "bold"), *lines])
 
 
-def _section(out: Output, heading: str, lines: Iterable[str]) -> list[str]:
+def section(out: Output, heading: str, lines: Iterable[str]) -> list[str]:
     """Return the section as one block with an empty line before it; nothing when it is empty."""
     body = [f"  {line}" for line in lines]
     return ["\n".join(["", out.style(heading, "bold"), *body])] if body else []
@@ -88,7 +88,8 @@ def _facts(facts: list[dict[str, str]]) -> list[str]:
     ]
 
 
-def _numbered(steps: list[str]) -> list[str]:
+def numbered(steps: list[str]) -> list[str]:
+    """Return *steps* as numbered lines for this terminal."""
     return [
         line
         for number, step in enumerate(steps, 1)

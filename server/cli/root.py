@@ -10,6 +10,7 @@ COMMANDS = {
     "status": "server.cli.status:status",
     "alerts": "server.cli.alerts:alerts",
     "events": "server.cli.events:events",
+    "exposure": "server.cli.exposure:exposure",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
     "delivery": "server.cli.delivery:delivery",

@@ -54,10 +54,10 @@ def find(
     stopped = False
     try:
         with store.bounded(timeout):
-            for day, newest in _days(store, since, until):
+            for day, newest in days_of(store, since, until):
                 if len(events) > limit and newest < events[limit].observed:
                     continue
-                events += [from_row(day, row) for row in _rows(store, day, sql, params)]
+                events += [from_row(day, row) for row in rows_of(store, day, sql, params)]
                 events.sort(key=lambda event: (event.observed, event.day, event.row), reverse=True)
                 del events[limit + 1 :]
     except SearchTimeout:
@@ -65,7 +65,7 @@ def find(
     return Found(events[:limit], len(events) > limit, stopped)
 
 
-def _days(store: EventStore, since: int | None, until: int | None) -> Iterator[tuple[str, int]]:
+def days_of(store: EventStore, since: int | None, until: int | None) -> Iterator[tuple[str, int]]:
     """Yield each day that has events of this time with its last moment (ns), newest first."""
     present = store.days()
     for day in reversed(present):
@@ -74,7 +74,7 @@ def _days(store: EventStore, since: int | None, until: int | None) -> Iterator[t
             yield day, span[1]
 
 
-def _rows(store: EventStore, day: str, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+def rows_of(store: EventStore, day: str, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     cursor = store.begin(day, sql, params)
     try:
         return cursor.fetchall() if cursor is not None else []
@@ -110,8 +110,8 @@ def last_states(
     try:
         with store.bounded(timeout):
             params = [since, json.dumps(agents), json.dumps(paths)]
-            for day, _ in _days(store, since, None):
-                for agent, path, *state in _rows(store, day, sql, params):
+            for day, _ in days_of(store, since, None):
+                for agent, path, *state in rows_of(store, day, sql, params):
                     key, last = (agent, path), Last(*state)
                     if key in keys and (key not in found or last.place > found[key].place):
                         found[key] = last
@@ -165,8 +165,8 @@ def changed_paths(
     more = stopped = False
     try:
         with store.bounded(timeout):
-            for day, _ in _days(store, since, until):
-                rows = _rows(store, day, sql, params)
+            for day, _ in days_of(store, since, until):
+                rows = rows_of(store, day, sql, params)
                 more |= len(rows) > MAX_PATHS
                 for path, token, place, first, last, *counts in rows[:MAX_PATHS]:
                     new = _Group(day, place, first, last, counts)
@@ -204,7 +204,7 @@ def _with_events(store: EventStore, groups: Sequence[_Group]) -> Iterator[Change
     events: dict[tuple[str, int], StoredEvent] = {}
     for day in {group.day for group in groups}:
         wanted = [int(group.place[-19:]) for group in groups if group.day == day]
-        for values in _rows(store, day, sql, [json.dumps(wanted)]):
+        for values in rows_of(store, day, sql, [json.dumps(wanted)]):
             events[day, values[0]] = from_row(day, values)
     for group in groups:
         event = events.get((group.day, int(group.place[-19:])))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.watching import unwatched
+from agent.config import parse
+from agent.watching import share_web_roots, unwatched
 from collectors.exposure.settings import ExposureSettings
 from collectors.files.settings import FileSettings
 
@@ -38,10 +39,10 @@ def test_what_follows_is_said(tmp_path: Path, watched: FileSettings, name: str) 
         {"files": watched, "exposure": ExposureSettings(paths=(path,), web_roots=())}
     )
     assert path in line
-    assert "ronda-agent scan" in line
+    assert "found by the sweep" in line
     both = ExposureSettings(paths=(path,), web_roots=(path,))
     (line,) = unwatched({"files": watched, "exposure": both})
-    assert "swept once" in line
+    assert "found by the sweep" in line
 
 
 def test_sensors_that_are_off() -> None:
@@ -50,3 +51,21 @@ def test_sensors_that_are_off() -> None:
     assert len(lines) == len({*exposure.paths, *exposure.web_roots})
     assert unwatched({"files": files, "exposure": ExposureSettings(enabled=False)}) == []
     assert unwatched({"files": FileSettings()}) == []
+
+
+def test_web_roots_are_set_once() -> None:
+    exposure = ExposureSettings(web_roots=("/data/situs",))
+    own = FileSettings(web_roots=("/data/lain",))
+    assert share_web_roots({"exposure": exposure}) == {"exposure": exposure}
+    assert share_web_roots({"files": own, "exposure": exposure})["files"] is own
+    shared = share_web_roots({"files": FileSettings(), "exposure": exposure})
+    assert shared == {"files": FileSettings(web_roots=("/data/situs",)), "exposure": exposure}
+    # Whoever looks for data or not: what is handed out stays what it is.
+    off = ExposureSettings(enabled=False, web_roots=("/data/situs",))
+    assert share_web_roots({"files": FileSettings(), "exposure": off})["files"] == shared["files"]
+
+
+def test_the_configuration_shares_them(tmp_path: Path) -> None:
+    text = '[sensors.exposure]\nweb_roots = ["/data/situs"]\n'
+    found = parse(text, tmp_path, {"files": FileSettings, "exposure": ExposureSettings})
+    assert found.sensors["files"] == FileSettings(web_roots=("/data/situs",))

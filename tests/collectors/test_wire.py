@@ -127,6 +127,10 @@ def _value(annotation: Any, name: str) -> Any:
                 samples=("1571**********01",),
             ),
         )
+    if "DataPart" in text:
+        return (kinds.DataPart(format="xlsx", count=3, types=("nik",), path=Scrubbed("a"), row=2),)
+    if "Unread" in text:
+        return (kinds.Unread(outcome="encrypted", count=1, detail=Scrubbed("a password")),)
     if "PackageChange" in text:
         return (
             kinds.PackageChange(

@@ -1,4 +1,4 @@
-"""Adds to a change what role the file has."""
+"""Adds to a change what role the file has, and whether it may be handed out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from collectors.files.compare import Row
 from collectors.files.meaning.roles import Roles
 from collectors.files.tell import Subject
-from collectors.kinds import FileChange
+from collectors.kinds import WEB_ROOT, FileChange
 
 
 class Annotate:
@@ -20,6 +20,10 @@ class Annotate:
     def __call__(
         self, record: FileChange, subject: Subject, _row: Row | None, _now: Row | None, /
     ) -> FileChange:
-        """Return *record* with its role."""
+        """Return *record* with its role and place."""
         role = self._roles.of(subject.path)
-        return record if role is None else msgspec.structs.replace(record, role=role.name)
+        if role is not None:
+            record = msgspec.structs.replace(record, role=role.name)
+        if self._roles.web_root(subject.path) is not None:
+            record = msgspec.structs.replace(record, place=WEB_ROOT)
+        return record

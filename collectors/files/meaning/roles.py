@@ -47,13 +47,23 @@ _GATE = re.compile(
 _CONFIGURATION = re.compile(CONFIGURATION.encode(), re.DOTALL)
 
 
+_USUAL = b"/var/www"
+"""Where most hosts keep what they hand out; patterns know it."""
+
+
 class Roles:
     """The roles of one host."""
 
-    def __init__(self, root: bytes = b"/", own: Iterable[Own] = ()) -> None:
-        """*root*: where the host's file system begins. *own*: what belongs to Ronda."""
+    def __init__(
+        self, root: bytes = b"/", own: Iterable[Own] = (), web_roots: Iterable[bytes] = ()
+    ) -> None:
+        """*root*: where the host's file system begins. *own*: what belongs to Ronda.
+
+        *web_roots*: what web servers hand out, as full paths without symbolic links.
+        """
         self._root = root.rstrip(b"/")
         self._own = tuple(own)
+        self._web_roots = tuple(root.rstrip(b"/") for root in web_roots)
         self.of = functools.lru_cache(maxsize=1024)(self._of)
         """Return the role of the full path (raw or guarded), None when it has none."""
 
@@ -61,10 +71,14 @@ class Roles:
         if any(place.holds(path) for place in self._own):
             return BY_NAME["ronda"]
         inner = self.inner(path)
-        if inner is None or not _GATE.search(inner) or _PASSING.fullmatch(inner):
-            return None
-        found = _TOPS.get(inner.split(b"/", 2)[1], _ELSEWHERE).fullmatch(inner)
-        return BY_NAME[found.lastgroup] if found is not None and found.lastgroup else None
+        role = None if inner is None else _by_pattern(inner)
+        web_root = None if role is not None else self.web_root(path)
+        # As it would be called in the usual place.
+        return role if web_root is None else _by_pattern(_USUAL + path[len(web_root) :])
+
+    def web_root(self, path: bytes) -> bytes | None:
+        """Return the web root that *path* lies in, None when it lies in none."""
+        return next((root for root in self._web_roots if path.startswith(root + b"/")), None)
 
     def configuration(self, path: bytes) -> bool:
         """Tell whether a change of *path* is worth a diff, as far as the name goes."""
@@ -83,3 +97,10 @@ class Roles:
         if not path.startswith(self._root + b"/"):
             return None
         return path[len(self._root) :]
+
+
+def _by_pattern(inner: bytes) -> Role | None:
+    if not _GATE.search(inner) or _PASSING.fullmatch(inner):
+        return None
+    found = _TOPS.get(inner.split(b"/", 2)[1], _ELSEWHERE).fullmatch(inner)
+    return BY_NAME[found.lastgroup] if found is not None and found.lastgroup else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from collectors.files.meaning.catalogue import BY_NAME
-from collectors.kinds import FileChange, Severity
+from collectors.kinds import WEB_ROOT, FileChange, Severity
 
 _SETUID, _SETGID, _GROUP_RUNS = 0o4000, 0o2000, 0o0010
 _OTHERS_WRITE = 0o0002
@@ -97,6 +97,10 @@ def _lower(severity: Severity) -> Severity:
 def _attributes(record: FileChange) -> Iterator[Reason]:
     if record.found_by == "rehash":  # other content, and nothing that says when it came
         yield Reason(Severity.HIGH, ("T1565.001",))
+    if record.superusers:
+        yield Reason(Severity.CRITICAL, ("T1136.001", "T1078.003"))
+    if record.passwordless:
+        yield Reason(Severity.HIGH, ("T1098", "T1078.003"))
     if record.growth in _BAD_GROWTH:
         yield Reason(Severity.HIGH, ("T1070.002",))
     if record.action == "deleted" or record.type != "file":
@@ -118,8 +122,8 @@ def _flags(record: FileChange) -> Iterator[Reason]:
     now, before = record.flags or "", record.previous_flags
     changed = record.action == "created" or before is not None or "flags" in record.changed
     if "i" in now and "i" not in (before or "") and changed:
-        planted = _WEB.fullmatch(record.path) and _SCRIPT.fullmatch(record.path)
-        if planted:
+        served = record.place == WEB_ROOT or _WEB.fullmatch(record.path)
+        if served and _SCRIPT.fullmatch(record.path):
             yield Reason(Severity.HIGH, ("T1222.002", "T1505.003"))
         else:
             yield Reason(Severity.MEDIUM, ("T1222.002",))

@@ -89,9 +89,9 @@ class Ear:
             if event.name in (b"", b"."):
                 self._about_itself(place, event)
                 continue
-            directory = place.path()
-            if not self._scope.excluded(directory, event.name):
-                self._about_name(place, directory, event)
+            entry = self._scope.entry(place.path(), event.name)
+            if entry is not None:
+                self._about_name(entry[0], event._replace(name=entry[1]))
         return about
 
     def _renamed(self, event: Event) -> bool:
@@ -99,16 +99,16 @@ class Ear:
         about = False
         for place in self._handles.places(event.old_directory):
             about = True
-            directory = place.path()
-            if not self._scope.excluded(directory, event.old_name):
-                self._left(directory, event.old_name, event)
+            entry = self._scope.entry(place.path(), event.old_name)
+            if entry is not None:
+                self._left(*entry, event)
         for place in self._handles.places(event.directory):
             about = True
-            directory = place.path()
-            if not self._scope.excluded(directory, event.name):
-                self._dirty.moved_in(directory, event.name, writer=self._writer(event.pid))
+            entry = self._scope.entry(place.path(), event.name)
+            if entry is not None:
+                self._dirty.moved_in(*entry, writer=self._writer(event.pid))
                 if is_directory:
-                    self._came(place, join(directory, event.name), event, walk=True)
+                    self._came(join(*entry), event, walk=True)
         return about
 
     def _about_itself(self, place: Place, event: Event) -> None:
@@ -118,15 +118,15 @@ class Ear:
         if place.parent is None and gone and not _same(place.name, place.key):
             self._handles.cut(place.name)
 
-    def _about_name(self, place: Place, directory: bytes, event: Event) -> None:
+    def _about_name(self, directory: bytes, event: Event) -> None:
         mask, name, pid = event.mask, event.name, event.pid
         is_directory = bool(mask & api.ONDIR)
         if mask & _ARRIVES and mask & _LEAVES:
             if self._stands(directory, event):
                 self._left(directory, name, event)
-                self._arrived(place, directory, event)
+                self._arrived(directory, event)
             else:
-                self._arrived(place, directory, event)
+                self._arrived(directory, event)
                 # Events of what was inside may follow, hence not `_left`.
                 writer = self._writer(pid)
                 self._dirty.gone(directory, name, is_directory=is_directory, writer=writer)
@@ -137,7 +137,7 @@ class Ear:
             self._left(directory, name, event)
             return
         elif mask & _ARRIVES:
-            self._arrived(place, directory, event)
+            self._arrived(directory, event)
         if mask & _TOUCHED:
             writer = self._writer(pid)
             if mask & api.MODIFY:
@@ -146,7 +146,7 @@ class Ear:
                 writing = bool(mask & api.MODIFY) and not mask & api.CLOSE_WRITE
                 self._dirty.touched(directory, name, writing=writing, writer=writer)
 
-    def _arrived(self, place: Place, directory: bytes, event: Event) -> None:
+    def _arrived(self, directory: bytes, event: Event) -> None:
         is_directory = bool(event.mask & api.ONDIR)
         writer = self._writer(event.pid)
         if event.mask & api.CREATE:
@@ -155,15 +155,15 @@ class Ear:
             self._dirty.moved_in(directory, event.name, writer=writer)
         if is_directory:
             path = join(directory, event.name)
-            self._came(place, path, event, walk=bool(event.mask & api.MOVED_TO))
+            self._came(path, event, walk=bool(event.mask & api.MOVED_TO))
 
-    def _came(self, place: Place, path: bytes, event: Event, *, walk: bool) -> None:
+    def _came(self, path: bytes, event: Event, *, walk: bool) -> None:
         """Take in a directory; one that was made here has no content that had no event."""
-        if event.target:
-            child = self._handles.child(place, event.name)
-            if walk and child.key not in (b"", event.target):
-                self._tree.left(path)  # what stood there is somewhere else now
-                child = self._handles.child(place, event.name)
+        child = self._handles.make(path) if event.target else None
+        if child is not None and walk and child.key not in (b"", event.target):
+            self._tree.left(path)  # what stood there is somewhere else now
+            child = self._handles.make(path)
+        if child is not None:
             self._handles.bind(child, event.target)
             child.generation = self._tree.generation
             self._dirty.whole(path, fresh=True)

@@ -38,10 +38,6 @@ class Handles:
         """Return the place of *path*."""
         return self._nodes.find(path)
 
-    def child(self, place: Place, name: bytes) -> Place:
-        """Return the place of *name* in *place*, made if need be."""
-        return self._nodes.child(place, name)
-
     def places(self, key: bytes) -> tuple[Place, ...]:
         """Return where the directory with this handle is; nowhere when it is none of ours."""
         place = self._by_key.get(key)

@@ -215,9 +215,9 @@ class InotifySource:
             if not name:
                 self._about_itself(node, mask)
                 return
-            directory = node.path()
-            if not self._scope.excluded(directory, name):
-                self._about_name(directory, mask, name)
+            entry = self._scope.entry(node.path(), name)
+            if entry is not None:
+                self._about_name(*entry, mask)
 
     def overflowed(self) -> None:
         """Take note of an overflow; further calls for the same one do nothing."""
@@ -236,7 +236,7 @@ class InotifySource:
             if mask & (_C.IN_MOVE_SELF | _C.IN_DELETE_SELF):
                 self._drop(node.name)
 
-    def _about_name(self, directory: bytes, mask: int, name: bytes) -> None:
+    def _about_name(self, directory: bytes, name: bytes, mask: int) -> None:
         is_directory = bool(mask & _C.IN_ISDIR)
         if mask & (_C.IN_DELETE | _C.IN_MOVED_FROM):
             if is_directory:

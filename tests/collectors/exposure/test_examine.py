@@ -15,6 +15,7 @@ from collectors.exposure.settings import ExposureSettings
 from collectors.kinds import ScanIncomplete, SensitiveData
 from collectors.paths import PathGuard
 from tests.collectors.content.citizens import make_niks
+from tests.collectors.content.extract import builders
 
 TEXT = "nik\n" + "\n".join(make_niks(30))
 GUARD = PathGuard(b"k" * 32)
@@ -90,3 +91,39 @@ def test_an_unchanged_file_is_not_read_again(examiner: examine.Examiner, tmp_pat
     assert again.outcome == examine.SKIPPED
     os.utime(path)
     assert examiner.look(real, GUARD.guard(real), first.signature).digest == first.digest
+
+
+def test_bombs_and_huge_files_have_an_outcome_and_cost_a_bounded_child(tmp_path: Path) -> None:
+    """Not "clean", not a dead child, not more memory than promised; the next file is read."""
+    settings = ExposureSettings(paths=(str(tmp_path),), web_roots=(), timeout=6.0)
+    made = examine.Examiner(settings, GUARD, Keys(fleet=b"f" * 32, fleet_epoch=1), own=b"")
+    sparse = tmp_path / "sparse.sql"
+    with sparse.open("wb") as file:
+        file.truncate(10 << 30)
+    bomb = builders.make_zip({"0": bytes(64 << 20)})
+    for _ in range(4):
+        bomb = builders.make_zip({f"{number}.zip": bomb for number in range(16)})
+    (tmp_path / "bomb.zip").write_bytes(bomb)
+    (tmp_path / "mixed.zip").write_bytes(
+        builders.make_zip({"w.csv": TEXT.encode(), "x.7z": b"7z\xbc\xaf\x27\x1c" + bytes(50)})
+    )
+    try:
+        told = look(made, sparse).record
+        assert isinstance(told, ScanIncomplete)
+        assert told.outcome == "too_large"
+        told = look(made, tmp_path / "bomb.zip").record
+        assert isinstance(told, ScanIncomplete)
+        assert told.outcome in ("too_large", "timed_out")
+        pid = made.child.pid
+        assert pid is not None, "the child stopped by itself"
+        found = look(made, tmp_path / "mixed.zip").record
+        assert isinstance(found, SensitiveData)
+        assert (found.count, found.parts[0].path) == (30, "w.csv")
+        assert [(one.outcome, one.path) for one in found.unread] == [("unsupported", "x.7z")]
+        assert made.child.pid == pid
+        if os.geteuid() == 0:  # the child is not dumpable: its owner may not look
+            status = Path(f"/proc/{pid}/status").read_text()
+            (peak,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+            assert int(peak.split()[1]) < 150 << 10
+    finally:
+        made.close()

@@ -37,7 +37,7 @@ def test_a_guarded_name_keeps_its_extension() -> None:
     [
         (b"\x89PNG\r\n", "media"),
         (b"\0\0\0\x18ftypmp42", "media"),
-        (b"%PDF-1.7", "container"),
+        (b"%PDF-1.7", "look"),
         (b"\x7fELF", "program"),
         (b"id,nik\n", "look"),
         (b"", "look"),

@@ -304,38 +304,38 @@ def test_state_and_sightings_hold_no_number(tmp_path: Path, web: Path) -> None:
         assert not leaks(nik, everything)
 
 
-def test_archives_and_documents_are_told_as_unknown(tmp_path: Path, web: Path) -> None:
-    """Neither clean nor found: counted as files that nobody has looked into, over restarts."""
+def test_what_could_not_be_read_is_counted_by_outcome(tmp_path: Path, web: Path) -> None:
+    """Neither clean nor found: each file under its own outcome, told once, over restarts."""
     context = FakeContext(tmp_path)
-    for name, head in (("a.zip", b"PK\x03\x04"), ("b.docx", b"PK\x03\x04"), ("c.pdf", b"%PDF-1.7")):
-        (web / name).write_bytes(head + b"x" * 100)
+    (web / "a.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    (web / "b.docx").write_bytes(b"PK\x03\x04" + b"x" * 100)
+    (web / "c.pdf").write_bytes(b"%PDF-1.7" + b"x" * 100)
     (web / "export.xls").write_text("<table><tr><td>NIK</td><td>a</td><td>b</td></tr>" + table())
     root = str(web)
     settings = ExposureSettings(paths=(root,), web_roots=(root,))
-    for unsupported, rename in ((3, False), (2, True)):
-        if rename:
-            (web / "a.zip").unlink()
+    for expected in ({"unsupported": 1, "damaged": 2}, {"unsupported": 0, "damaged": 2}):
         sensor = ExposureSensor(settings, context.state_dir)
         thread = threading.Thread(target=sensor.run, args=(context,))
         thread.start()
         try:
-            sensor.offer([context.guard.guard(os.fsencode(web / "a.zip"))])
-            until(sensor, unsupported)
-            context.wait(1)
+            sensor.offer([context.guard.guard(os.fsencode(web / "a.7z"))])
+            until(sensor, expected)
+            records = context.wait(4)
         finally:
             context.stopping.set()
             thread.join(5.0)
             context.stopping.clear()
-        assert "unsupported" in sensor.coverage()
-    (record,) = context.records()
-    assert isinstance(record, SensitiveData)
-    assert str(record.path).endswith("export.xls")
+        (web / "a.7z").unlink(missing_ok=True)
+    (finding,) = (record for record in records if isinstance(record, SensitiveData))
+    assert str(finding.path).endswith("export.xls")
+    told = [record.outcome for record in context.records() if isinstance(record, ScanIncomplete)]
+    assert sorted(told) == ["damaged", "damaged", "unsupported"]
 
 
-def until(sensor: ExposureSensor, unsupported: int) -> None:
+def until(sensor: ExposureSensor, expected: dict[str, int]) -> None:
     """Poll the coverage."""
     deadline = time.monotonic() + 20
-    while sensor.coverage().get("unsupported") != unsupported:
+    while not expected.items() <= sensor.coverage().items():
         assert time.monotonic() < deadline, sensor.coverage()
         time.sleep(0.02)
 

@@ -120,3 +120,12 @@ def test_an_excluded_own_place_has_a_walk_of_its_own() -> None:
     assert scope.excluded(b"/etc", b"ronda")
     assert not scope.excluded(ROOTS, b"/etc/ronda")
     assert not scope.excluded(b"/etc/ronda", b"agent.toml")
+
+
+def test_a_root_in_an_own_place_is_walked_once() -> None:
+    scope = Scope([b"/srv/web"], [], [Own(b"/srv", re.compile(rb"agent\.toml"))])
+    assert scope.excluded(b"/srv", b"web")
+    assert scope.entry(b"/srv", b"web") == (ROOTS, b"/srv/web")
+    assert scope.entry(b"/srv", b"other") is None
+    assert scope.entry(b"/srv", b"agent.toml") == (b"/srv", b"agent.toml")
+    assert scope.entry(b"/srv/web", b"index.php") == (b"/srv/web", b"index.php")

@@ -6,9 +6,10 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
+from server.alerts import exposure_text as exposure_words
 from server.alerts import render
 from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
-from server.cli import alert_text
+from server.cli import alert_text, exposure_text
 from server.notify import message
 from signatures.sigma_facts import placeholders
 from signatures.sigma_load import EVENT_RULES, load_files
@@ -23,10 +24,11 @@ def _po(language: str) -> dict[str, str]:
 
 def _used() -> set[str]:
     words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
+    words.append(exposure_words.REASONS)
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}
     used |= {
         value
-        for module in (message, alert_text)
+        for module in (message, alert_text, exposure_text, exposure_words)
         for name, value in vars(module).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str)
     }

@@ -35,3 +35,20 @@ def test_role_techniques_severity(tmp_path: Path) -> None:
     assert found["created", str(preload)] == Severity.CRITICAL
     assert found["created", str(plain)] is None
     assert found["attributes", str(plain)] == Severity.HIGH
+
+
+def test_a_web_root_of_the_settings(tmp_path: Path) -> None:
+    site, link = tmp_path / "data/situs", tmp_path / "link"
+    site.mkdir(parents=True)
+    link.symlink_to(site)
+    (tmp_path / "state").mkdir()
+    with Running(tmp_path / "state", [tmp_path / "data"], web_roots=(str(link),)) as running:
+        (site / "index.php").write_text("<?php\n")
+        (site / ".env").write_text("A=1\n")
+        (tmp_path / "data/.env").write_text("A=1\n")
+        page = running.wait("created", site / "index.php")
+        assert (page.place, page.role) == ("web_root", None)
+        settings = running.wait("created", site / ".env")
+        assert (settings.place, settings.role) == ("web_root", "web_app_config")
+        outside = running.wait("created", tmp_path / "data/.env")
+        assert (outside.place, outside.role) == (None, None)

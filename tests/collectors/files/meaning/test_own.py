@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import collectors
+from collectors.files import sensor
 from collectors.files.meaning import own
 from collectors.files.meaning.own import Databases, own_places
-from collectors.files.scope import Own
+from collectors.files.scope import Own, Scope, join
 from collectors.kinds import FileChange, Severity
 from tests.collectors.files.context import FakeContext, Running, eventually
 
@@ -130,3 +131,70 @@ def test_databases(tmp_path: Path) -> None:
         assert Databases(context).check() == []
     finally:
         context.close()
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A watched root with agent.toml beside it."""
+    (tmp_path / "web/deep/deeper").mkdir(parents=True)
+    (tmp_path / "web/index.php").write_text("<?php\n")
+    (tmp_path / "agent.toml").write_text("\n")
+    place = Own(os.fsencode(tmp_path), re.compile(rb"agent\.toml"))
+    monkeypatch.setattr(sensor, "own_places", lambda *_: [place])
+    return tmp_path
+
+
+def test_a_directory_is_counted_once(beside: Path, backend: str) -> None:
+    with Running(beside / "agent", [beside / "web"], protect=True) as running:
+        eventually(lambda: running.sensor.coverage()["watched_directories"] == 4, "the counts")
+        facts = running.sensor.coverage()
+        assert facts["total_directories"] == 4
+        assert facts["watching"] == "4 of 4 directories"
+        (beside / "agent.toml").write_text("x\n")
+        running.wait("modified", beside / "agent.toml")
+
+
+def test_a_root_that_goes_and_comes_is_told_once(beside: Path, backend: str) -> None:
+    web = beside / "web"
+    with Running(beside / "agent", [web], protect=True) as running:
+        web.rename(beside / "away")
+        running.wait("deleted", web)
+        web.mkdir()
+        running.wait("created", web)
+        (web / "new.php").write_text("<?php\n")
+        running.wait("created", web / "new.php")
+        told = running.settle()
+        assert told.count(("created", str(web))) == told.count(("deleted", str(web))) == 1
+        assert ("deleted", str(web / "index.php")) in told
+
+
+def test_an_older_baseline_that_knew_it_twice(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root's row in the directory around it goes; nothing is told, nothing is forgotten."""
+    web = beside / "web"
+
+    def excluded(self: Scope, directory: bytes, name: bytes) -> bool:
+        return join(directory, name) != os.fsencode(web) and now(self, directory, name)
+
+    now = Scope.excluded
+    with monkeypatch.context() as patch:
+        patch.setattr(Scope, "excluded", excluded)
+        with Running(beside / "agent", [web], protect=True) as running:
+            entries = running.sensor.coverage()["entries"]
+    (web / "index.php").write_text("<?php 1;\n")
+    with Running(beside / "agent", [web], protect=True) as running:
+        assert running.sensor.coverage()["entries"] == int(str(entries)) - 1
+        assert running.settle() == [("modified", str(web / "index.php"))]
+
+
+def test_an_own_place_that_is_no_more_takes_no_root_with_it(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = beside / "web"
+    with Running(beside / "agent", [web], protect=True):
+        pass
+    monkeypatch.setattr(sensor, "own_places", lambda *_: [])
+    (web / "index.php").write_text("<?php 1;\n")
+    with Running(beside / "agent", [web], protect=True) as running:
+        assert running.settle() == [("modified", str(web / "index.php"))]

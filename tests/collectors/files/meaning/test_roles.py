@@ -171,3 +171,21 @@ def test_the_gate_keeps_nothing_back(parts: list[str]) -> None:
     assert _GATE.search(path) or found is None
     parted = _TOPS.get(parts[0].encode(), _ELSEWHERE).fullmatch(path)
     assert (parted and parted.lastgroup) == (found and found.lastgroup)
+
+
+def test_web_roots_of_the_settings() -> None:
+    roles = Roles(web_roots=[b"/data/situs/", b"/home/budi"])
+    assert roles.web_root(b"/data/situs2/index.php") is None
+    assert roles.web_root(b"/data/situs") is None
+    assert roles.web_root(b"/data/situs/a/index.php") == b"/data/situs"
+
+    def name(path: bytes) -> str | None:
+        role = roles.of(path)
+        return role and role.name
+
+    assert Roles().of(b"/data/situs/app/.env") is None
+    assert name(b"/data/app/.env") is None
+    assert name(b"/data/situs/app/.env") == "web_app_config"
+    assert name(b"/data/situs/index.php") is None
+    # What the path means by itself comes first.
+    assert name(b"/home/budi/.ssh/authorized_keys") == "authorized_keys"

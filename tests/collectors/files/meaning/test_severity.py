@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from collectors.files.meaning.severity import heavier, techniques, weigh
-from collectors.kinds import FileChange, Scrubbed, Severity
+from collectors.kinds import WEB_ROOT, FileChange, Scrubbed, Severity
 
 
 def change(path: str = "/usr/local/bin/x", action: str = "modified", **fields: Any) -> FileChange:
@@ -108,3 +109,11 @@ def test_the_heavier_counts() -> None:
 def test_a_log_that_grows_serves_nobody() -> None:
     assert techniques(change(role="log", growth="appended")) == ()
     assert techniques(change(role="log", action="deleted")) == ("T1070.002",)
+
+
+def test_the_flag_of_a_script_in_a_web_root_of_the_settings() -> None:
+    elsewhere = change("/data/situs/x.php", "created", flags="i")
+    assert weigh(elsewhere) == Severity.MEDIUM
+    served = msgspec.structs.replace(elsewhere, place=WEB_ROOT)
+    assert weigh(served) == Severity.HIGH
+    assert "T1505.003" in techniques(served)

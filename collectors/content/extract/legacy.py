@@ -1,0 +1,116 @@
+"""Old binary office files: sheets by calamine when it is installed (extra ``documents``).
+
+Word and PowerPoint before 2007 are not taken apart: the outcome says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from collectors.content.extract.budget import Budget, PartError, damaged
+from collectors.content.extract.office_sheet import MOST_COLUMNS
+from collectors.content.extract.source import Source, pieces_of
+from collectors.content.result import ENCRYPTED, TOO_LARGE, UNSUPPORTED
+
+MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MOST = 16 << 20
+"""Bytes of a file that calamine may hold in memory, with what it makes of it."""
+_ROWS = 500
+_BLANKS = str.maketrans("\t\r\n", "   ")
+
+
+class Sheet(NamedTuple):
+    """One sheet."""
+
+    name: str
+    pieces: Iterator[bytes]
+
+
+def ole_kind(source: Source) -> str:
+    """Return what an OLE file is by the names of its streams.
+
+    ``xls``, ``encrypted`` (a document of today with a password, MS-OFFCRYPTO 2.3) or ``other``.
+    """
+    names = {
+        "EncryptedPackage".encode("utf-16-le"): "encrypted",
+        "Workbook".encode("utf-16-le"): "xls",
+        b"B\0o\0o\0k\0\0\0": "xls",
+    }
+    found: set[str] = set()
+    carry = b""
+    for piece in pieces_of(source):
+        data = carry + piece
+        found |= {kind for name, kind in names.items() if name in data}
+        carry = data[-40:]
+        if "encrypted" in found:
+            return "encrypted"
+    return "xls" if found else "other"
+
+
+def sheets(source: Source, budget: Budget) -> Iterator[Sheet]:
+    """Yield the sheets of an xls or xlsb file as lines with tabs.
+
+    Raises:
+        PartError: calamine is not installed, the file is too large for it, encrypted or damaged.
+    """
+    try:
+        import python_calamine as calamine
+    except ImportError as error:
+        detail = "binary sheets need python-calamine, which is not installed"
+        raise PartError(UNSUPPORTED, detail) from error
+    if source.size > _MOST:
+        raise PartError(TOO_LARGE, f"binary sheet of more than {_MOST >> 20} MiB")
+    try:
+        with _trouble(calamine.CalamineError):
+            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read(0, source.size)))
+    except calamine.PasswordError as error:
+        raise PartError(ENCRYPTED, "sheet with a password") from error
+    for name in book.sheet_names:
+        budget.member()
+        yield Sheet(name, _lines(book, name, budget, calamine.CalamineError))
+
+
+def _lines(book: Any, name: str, budget: Budget, failure: type[Exception]) -> Iterator[bytes]:
+    ready: list[str] = []
+    with _trouble(failure):
+        for row in book.get_sheet_by_name(name).iter_rows():
+            if len(row) > MOST_COLUMNS:
+                budget.cut = True
+            ready.append("\t".join(_shown(value) for value in row[:MOST_COLUMNS]))
+            if len(ready) >= _ROWS:
+                yield _piece(ready, budget)
+                ready = []
+        if ready:
+            yield _piece(ready, budget)
+
+
+def _piece(ready: list[str], budget: Budget) -> bytes:
+    piece = ("\n".join(ready) + "\n").encode("utf-8", "replace")
+    budget.spend(len(piece))
+    return piece
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e18:
+        return str(int(value))
+    return str(value).translate(_BLANKS)
+
+
+@contextlib.contextmanager
+def _trouble(failure: type[Exception]) -> Iterator[None]:
+    """Turn what calamine raises into `PartError`, without its text, which may hold data."""
+    try:
+        yield
+    except PartError:
+        raise
+    except (failure, ValueError, OSError) as error:
+        if type(error).__name__ == "PasswordError":
+            raise
+        raise damaged("binary sheet") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust: no Exception
+            raise
+        raise damaged("binary sheet") from None
