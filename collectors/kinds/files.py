@@ -72,6 +72,11 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """Of a file known to grow: ``appended``, ``rotated``, ``truncated`` or ``rewritten``."""
     diff: Scrubbed | None = ecs("ronda.file.diff", None)
     """Unified diff of a text configuration, secrets and identifiers masked, cut to 8 KiB."""
+    superusers: tuple[Scrubbed, ...] = ecs("ronda.file.superusers", ())
+    """Of /etc/passwd: accounts with number 0 besides root that are new or changed, 20 at most."""
+    passwordless: tuple[Scrubbed, ...] = ecs("ronda.file.passwordless", ())
+    """Of /etc/passwd and /etc/shadow: accounts that need no password, new or changed, 20 at
+    most."""
     previous_size: int | None = ecs("ronda.file.previous.size", None)
     """Bytes before the change."""
     links: int | None = ecs("ronda.file.links", None)
@@ -115,14 +120,15 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
     name: Scrubbed
     """With its architecture."""
     action: str
-    """``install``, ``upgrade``, ``remove``, ``purge``, ``configure``, ``trigproc`` or
-    ``disappear``."""
+    """``install``, ``upgrade``, ``reinstall``, ``remove``, ``purge``, ``configure``, ``trigproc``
+    or ``disappear``."""
     old: Scrubbed | None = None
     """Version before; None when it was not installed."""
     new: Scrubbed | None = None
     """Version after; None when it is gone."""
     proof: str | None = None
-    """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository) or
+    """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository),
+    ``signature`` (its header in rpm's database is signed by a key that was trusted before) or
     ``none`` (only manifests on this host speak for it)."""
     digest: str | None = None
     """SHA-256 over path and SHA-256 of the files that it installed, as found on disk, without
