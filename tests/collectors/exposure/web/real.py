@@ -106,3 +106,37 @@ def nginx(folder: Path, servers: str, ports: list[int]) -> Iterator[Path]:
     command = [binary, "-p", str(folder), "-c", str(main), "-e", "stderr"]
     with started(command, ports, folder / "server.log"):
         yield main
+
+
+_MODULES = (
+    *("mpm_event", "authz_core", "authz_host", "access_compat", "authn_core", "authn_file"),
+    *("auth_basic", "authz_user", "mime", "alias", "dir", "autoindex", "rewrite", "cgid"),
+)
+
+
+@contextmanager
+def apache(folder: Path, settings: str, ports: list[int]) -> Iterator[Path]:
+    """Run Apache with the lines *settings*; yield the main configuration."""
+    binary = program("apache2")
+    modules = Path(unpacked("/usr/lib/apache2/modules"))
+    (folder / "run").mkdir(parents=True, exist_ok=True)
+    loads = "".join(
+        f"LoadModule {name}_module {modules}/mod_{name}.so\n"
+        for name in _MODULES
+        if (modules / f"mod_{name}.so").exists()
+    )
+    listens = "".join(f"Listen 127.0.0.1:{port}\n" for port in ports)
+    user = "User nobody\nGroup nogroup\n" if os.geteuid() == 0 else ""
+    main = folder / "apache2.conf"
+    (folder / "mime.types").write_text("text/html html\ntext/plain txt sql csv\n")
+    (folder / "sites.conf").write_text(settings)
+    main.write_text(
+        f"ServerRoot {folder}\nPidFile {folder}/run/httpd.pid\nDefaultRuntimeDir {folder}/run\n"
+        f"ErrorLog {folder}/error.log\nServerName localhost\n{loads}{user}{listens}"
+        f"TypesConfig {folder}/mime.types\nScriptSock {folder}/run/cgi\n"
+        f"<Directory />\n    AllowOverride None\n    Require all denied\n</Directory>\n"
+        f"IncludeOptional sites.con[f]\n"
+    )
+    command = [binary, "-f", str(main), "-DFOREGROUND"]
+    with started(command, ports, folder / "server.log"):
+        yield main
