@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from collectors.exposure.web import apache, apache_route, nginx, nginx_route
+from collectors.exposure.web import apache, apache_route, caddy, lighttpd, nginx, nginx_route
 from collectors.exposure.web.frameworks import identify
 from collectors.exposure.web.lines import Files, below
 from collectors.exposure.web.model import (
     APACHE,
+    CADDY,
+    LIGHTTPD,
     NGINX,
     NOT_SERVED,
     SERVED,
@@ -32,10 +34,14 @@ from collectors.exposure.web.model import (
 TARGET = "collectors.exposure.web.child:start"
 _READERS: dict[str, Callable[..., list[Site]]] = {
     APACHE: apache.sites,
+    CADDY: caddy.sites,
+    LIGHTTPD: lighttpd.sites,
     NGINX: nginx.sites,
 }
 _ROUTERS: dict[str, Callable[[Site, str, Locate], Outcome]] = {
     APACHE: lambda site, url, request: apache_route.route(site, url, request.paths, request.access),
+    CADDY: lambda site, url, _request: caddy.route(site, url),
+    LIGHTTPD: lambda site, url, _request: lighttpd.route(site, url),
     NGINX: lambda site, url, _request: nginx_route.route(site, url),
 }
 _MOST_ROUTES = 64

@@ -174,7 +174,7 @@ class WebView:
             for number, route in enumerate(routes)
         ]
         if not places:
-            return Place(NOT_SERVED if self.complete else UNKNOWN, reasons=("no_url",))
+            return Place(NOT_SERVED, reasons=("no_url",)) if self.complete else Place(UNKNOWN)
         best = max(places, key=lambda place: (_RANK.index(place.served), place.checked))
         if best.reasons == ("leads_elsewhere",) and not self.complete:
             return Place(UNKNOWN, reasons=best.reasons)
