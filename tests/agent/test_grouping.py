@@ -24,8 +24,10 @@ def test_the_same_about_several_paths_is_said_once() -> None:
         "sensor files: path /y does not exist; it is watched when it appears",
     ]
     assert list(grouped(warnings)) == [
-        "sensor exposure: /a is not below any of the paths in [sensors.files]: it is swept once;"
-        " also /b, /c",
+        (
+            "sensor exposure: /a is not below any of the paths in [sensors.files]: it is swept once;"
+            " also /b, /c"
+        ),
         "sensor files: path /x does not exist; it is watched when it appears; also /y",
     ]
 
