@@ -17,15 +17,15 @@ def test_what_is_not_alike_stays() -> None:
 
 def test_the_same_about_several_paths_is_said_once() -> None:
     warnings = [
-        "sensor exposure: /a is not below any of the paths in [sensors.files]: it is swept once",
+        "sensor exposure: /a is not below any of the paths in [sensors.files]: swept once",
         "sensor files: path /x does not exist; it is watched when it appears",
-        "sensor exposure: /b is not below any of the paths in [sensors.files]: it is swept once",
-        "sensor exposure: /c is not below any of the paths in [sensors.files]: it is swept once",
+        "sensor exposure: /b is not below any of the paths in [sensors.files]: swept once",
+        "sensor exposure: /c is not below any of the paths in [sensors.files]: swept once",
         "sensor files: path /y does not exist; it is watched when it appears",
     ]
     assert list(grouped(warnings)) == [
         (
-            "sensor exposure: /a is not below any of the paths in [sensors.files]: it is swept once;"
+            "sensor exposure: /a is not below any of the paths in [sensors.files]: swept once;"
             " also /b, /c"
         ),
         "sensor files: path /x does not exist; it is watched when it appears; also /y",
