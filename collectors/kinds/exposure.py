@@ -94,6 +94,8 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """Where in the file, up to 20 parts, the fullest first."""
     unread: tuple[Unread, ...] = ecs("ronda.scan.unread", ())
     """What in it could not be read: these parts are not clean but unknown."""
+    canaries: tuple[str, ...] = ecs("ronda.data.canaries", ())
+    """Ids of canaries in it that were not planted there."""
     size: int | None = ecs("file.size", None)
     """Bytes of the file."""
     sha256: str | None = ecs("file.hash.sha256", None)

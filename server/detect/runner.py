@@ -20,6 +20,7 @@ from server.alerts.raising import raise_alert
 from server.detect.consensus import Consensus
 from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
+from server.detect.planted import planted
 from server.detect.roots import Roots
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
@@ -165,7 +166,7 @@ class Runner:
             return
         place = self._place(event)
         fields = {
-            "facts": facts_of(event.fields),
+            "facts": facts_of({**event.fields, **planted(self._state, event.fields)}),
             "summary": rule.summary,
             "explanation": rule.explanation,
             "next_steps": rule.next_steps,
