@@ -24,6 +24,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "previous_mode": ("ronda.file.previous.mode",),
     "capabilities": ("ronda.file.capabilities",),
     "owner": ("file.uid",),
+    "accounts": ("ronda.file.superusers", "ronda.file.passwordless"),
     "sha256": ("file.hash.sha256",),
     "count": ("ronda.data.count", "ronda.ingest.count"),
     "types": ("ronda.data.types",),

@@ -114,7 +114,6 @@ class Gathered:
         format_: str,
     ) -> None:
         layout: Later | None = None
-        before = self._counts()
         try:
             for data in blocks:
                 if layout is None:
@@ -127,7 +126,7 @@ class Gathered:
         finally:
             self.scanned += text.scanned
             if layout is not None:
-                self._end(layout, numbers, self._counts() - before, where, format_)
+                self._end(layout, numbers, where, format_)
 
     def _begin(self, layout: Layout) -> Numbers:
         self._credentials.begin()
@@ -158,18 +157,11 @@ class Gathered:
         except TimeoutError as error:
             raise Stop(TIMED_OUT, "rules took too long") from error
 
-    def _counts(self) -> Counter[str]:
-        counts = self._credentials.counts() + self._named.counts()
-        return counts + self._custom.counts() if self._custom is not None else counts
-
-    def _end(
-        self,
-        layout: Layout,
-        numbers: Numbers,
-        counts: Counter[str],
-        where: tuple[str, ...],
-        format_: str,
-    ) -> None:
+    def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
+        counts = Counter(self._credentials.part)
+        counts.update(self._named.part)
+        if self._custom is not None:
+            counts.update(self._custom.part)
         first = None
         for type_, columns in numbers.found().items():
             for _, column in columns:

@@ -17,6 +17,12 @@ BINARY = "binary"
 TOO_LARGE = "too large"
 UNREADABLE = "unreadable"
 
+PASSWD, SHADOW = "passwd", "shadow"
+SUPERUSER = "superuser"
+"""An account with number 0 that is not the first one named root."""
+PASSWORDLESS = "passwordless"
+"""An account that lets anybody in who knows its name."""
+
 
 class LinesInit(msgspec.Struct, frozen=True, kw_only=True):
     """Given once, when the child starts."""
@@ -32,6 +38,8 @@ class LinesRequest(msgspec.Struct, frozen=True, kw_only=True):
     """``plain``: what looks secret is masked. ``words``: names that look secret are no reason
     (sudoers, PAM and keys that are public speak of passwords and keys all the time). ``secret``:
     nothing but the names in front of the first colon is shown."""
+    accounts: str = ""
+    """``passwd`` or ``shadow``: the lines are accounts; what matters of them is looked for."""
 
 
 class LinesResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +51,5 @@ class LinesResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of what was read."""
     lines: list[tuple[bytes, str]] = []
     """Keyed hash of the raw line, and the line as it may be shown."""
+    notable: list[tuple[int, str, str]] = []
+    """Of accounts: index of the line, ``superuser`` or ``passwordless``, name to be shown."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from collectors.content import accounts
 from collectors.content.line_forms import (
     BINARY,
     LONGEST,
@@ -65,7 +66,9 @@ def look(descriptor: int, request: LinesRequest, key: bytes) -> LinesResult:
         return LinesResult(outcome=TOO_LARGE, sha256=digest)
     shown = secret_lines(raw) if request.style == "secret" else masked_lines(data, raw, request)
     hashes = (hashlib.blake2b(line, key=key, digest_size=8).digest() for line in raw)
-    return LinesResult(outcome=TEXT, sha256=digest, lines=list(zip(hashes, shown, strict=True)))
+    lines = list(zip(hashes, shown, strict=True))
+    notable = accounts.look(raw, request.accounts) if request.accounts else []
+    return LinesResult(outcome=TEXT, sha256=digest, lines=lines, notable=notable)
 
 
 def _read(descriptor: int) -> bytes:

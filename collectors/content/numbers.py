@@ -140,15 +140,22 @@ class Place:
         self._bytes = 0
         self._lines = 0
         self._pages = 0
+        self._last = b""
 
     def passed(self, data: bytes) -> None:
-        """Take note of a block after it was counted."""
-        self._bytes += len(data)
-        self._lines += data.count(b"\n")
-        self._pages += data.count(b"\f")
+        """Take note of a block after it was counted; most texts have one only."""
+        self._catch_up()
+        self._last = data
+
+    def _catch_up(self) -> None:
+        last, self._last = self._last, b""
+        self._bytes += len(last)
+        self._lines += last.count(b"\n")
+        self._pages += last.count(b"\f")
 
     def mark(self, column: Column, data: bytes, start: int) -> None:
         """Tell *column* that its first value stands at *start* of the block *data*."""
+        self._catch_up()
         column.first = self._bytes + start
         column.row = self._lines + data.count(b"\n", 0, start) + 1
         column.page = self._pages + data.count(b"\f", 0, start) + 1

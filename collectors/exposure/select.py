@@ -63,6 +63,15 @@ class Scope:
         )
         self._name_excluded = functools.lru_cache(maxsize=4096)(self._matches)
 
+    def other_paths(self) -> tuple[bytes, ...]:
+        """Return the paths that are no web root and not below one, each once and no part of
+        another."""
+        roots: list[bytes] = []
+        for path in sorted(self._roots, key=len):
+            if not any(is_below(path, root) for root in (*self.web_roots, *roots)):
+                roots.append(path)
+        return tuple(roots)
+
     def __contains__(self, path: bytes) -> bool:
         """Tell whether *path* is to be looked into."""
         return any(is_below(path, root) for root in self._roots) and not self.excludes(path)

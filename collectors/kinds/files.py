@@ -72,6 +72,11 @@ class FileChange(Record, frozen=True, kw_only=True, tag="file.change"):
     """Of a file known to grow: ``appended``, ``rotated``, ``truncated`` or ``rewritten``."""
     diff: Scrubbed | None = ecs("ronda.file.diff", None)
     """Unified diff of a text configuration, secrets and identifiers masked, cut to 8 KiB."""
+    superusers: tuple[Scrubbed, ...] = ecs("ronda.file.superusers", ())
+    """Of /etc/passwd: accounts with number 0 besides root that are new or changed, 20 at most."""
+    passwordless: tuple[Scrubbed, ...] = ecs("ronda.file.passwordless", ())
+    """Of /etc/passwd and /etc/shadow: accounts that need no password, new or changed, 20 at
+    most."""
     previous_size: int | None = ecs("ronda.file.previous.size", None)
     """Bytes before the change."""
     links: int | None = ecs("ronda.file.links", None)

@@ -36,6 +36,7 @@ LABELS: Mapping[str, str] = {
     "previous_mode": N_("Mode before"),
     "capabilities": N_("Capabilities"),
     "owner": N_("Owner (uid)"),
+    "accounts": N_("Accounts"),
     "sha256": N_("SHA-256"),
     "cause": N_("Cause"),
     "reason": N_("Details"),

@@ -46,7 +46,9 @@ class Asker:
         self._since = 0.0
         self._used = 0.0
 
-    def ask(self, descriptor: int, style: str, *, waits: bool = True) -> LinesResult | str:
+    def ask(
+        self, descriptor: int, request: LinesRequest, *, waits: bool = True
+    ) -> LinesResult | str:
         """Return the lines of the open file, or in a few words why there are none.
 
         *waits*: a change waits for the answer, so that it counts against the budget.
@@ -61,7 +63,7 @@ class Asker:
             return "too much at once"
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="lines")
-        self._running = self._pool.submit(self._call, os.dup(descriptor), style)
+        self._running = self._pool.submit(self._call, os.dup(descriptor), request)
         answer = self._wait(self._running, now + self.patience)
         self._used = time.monotonic()
         if waits:
@@ -81,10 +83,10 @@ class Asker:
             return "the reader made no sense"
         return future.result()
 
-    def _call(self, descriptor: int, style: str) -> LinesResult:
-        request = msgspec.msgpack.encode(LinesRequest(style=style))
+    def _call(self, descriptor: int, request: LinesRequest) -> LinesResult:
+        body = msgspec.msgpack.encode(request)
         try:
-            return _DECODER.decode(self._child.call(request, [descriptor], timeout=10.0))
+            return _DECODER.decode(self._child.call(body, [descriptor], timeout=10.0))
         finally:
             os.close(descriptor)
 

@@ -15,7 +15,16 @@ from collections.abc import Iterator
 import msgspec
 
 from collectors.api import SensorContext
-from collectors.content.line_forms import MOST_BYTES, TEXT, LinesResult
+from collectors.content.line_forms import (
+    MOST_BYTES,
+    PASSWD,
+    PASSWORDLESS,
+    SHADOW,
+    SUPERUSER,
+    TEXT,
+    LinesRequest,
+    LinesResult,
+)
 from collectors.files import tree
 from collectors.files.baseline import Baseline
 from collectors.files.compare import Row
@@ -23,16 +32,19 @@ from collectors.files.hashing import open_file
 from collectors.files.journal import Journal
 from collectors.files.meaning.asker import Asker
 from collectors.files.meaning.roles import Roles
-from collectors.files.meaning.snapshots import Snapshots
+from collectors.files.meaning.snapshots import Snapshot, Snapshots
 from collectors.files.meaning.unified import unified
 from collectors.files.scope import join
 from collectors.files.tell import Subject
 from collectors.kinds import FileChange, Scrubbed
 from collectors.paths import SafePath
+from collectors.redact import scrub
 
 _DONE = "snapshots_done"
+_MOST_ACCOUNTS = 20
 _EARLIER = "compared with an earlier version than the last one told"
 _UNKNOWN = "no earlier version is kept"
+_ACCOUNTS = {b"/etc/passwd": PASSWD, b"/etc/shadow": SHADOW}
 _WORDS = frozenset({"sudoers", "pam", "authorized_keys", "sshd", "accounts"})
 _SECRET_NAME = re.compile(
     rb"(?i).*(?:secret|shadow|htpasswd|pgpass|netrc|credential|keytab|sasl_passwd|private"
@@ -79,11 +91,10 @@ class Differences:
             return record
         if now is None:
             diff = self._gone(path, row)
-        elif row is not None and row.digest == now.digest and row.outcome == now.outcome:
+            return msgspec.structs.replace(record, diff=diff) if diff else record
+        if row is not None and row.digest == now.digest and row.outcome == now.outcome:
             return record
-        else:
-            diff = self._changed(subject, row, now)
-        return msgspec.structs.replace(record, diff=diff) if diff else record
+        return self._changed(record, subject, row, now)
 
     def _gone(self, path: SafePath, row: Row | None) -> Scrubbed | None:
         old = self._kept.get(path)
@@ -94,7 +105,9 @@ class Differences:
         known = row is not None and row.digest == old.digest
         return unified(old.lines, [], "" if known else _EARLIER)
 
-    def _changed(self, subject: Subject, row: Row | None, now: Row) -> Scrubbed | None:
+    def _changed(
+        self, record: FileChange, subject: Subject, row: Row | None, now: Row
+    ) -> FileChange:
         path = subject.path
         old = self._kept.get(path)
         place = subject.place
@@ -102,16 +115,18 @@ class Differences:
         name = subject.name if directory is not None else join(place.path, subject.name)
         answer = self._look(path, name, directory, now)
         if isinstance(answer, str):
-            return Scrubbed(f"(no difference: {answer})") if answer else None
+            diff = Scrubbed(f"(no difference: {answer})") if answer else None
+            return msgspec.structs.replace(record, diff=diff)
         self._journal.wrote()
         self._kept.put(path, answer.sha256, answer.lines)
-        if old is None:
-            # Of a file that was there, all lines would look new.
-            if row is not None:
-                return Scrubbed(f"({_UNKNOWN})")
-            return unified([], answer.lines)
-        known = row is None or row.digest == old.digest
-        return unified(old.lines, answer.lines, "" if known else _EARLIER)
+        if old is not None:
+            known = row is None or row.digest == old.digest
+            diff = unified(old.lines, answer.lines, "" if known else _EARLIER)
+        elif row is not None:  # of a file that was there, all lines would look new
+            diff = Scrubbed(f"({_UNKNOWN})")
+        else:
+            diff = unified([], answer.lines)
+        return msgspec.structs.replace(record, diff=diff, **new_accounts(old, answer))
 
     def _look(
         self, path: SafePath, name: bytes, directory: int | None, now: Row, *, waits: bool = True
@@ -119,6 +134,10 @@ class Differences:
         """Return the lines of what is there, or why there are none (empty: it is no text)."""
         if now.outcome != "hashed" or now.size > MOST_BYTES:
             return "too large" if now.size > MOST_BYTES else ""
+        inner = self._roles.inner(path)
+        request = LinesRequest(style=self._style(path), accounts=_ACCOUNTS.get(inner or b"", ""))
+        # Nobody hides a new account behind many other changes.
+        waits = waits and not request.accounts
         try:
             descriptor = open_file(name, directory)
         except OSError:
@@ -126,7 +145,7 @@ class Differences:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return ""
-            answer = self._asker.ask(descriptor, self._style(path), waits=waits)
+            answer = self._asker.ask(descriptor, request, waits=waits)
         finally:
             os.close(descriptor)
         if isinstance(answer, str):
@@ -197,3 +216,16 @@ class Differences:
     def close(self) -> None:
         """End the child."""
         self._asker.close()
+
+
+def new_accounts(old: Snapshot | None, new: LinesResult) -> dict[str, tuple[Scrubbed, ...]]:
+    """Return the fields that name notable accounts whose lines *old* had not. Pure."""
+    known = {line[0] for line in old.lines} if old is not None else set()
+    found: dict[str, dict[Scrubbed, None]] = {SUPERUSER: {}, PASSWORDLESS: {}}
+    for index, what, name in new.notable:
+        if new.lines[index][0] not in known:
+            found[what][scrub(name)] = None
+    return {
+        "superusers": tuple(found[SUPERUSER])[:_MOST_ACCOUNTS],
+        "passwordless": tuple(found[PASSWORDLESS])[:_MOST_ACCOUNTS],
+    }

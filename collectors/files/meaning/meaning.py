@@ -45,13 +45,13 @@ class Meaning:
 
     def additions(self) -> list[Addition]:
         """Return who adds what, in this order."""
-        return [self._annotate, self.growth, self._worth, self._differences]
+        return [self._annotate, self.growth, self._differences, self._worth]
 
     @staticmethod
     def _worth(
         record: FileChange, _subject: Subject, _row: Row | None, _now: Row | None, /
     ) -> FileChange:
-        """Add the techniques, once role and growth are known."""
+        """Add the techniques, once role, growth and accounts are known."""
         found = techniques(record)
         return msgspec.structs.replace(record, techniques=found) if found else record
 

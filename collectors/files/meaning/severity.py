@@ -97,6 +97,10 @@ def _lower(severity: Severity) -> Severity:
 def _attributes(record: FileChange) -> Iterator[Reason]:
     if record.found_by == "rehash":  # other content, and nothing that says when it came
         yield Reason(Severity.HIGH, ("T1565.001",))
+    if record.superusers:
+        yield Reason(Severity.CRITICAL, ("T1136.001", "T1078.003"))
+    if record.passwordless:
+        yield Reason(Severity.HIGH, ("T1098", "T1078.003"))
     if record.growth in _BAD_GROWTH:
         yield Reason(Severity.HIGH, ("T1070.002",))
     if record.action == "deleted" or record.type != "file":

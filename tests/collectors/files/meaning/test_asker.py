@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.content.line_forms import LinesResult
+from collectors.content.line_forms import LinesRequest, LinesResult
 from collectors.files.meaning.asker import Asker
 
 
@@ -31,11 +31,11 @@ def descriptor(tmp_path: Path) -> Iterator[int]:
 
 
 def test_asks(asker: Asker, descriptor: int) -> None:
-    answer = asker.ask(descriptor, "plain")
+    answer = asker.ask(descriptor, LinesRequest())
     assert isinstance(answer, LinesResult)
     assert [text for _, text in answer.lines] == ["a", "PASSWORD=****"]
     asker.close()
-    assert isinstance(asker.ask(descriptor, "plain"), LinesResult)  # begins anew
+    assert isinstance(asker.ask(descriptor, LinesRequest()), LinesResult)  # begins anew
 
 
 class Slow(Asker):
@@ -46,8 +46,8 @@ def test_does_not_wait_for_a_slow_start(descriptor: int) -> None:
     asker = Slow(b"k" * 32, threading.Event())
     try:
         begin = time.monotonic()
-        assert asker.ask(descriptor, "plain") == "no answer in time"
-        assert asker.ask(descriptor, "plain") == "too much at once"
+        assert asker.ask(descriptor, LinesRequest()) == "no answer in time"
+        assert asker.ask(descriptor, LinesRequest()) == "too much at once"
         assert time.monotonic() - begin < 1.0
     finally:
         asker.close()
@@ -60,8 +60,8 @@ class Poor(Asker):
 def test_a_budget(descriptor: int) -> None:
     asker = Poor(b"k" * 32, threading.Event())
     try:
-        assert isinstance(asker.ask(descriptor, "plain"), LinesResult)
-        assert asker.ask(descriptor, "plain") == "too much at once"
+        assert isinstance(asker.ask(descriptor, LinesRequest()), LinesResult)
+        assert asker.ask(descriptor, LinesRequest()) == "too much at once"
     finally:
         asker.close()
 
@@ -70,7 +70,7 @@ def test_stopping(descriptor: int) -> None:
     stopping = threading.Event()
     stopping.set()
     asker = Asker(b"k" * 32, stopping)
-    assert asker.ask(descriptor, "plain") == "the agent was stopping"
+    assert asker.ask(descriptor, LinesRequest()) == "the agent was stopping"
     asker.close()
 
 
@@ -80,6 +80,6 @@ class Tired(Asker):
 
 def test_rests(descriptor: int) -> None:
     asker = Tired(b"k" * 32, threading.Event())
-    asker.ask(descriptor, "plain")
+    asker.ask(descriptor, LinesRequest())
     asker.rest()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lines")]

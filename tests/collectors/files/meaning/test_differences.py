@@ -12,6 +12,7 @@ import pytest
 
 from collectors.files.meaning import asker
 from collectors.files.meaning.unified import CHANGED
+from collectors.kinds import FileChange, Severity
 from tests.collectors.files.context import FakeContext, Running, eventually
 from tests.collectors.files.test_crash import Agent
 
@@ -173,3 +174,48 @@ def test_a_dead_child_takes_only_the_diff_away(host: Path, monkeypatch: pytest.M
         known(running)
         hosts.write_text("b\n")
         assert running.wait("modified", hosts).diff == "(no difference: the reader ended: exit)"
+
+
+def test_accounts_that_matter(host: Path) -> None:
+    passwd, shadow = host / "etc/passwd", host / "etc/shadow"
+    root, toor = "root:x:0:0::/root:/bin/sh\n", "toor:x:0:0::/root:/bin/sh\n"
+    passwd.write_text(root + toor)
+    shadow.write_text("root:$6$abcdefgh$Zm9vYmFyZm9vYmFy:1:0\n")
+    with sensor(host) as running:
+        known(running)
+        passwd.write_text(root + toor + "budi:x:1000:1000::/home/budi:/bin/sh\n")
+        told = running.wait("modified", passwd)
+        assert (told.role, told.superusers, told.passwordless) == ("accounts", (), ())
+        moved = passwd.with_name("passwd+")
+        moved.write_text(root + toor + "sysadm:x:00:0::/:/bin/sh\n")
+        moved.rename(passwd)
+
+        def grave() -> list[FileChange]:
+            changes = running.context.changes()
+            return [c for c in changes if c.superusers or c.passwordless]
+
+        (told,) = eventually(grave, "the second root")
+        assert told.superusers == ("sysadm",)
+        assert "T1078.003" in told.techniques
+        shadow.write_text("root:$6$abcdefgh$Zm9vYmFyZm9vYmFy:1:0\nbudi::1:0\n")
+        eventually(lambda: len(grave()) == 2, "the empty password")
+        assert grave()[1].passwordless == ("budi",)
+        severities = {
+            str(s.record.path): s.severity
+            for s in running.context.sightings()
+            if isinstance(s.record, FileChange) and (s.record.superusers or s.record.passwordless)
+        }
+        assert severities == {str(passwd): Severity.CRITICAL, str(shadow): Severity.HIGH}
+
+
+def test_a_flood_hides_no_account(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker.Asker, "budget", -1.0)
+    passwd, other = host / "etc/passwd", host / "etc/other"
+    passwd.write_text("root:x:0:0::/root:/bin/sh\n")
+    other.write_text("a\n")
+    with sensor(host) as running:
+        known(running)
+        other.write_text("b\n")
+        assert running.wait("modified", other).diff == "(no difference: too much at once)"
+        passwd.write_text("root:x:0:0::/root:/bin/sh\nsysadm:x:0:0::/:/bin/sh\n")
+        assert running.wait("modified", passwd).superusers == ("sysadm",)
