@@ -22,7 +22,7 @@ class Errand:
 
     def __init__(self, program: str, *arguments: str, seconds: float) -> None:
         """*program* is Python; after *seconds* the process is killed."""
-        self._command = (sys.executable, "-c", program, *arguments)
+        self._command = ("-c", program, *arguments)
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
@@ -41,7 +41,7 @@ class Errand:
         """
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in finish
         self._process = subprocess.Popen(
-            self._command,
+            [sys.executable, *self._command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._output,
