@@ -165,7 +165,7 @@ def diff(
         )
         totals = known.totals()
     if totals.packages or totals.git:
-        click.echo(explained(totals, words), err=True)
+        click.echo(explained(totals.packages, totals.git, words), err=True)
     if totals.overflow:
         text = N_("NOT COMPLETE: {number} more changes were not kept here; their events were sent")
         click.echo(words.say(text, number=totals.overflow), err=True)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agent.cli.ask import Host, view
 from agent.cli.base import print_table, show_time
 from agent.cli.words import N_, Words
-
-if TYPE_CHECKING:
-    from collectors.files.deploy.view import Totals
 
 PAGE = 100
 """Lines of a table, unless more are asked for."""
@@ -44,7 +41,7 @@ def print_overview(found: Host, words: Words) -> None:
         else say(N_("nothing differs from the accepted state"))
     )
     if totals.packages or totals.git:
-        click.echo(explained(totals, words))
+        click.echo(explained(totals.packages, totals.git, words))
     click.echo()
     headings = (say(N_("NAMES")), say(N_("DIRECTORIES")), say(N_("STATE")), say(N_("PATH")))
     done, partly = say(N_("complete")), say(N_("being recorded"))
@@ -64,11 +61,11 @@ def print_overview(found: Host, words: Words) -> None:
     click.echo(say(N_("One of them, name by name: ronda-agent baseline show PATH")))
 
 
-def explained(totals: Totals, words: Words) -> str:
+def explained(packages: int, git: int, words: Words) -> str:
     return words.say(
         N_("accepted by themselves so far: {packages} changes of packages, {git} of git checkouts"),
-        packages=totals.packages,
-        git=totals.git,
+        packages=packages,
+        git=git,
     )
 
 
