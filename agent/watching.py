@@ -22,10 +22,14 @@ def share_web_roots(sensors: dict[str, Settings]) -> dict[str, Settings]:
     return {**sensors, "files": msgspec.structs.replace(files, web_roots=web_roots)}
 
 
+_FOLLOWS = "what changes there is found by the sweep (sweep_hours, sweep_interval), not at once"
+
+
 def unwatched(sensors: Mapping[str, Settings]) -> list[str]:
     """Return a warning for each path of the exposure sensor that the files sensor does not watch.
 
-    The exposure sensor looks into what the files sensor sees change, and once into web roots.
+    The exposure sensor looks at once into what the files sensor sees change, into all else when it
+    sweeps.
     """
     files, exposure = sensors.get("files"), sensors.get("exposure")
     if exposure is None or not exposure.enabled:
@@ -38,10 +42,5 @@ def unwatched(sensors: Mapping[str, Settings]) -> list[str]:
         real = os.path.realpath(path)
         if any(os.path.commonpath((real, top)) == top for top in tops):
             continue
-        follows = (
-            "it is swept once, and a file that comes later is not seen"
-            if path in web_roots
-            else "files there are only found by 'ronda-agent scan'"
-        )
-        warnings.append(f"{path} is not below any of the paths in [sensors.files]: {follows}")
+        warnings.append(f"{path} is not below any of the paths in [sensors.files]: {_FOLLOWS}")
     return warnings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,8 @@ from agent.cli.base import (
 
 if TYPE_CHECKING:
     from agent.config import AgentConfig
+    from collectors.exposure.settings import ExposureSettings
+    from collectors.kinds import Scrubbed
     from collectors.paths import PathGuard
 
 
@@ -54,14 +57,11 @@ def scan(ctx: click.Context, paths: tuple[str, ...], output: str) -> None:
     settings = config.sensors.get("exposure")
     if not isinstance(settings, ExposureSettings):
         settings = ExposureSettings()
+    wanted = [os.fsencode(path) for path in paths]
     try:
-        outcomes = scan_paths(
-            [os.fsencode(path) for path in paths],
-            settings,
-            guard,
-            Keys(fleet=fleet, fleet_epoch=1),
-            keep,
-        )
+        with _progress(wanted, settings) as on_file:
+            keys = Keys(fleet=fleet, fleet_epoch=1)
+            outcomes = scan_paths(wanted, settings, guard, keys, keep, on_file=on_file)
     except (ChildError, OSError) as error:
         fail(f"scan failed: {error}")
     if output == "json":
@@ -77,6 +77,37 @@ def scan(ctx: click.Context, paths: tuple[str, ...], output: str) -> None:
             click.echo(f"not looked into to the end ({outcome}): {one.path}", err=True)
     tally = ", ".join(f"{number} {name}" for name, number in sorted(outcomes.items()))
     click.echo(f"{outcomes.total()} files: {tally or 'nothing to read'}", err=True)
+
+
+@contextmanager
+def _progress(
+    paths: list[bytes], settings: ExposureSettings
+) -> Iterator[Callable[[Scrubbed, int], None] | None]:
+    """Show on a terminal how far the scan is; nothing when stderr is none."""
+    from collectors.exposure.scan import measure
+    from collectors.redact import escape
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    total = measure(paths, settings)
+    before = 0
+    with click.progressbar(
+        length=max(1, total),
+        file=sys.stderr,
+        label="looking",
+        item_show_func=lambda path: None if path is None else escape(str(path))[-40:],
+        update_min_steps=max(1, total // 200),
+    ) as bar:
+
+        def on_file(path: Scrubbed, size: int) -> None:
+            # The file before this one is done now.
+            nonlocal before
+            bar.update(before, path)
+            before = size
+
+        yield on_file
+        bar.update(before)
 
 
 def _row(result: Any) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from collectors.content.known import Watch
 from collectors.content.match import Match
 from collectors.kinds import Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -39,17 +40,15 @@ class Credentials:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._counts: dict[str, dict[str, int]] = {}
-        self._totals: Counter[str] = Counter()
+        self.part: Counter[str] = Counter()
+        """Values of each type in the part of the file that began last, told in the end or not."""
         self._cut = False
         self._first = True
 
     def begin(self) -> None:
         """A new part of the file begins."""
         self._first = True
-
-    def counts(self) -> Counter[str]:
-        """Return how many values of each type there are so far."""
-        return self._totals.copy()
+        self.part = Counter()
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
@@ -60,9 +59,14 @@ class Credentials:
             values = self._counts.setdefault(match.type, {})
             if match.value in values or len(values) < _MOST:
                 values[match.value] = values.get(match.value, 0) + 1
-                self._totals[match.type] += 1
+                self.part[match.type] += 1
             else:
                 self._cut = True
+
+    def show(self, watch: Watch) -> None:
+        """Let *watch* look at all values that are kept."""
+        for type_, values in self._counts.items():
+            watch.see_texts(type_, values)
 
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found."""

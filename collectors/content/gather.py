@@ -16,6 +16,7 @@ from collectors.content.digits import Bytes
 from collectors.content.extract import walk
 from collectors.content.extract.budget import Budget, Stop
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.later import Later
 from collectors.content.layout import choose
 from collectors.content.markup import Markup
@@ -38,7 +39,14 @@ class Gathered:
     """What was found in one file so far."""
 
     def __init__(
-        self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int
+        self,
+        rules: RuleSets,
+        redactor: Redactor,
+        budget: Budget,
+        *,
+        whole: int,
+        sample_every: int,
+        watch: Watch,
     ) -> None:
         self.scanned = 0
         self.parts = Parts()
@@ -48,6 +56,7 @@ class Gathered:
         self._rules = rules
         self._redactor = redactor
         self.budget = budget
+        self.watch = watch
         self._whole = whole
         self._every = sample_every
         self._found: Found = {}
@@ -105,7 +114,6 @@ class Gathered:
         format_: str,
     ) -> None:
         layout: Later | None = None
-        before = self._counts()
         try:
             for data in blocks:
                 if layout is None:
@@ -118,14 +126,14 @@ class Gathered:
         finally:
             self.scanned += text.scanned
             if layout is not None:
-                self._end(layout, numbers, self._counts() - before, where, format_)
+                self._end(layout, numbers, where, format_)
 
     def _begin(self, layout: Layout) -> Numbers:
         self._credentials.begin()
         self._named.begin(layout)
         if self._custom is not None:
             self._custom.begin(layout)
-        self._numbers = Numbers(layout, self._redactor)
+        self._numbers = Numbers(layout, self._redactor, self.watch)
         return self._numbers
 
     def _feed(
@@ -149,18 +157,11 @@ class Gathered:
         except TimeoutError as error:
             raise Stop(TIMED_OUT, "rules took too long") from error
 
-    def _counts(self) -> Counter[str]:
-        counts = self._credentials.counts() + self._named.counts()
-        return counts + self._custom.counts() if self._custom is not None else counts
-
-    def _end(
-        self,
-        layout: Layout,
-        numbers: Numbers,
-        counts: Counter[str],
-        where: tuple[str, ...],
-        format_: str,
-    ) -> None:
+    def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
+        counts = Counter(self._credentials.part)
+        counts.update(self._named.part)
+        if self._custom is not None:
+            counts.update(self._custom.part)
         first = None
         for type_, columns in numbers.found().items():
             for _, column in columns:
@@ -193,6 +194,7 @@ class Gathered:
         types = {one.type for one in found}
         if self._custom is not None:
             found += self._custom.tallies(exact=exact)
+        self._credentials.show(self.watch)
         found += with_data(self._credentials.tallies(exact=exact), types)
         return sorted(found, key=lambda one: -one.count)
 

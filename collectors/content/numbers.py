@@ -10,6 +10,7 @@ from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
 from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -41,8 +42,9 @@ _WORDS = frozenset(
 class Numbers:
     """Feed blocks, then ask for tallies."""
 
-    def __init__(self, layout: Layout, redactor: Redactor) -> None:
+    def __init__(self, layout: Layout, redactor: Redactor, watch: Watch) -> None:
         self._layout = layout
+        self._watch = watch
         self._redactor = redactor
         self._columns: dict[tuple[str, int, bool], Column] = {}
         self._active: frozenset[str] = frozenset()
@@ -86,7 +88,8 @@ class Numbers:
                     self._place.mark(column, data, int(starts[inside][valid][0]))
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
-                    column.add(digits[inside], valid)
+                    values = column.add(digits[inside], valid)
+                    self._watch.see(name, values)
 
     def _column(self, name: str, group: int, separated: bool, *, create: bool) -> Column | None:
         key = (name, group, separated)
@@ -137,15 +140,22 @@ class Place:
         self._bytes = 0
         self._lines = 0
         self._pages = 0
+        self._last = b""
 
     def passed(self, data: bytes) -> None:
-        """Take note of a block after it was counted."""
-        self._bytes += len(data)
-        self._lines += data.count(b"\n")
-        self._pages += data.count(b"\f")
+        """Take note of a block after it was counted; most texts have one only."""
+        self._catch_up()
+        self._last = data
+
+    def _catch_up(self) -> None:
+        last, self._last = self._last, b""
+        self._bytes += len(last)
+        self._lines += last.count(b"\n")
+        self._pages += last.count(b"\f")
 
     def mark(self, column: Column, data: bytes, start: int) -> None:
         """Tell *column* that its first value stands at *start* of the block *data*."""
+        self._catch_up()
         column.first = self._bytes + start
         column.row = self._lines + data.count(b"\n", 0, start) + 1
         column.page = self._pages + data.count(b"\f", 0, start) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
@@ -33,11 +33,14 @@ def scan_paths(
     guard: PathGuard,
     keys: Keys,
     on_result: Callable[[FileResult], None],
+    *,
+    on_file: Callable[[Scrubbed, int], None] | None = None,
 ) -> Counter[str]:
     """Look into *paths*, directories with everything below; return how many had which outcome.
 
     The scope of the settings does not matter here but for ``exclude`` below a directory, and for
-    the web roots, which decide how far a file is open.
+    the web roots, which decide how far a file is open. *on_file* is called before each look with
+    the path as it may be shown and the size in bytes, see `measure`.
     """
     outcomes: Counter[str] = Counter()
     examiner = examine.Examiner(settings, guard, keys, own=b"")
@@ -45,6 +48,8 @@ def scan_paths(
         for path in paths:
             blind: list[bytes] = []
             for real in _files(os.path.abspath(path), examiner.scope, blind):
+                if on_file is not None:
+                    on_file(guard.display(guard.guard(real)), _size(real))
                 look = examiner.look(real, guard.guard(real))
                 outcomes[look.outcome] += 1
                 on_result(
@@ -61,6 +66,21 @@ def scan_paths(
     finally:
         examiner.close()
     return outcomes
+
+
+def measure(paths: Iterable[bytes], settings: ExposureSettings) -> int:
+    """Return the bytes of all files that `scan_paths` would look into, without opening one."""
+    scope, blind = Scope(settings), list[bytes]()
+    return sum(
+        _size(real) for path in paths for real in _files(os.path.abspath(path), scope, blind)
+    )
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _blind(guard: PathGuard, folder: bytes) -> FileResult:
@@ -81,10 +101,12 @@ def _files(path: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
     yield from walk(path, scope, blind)
 
 
-def walk(root: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
+def walk(
+    root: bytes, scope: Scope, blind: list[bytes], *, skip: Collection[bytes] = ()
+) -> Iterator[bytes]:
     """Yield the files below *root* that are not excluded, without following links.
 
-    Directories that cannot be listed are added to *blind*.
+    Directories that cannot be listed are added to *blind*; those in *skip* are not entered.
     """
     waiting = [root]
     while waiting:
@@ -99,6 +121,7 @@ def walk(root: bytes, scope: Scope, blind: list[bytes]) -> Iterator[bytes]:
             if scope.excludes_entry(entry.path, entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
+                if entry.path not in skip:
+                    waiting.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 yield entry.path

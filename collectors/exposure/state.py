@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS pending_queued ON pending (queued);
 CREATE INDEX IF NOT EXISTS pending_order ON pending (tries, queued DESC);
 CREATE TABLE IF NOT EXISTS known (
     path BLOB PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER,
-    ctime INTEGER, digest TEXT NOT NULL
+    ctime INTEGER, digest TEXT NOT NULL, rules TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -53,6 +53,8 @@ class Known(NamedTuple):
     signature: Signature
     digest: str
     """Empty for a clean file."""
+    rules: str
+    """The rules of that look, see `collectors.exposure.fingerprint`."""
 
 
 def connect(directory: Path) -> sqlite3.Connection:
@@ -87,6 +89,9 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 4194304")
         connection.executescript(_SCHEMA)
+        columns = [row[1] for row in connection.execute("PRAGMA table_info (known)")]
+        if "rules" not in columns:  # of version 0.1.0
+            connection.execute("ALTER TABLE known ADD COLUMN rules TEXT NOT NULL DEFAULT ''")
     except BaseException:
         connection.close()
         raise
@@ -180,24 +185,53 @@ class State:
     def known(self, path: SafePath) -> Known | None:
         """Return what the last look at *path* gave."""
         row = self.connection.execute(
-            "SELECT device, inode, size, mtime, ctime, digest FROM known WHERE path = ?", (path,)
+            "SELECT device, inode, size, mtime, ctime, digest, rules FROM known WHERE path = ?",
+            (path,),
         ).fetchone()
         return (
-            Known(Signature(row[0] % _UNSIGNED, row[1] % _UNSIGNED, *row[2:5]), row[5])
+            Known(Signature(row[0] % _UNSIGNED, row[1] % _UNSIGNED, *row[2:5]), row[5], row[6])
             if row
             else None
         )
 
-    def remember(self, path: SafePath, signature: Signature, digest: str) -> None:
-        """Note what a look at *path* gave."""
+    def remember(self, path: SafePath, signature: Signature, digest: str, rules: str) -> None:
+        """Note what a look at *path* with *rules* gave."""
+        device, inode = _signed(signature.device), _signed(signature.inode)
         self.connection.execute(
-            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (path, _signed(signature.device), _signed(signature.inode), *signature[2:], digest),
+            "INSERT OR REPLACE INTO known"
+            " (path, device, inode, size, mtime, ctime, digest, rules)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, device, inode, *signature[2:], digest, rules),
         )
+
+    def paths(self, after: bytes, limit: int) -> list[tuple[SafePath, int]]:
+        """Return up to *limit* files that were looked into, in order, behind *after*; each with
+        the device that it was on."""
+        query = "SELECT path, device FROM known WHERE path > ? ORDER BY path LIMIT ?"
+        rows = self.connection.execute(query, (after, limit))
+        return [(SafePath(bytes(path)), device % _UNSIGNED) for path, device in rows]
 
     def forget(self, path: SafePath) -> None:
         """Note that *path* is gone."""
         self.connection.execute("DELETE FROM known WHERE path = ?", (path,))
+
+    def look_again(self, below: SafePath | None = None) -> None:
+        """Put files with findings (*below* a directory) in line, in the open transaction.
+
+        Nothing in them has changed, but perhaps who can reach them.
+        """
+        where = "length(digest) >= 64"
+        bounds: tuple[bytes, ...] = ()
+        if below is not None:
+            folder = below.rstrip(b"/")
+            where += " AND path >= ? AND path < ?"
+            bounds = (folder + b"/", folder + b"0")  # what follows a slash
+        self.connection.execute(
+            "INSERT OR IGNORE INTO pending (path, queued)"  # noqa: S608 - no text of others
+            f" SELECT path, 0 FROM known WHERE {where}",
+            bounds,
+        )
+        self.connection.execute(f"UPDATE known SET size = -1 WHERE {where}", bounds)  # noqa: S608
 
     def flag(self, name: str) -> str | None:
         """Return a remembered value."""

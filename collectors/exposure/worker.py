@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import signal
@@ -21,10 +20,12 @@ from collectors.exposure.examine import (
     Look,
     Signature,
 )
-from collectors.exposure.scan import walk
+from collectors.exposure.fingerprint import fingerprint
+from collectors.exposure.servers import WebWatch
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.settle import MOST_TRIES, settle
 from collectors.exposure.state import Pending, State
+from collectors.exposure.sweep import Sweep
 from collectors.outbox import Outbox
 from collectors.paths import SafePath
 from collectors.sighting import Sighting
@@ -34,9 +35,6 @@ _BEAT = 5.0
 _LOOK = 0.5
 """Seconds after which the watching thread sees that the run is over."""
 _IDLE = 1.0
-_SWEEP_STEP = 64
-"""Files that the first sweep puts in line at once; only when nothing else waits."""
-_SWEPT = "swept"
 _RETRY = 0.2
 _GENTLE = 3.0
 """Seconds of rest for each second of sweeping."""
@@ -75,7 +73,17 @@ class Worker:
         # <state>/sensors/exposure: the agent's own files are two levels up.
         own = os.fsencode(context.state_dir.parent.parent)
         self._examiner = Examiner(settings, context.guard, context.keys, own)
-        self._sweep: Iterator[bytes] | None = None
+        self._web = WebWatch(settings, context, self._state.connection, self._outbox)
+        self._examiner.web = self._web.view
+        self._rules = fingerprint(settings)
+        self._sweep = Sweep(
+            settings,
+            self._examiner.scope,
+            context.guard,
+            self._state,
+            self._rules,
+            now=lambda: context.now() / 1e9,
+        )
         self._used = self._alive = time.monotonic()
         self._over = threading.Event()
         self._stale = True
@@ -98,6 +106,7 @@ class Worker:
             if watcher.ident is not None:
                 watcher.join()
             self._examiner.close()
+            self._web.view.close()
             self._state.close()
 
     def _watch(self) -> None:
@@ -108,8 +117,9 @@ class Worker:
             if self._context.stopping.wait(_LOOK):
                 self._wake.set()
                 while not self._over.wait(0.05):
-                    pid = self._examiner.child.pid
-                    if pid is not None:
+                    for pid in (self._examiner.child.pid, self._web.interrupt()):
+                        if pid is None:
+                            continue
                         with suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
                 return
@@ -121,6 +131,8 @@ class Worker:
     def _turn(self) -> None:
         self._wake.clear()
         self._alive = time.monotonic()
+        if self._web.refresh():
+            self._follow_servers()
         pending = self._state.newest()
         if pending is None:
             self._rest()
@@ -132,17 +144,36 @@ class Worker:
     def _rest(self) -> None:
         if self._stale:
             self._tell_state()
-        if self._sweep_step():
+        begin = time.monotonic()
+        more = self._sweep.step()
+        self._tell_sweep()
+        if more:
+            self._wake.wait(min(_IDLE, _GENTLE * (time.monotonic() - begin)))
+            return
+        if self._web.tell():
+            self._outbox.flush(self._context)
             return
         self._coverage["waiting"] = 0
         if time.monotonic() - self._used >= self._settings.child_idle:
             self._examiner.close()
+            self._web.view.close()
         self._wake.wait(_IDLE)
+
+    def _follow_servers(self) -> None:
+        """Roots have come or gone, or files are handed out that were not: judge them anew."""
+        self._examiner.scope.serve(self._web.view.roots)
+        with self._transaction():
+            self._state.look_again()
+        self._sweep.follow()
+        self._stale = True
 
     def _take(self, pending: Pending) -> None:
         if pending.path.endswith(b"/"):
             self._sweep_again(pending)
             return
+        if pending.path.rpartition(b"/")[2] == b".htaccess":
+            with self._transaction():
+                self._state.look_again(SafePath(pending.path.rpartition(b"/")[0]))
         look = self._look(pending)
         if look is None or self._context.stopping.is_set():
             # Killed on purpose, or nothing that concerns us.
@@ -154,6 +185,7 @@ class Worker:
         self._coverage["waiting"] = self._state.waiting()
         told = self._outbox.flush(self._context)
         self._stale = self._stale or bool(told) or look.outcome in (SAMPLED, INCOMPLETE, GONE)
+        self._sweep.looked(pending.path)
         if pending.queued == 0:  # of the sweep: nobody waits for it
             self._wake.wait(min(1.0, _GENTLE * (time.monotonic() - self._alive)))
 
@@ -164,6 +196,13 @@ class Worker:
         now = self._state.outcomes()
         for outcome in OUTCOMES:
             self._coverage[outcome] = now.get(outcome, 0)
+        self._web.tell_state(self._coverage)
+
+    def _tell_sweep(self) -> None:
+        now = self._sweep.coverage()
+        for key in [key for key in self._coverage if key.startswith("sweep") and key not in now]:
+            del self._coverage[key]
+        self._coverage.update(now)
 
     def _look(self, pending: Pending) -> Look | None:
         guard = self._context.guard
@@ -174,7 +213,9 @@ class Worker:
         if real not in self._examiner.scope and known is None:
             return None
         self._used = time.monotonic()
-        look = self._examiner.look(real, pending.path, known.signature if known else None)
+        # What other rules have found, or not found, is not known.
+        same = known.signature if known is not None and known.rules == self._rules else None
+        look = self._examiner.look(real, pending.path, same)
         if look.outcome == CHANGED and pending.tries >= MOST_TRIES and look.settled is not None:
             look = look.settled
         self._count(look.outcome)
@@ -199,7 +240,8 @@ class Worker:
             if step.forget:
                 self._state.forget(path)
             elif step.remember is not None:
-                self._state.remember(path, look.signature or _NO_SIGNATURE, step.remember)
+                signature = look.signature or _NO_SIGNATURE
+                self._state.remember(path, signature, step.remember, self._rules)
             now = self._context.now()
             self._outbox.add(
                 Sighting(record=record, observed=now, module=NAME, severity=severity)
@@ -216,42 +258,4 @@ class Worker:
         """A directory: files may have come unnamed after the sweep had passed their place."""
         with self._transaction():
             self._state.done(pending)
-            self._state.clear_flag(_SWEPT)
-        self._sweep = None
-
-    def _sweep_step(self) -> bool:
-        """Put some files of the web roots in line; False when the sweep is over."""
-        if self._sweep is None:
-            if self._state.flag(_SWEPT) == self._sweep_name():
-                return False
-            self._sweep = self._all_files()
-        found: list[SafePath] = []
-        for real in self._sweep:
-            found.append(self._context.guard.guard(real))
-            if len(found) >= _SWEEP_STEP or self._context.stopping.is_set():
-                break
-        if not found:
-            self._state.set_flag(_SWEPT, self._sweep_name())
-            self._sweep = None
-            return False
-        with self._transaction():
-            self._state.put_last(found)
-        return True
-
-    def _all_files(self) -> Iterator[bytes]:
-        # Resumed after a restart by walking again: what is known and unchanged costs one stat.
-        for root in self._examiner.scope.web_roots:
-            blind: list[bytes] = []
-            yield from walk(root, self._examiner.scope, blind)
-            for folder in blind:
-                if os.path.lexists(folder):
-                    _log.warning(
-                        "exposure: cannot list %s",
-                        self._context.guard.display(self._context.guard.guard(folder)),
-                    )
-
-    def _sweep_name(self) -> str:
-        # A root may be named after a citizen; hashed after the guard, for a plain hash is no wall.
-        guard = self._context.guard
-        roots = sorted(guard.guard(os.fsencode(root)) for root in self._settings.web_roots)
-        return hashlib.sha256(b"\n".join(roots)).hexdigest()
+            self._sweep.again()

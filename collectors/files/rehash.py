@@ -17,7 +17,6 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from collectors.files import attributes, tree
 from collectors.files.baseline import Baseline
@@ -29,6 +28,7 @@ from collectors.files.settle import Settler
 from collectors.files.status import Status
 from collectors.files.tell import Place, Subject
 from collectors.paths import SafePath
+from collectors.pressure import under_pressure
 
 FOUND_BY = "rehash"
 _EACH = 16384
@@ -39,8 +39,6 @@ _KEEP = 10.0
 """Seconds between two notes of where the work stands."""
 _REST = 10.0
 """Seconds of rest under load."""
-_BUSY = {"cpu": 40.0, "io": 20.0}
-"""Percent of the last 10 s in which something waited (``some avg10``): a busy machine."""
 _SIZE = struct.Struct("<q")
 _SIZE_AT = struct.calcsize("<QQqq")
 _HASHED = ("hashed", "sampled")
@@ -281,29 +279,3 @@ def _as_stored(result: Hashed, stored: Stored) -> bool:
         and result.attributes is not None
         and attributes.pack(result.attributes) == stored.attributes
     )
-
-
-def under_pressure(directory: Path = Path("/proc/pressure")) -> bool:
-    """Tell whether others wait for processor or disk (PSI); False where the kernel does not say."""
-    for name, limit in _BUSY.items():
-        try:
-            text = (directory / name).read_text()
-        except OSError:  # no CONFIG_PSI, or not for us
-            continue
-        if some_of(text) > limit:
-            return True
-    return False
-
-
-def some_of(text: str) -> float:
-    """Return ``avg10`` of the line ``some`` of a file in /proc/pressure, 0 where there is none."""
-    for line in text.splitlines():
-        words = line.split()
-        if words and words[0] == "some":
-            for word in words[1:]:
-                if word.startswith("avg10="):
-                    try:
-                        return float(word[6:])
-                    except ValueError:
-                        return 0.0
-    return 0.0

@@ -62,6 +62,28 @@ def every(*patterns: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
     return find
 
 
+def standing(
+    pattern: re.Pattern[bytes], beside: Callable[[bytes], bool]
+) -> Callable[[bytes], Spans]:
+    """Return a finder of the matches of *pattern* for whose preceding byte *beside* is false.
+
+    The same as a lookbehind in front of *pattern*, three times as fast: `re` skips quickly to the
+    bytes that a pattern may begin with, unless it begins with a lookbehind.
+    """
+
+    def find(data: bytes) -> Spans:
+        match = pattern.search(data)
+        while match is not None:
+            start, end = match.span()
+            if start and beside(data[start - 1 : start]):
+                end = start + 1
+            else:
+                yield start, end
+            match = pattern.search(data, end)
+
+    return find
+
+
 def is_varied(value: str, least: int = 8) -> bool:
     """Tell whether *value* has *least* different characters and is no sample of documentation."""
     lowered = value.lower()

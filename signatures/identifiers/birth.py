@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, Spans, is_date
+from signatures.identifiers.base import Identifier, is_date, standing
 
 _DATE = re.compile(
-    rb"(?<![0-9])(?:(?:19|20)[0-9]{2}([-/.])[0-9]{2}\1[0-9]{2}|[0-9]{2}([-/.])[0-9]{2}\2(?:19|20)[0-9]{2})"
-    rb"(?![0-9])"
+    rb"[0-9][0-9](?:(?:(?<=19)|(?<=20))[0-9]{2}([-/.])[0-9]{2}\1[0-9]{2}"
+    rb"|([-/.])[0-9]{2}\2(?:19|20)[0-9]{2})(?![0-9])"
 )
 NAME = re.compile(
     rb"(?i)(?<![a-z])(?:nama|nama_lengkap|nama_lgkp|namalengkap|nm_lengkap|fullname|full_name|name)"
@@ -30,11 +30,8 @@ def validate(value: str) -> bool:
     return year in _BORN and is_date(day, month, year)
 
 
-def find_births(data: bytes) -> Spans:
-    """Yield begin and end of whatever is written as a date."""
-    for match in _DATE.finditer(data):
-        yield match.span()
-
+find_births = standing(_DATE, bytes.isdigit)
+"""Finds whatever is written as a date."""
 
 BIRTH = Identifier(
     name="birth",

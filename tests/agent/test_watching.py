@@ -39,10 +39,10 @@ def test_what_follows_is_said(tmp_path: Path, watched: FileSettings, name: str) 
         {"files": watched, "exposure": ExposureSettings(paths=(path,), web_roots=())}
     )
     assert path in line
-    assert "ronda-agent scan" in line
+    assert "found by the sweep" in line
     both = ExposureSettings(paths=(path,), web_roots=(path,))
     (line,) = unwatched({"files": watched, "exposure": both})
-    assert "swept once" in line
+    assert "found by the sweep" in line
 
 
 def test_sensors_that_are_off() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from collectors.files.rehash import some_of, under_pressure
 from collectors.kinds import FileChange, Severity
 from tests.collectors.files.context import Running, eventually
 
@@ -61,24 +60,3 @@ def test_what_changes_in_the_ordinary_way_is_not_told_by_it(tmp_path: Path) -> N
         eventually(lambda: _passes(running) > done + 1, "two more passes")
         assert _found(running) == []
         assert running.sensor.coverage()["rehash_percent"] == pytest.approx(100, abs=100)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("", 0.0),
-        ("some avg10=\n", 0.0),
-        ("full avg10=9.00 avg60=0.00 avg300=0.00 total=1\n", 0.0),
-        ("some avg10=41.50 avg60=2.00 avg300=0.00 total=1\nfull avg10=9.00\n", 41.5),
-    ],
-)
-def test_pressure_is_read(text: str, value: float) -> None:
-    assert some_of(text) == value
-
-
-def test_it_rests_under_pressure(tmp_path: Path) -> None:
-    assert not under_pressure(tmp_path)
-    (tmp_path / "cpu").write_text("some avg10=10.00 avg60=0.00 avg300=0.00 total=1\n")
-    assert not under_pressure(tmp_path)
-    (tmp_path / "io").write_text("some avg10=60.00 avg60=0.00 avg300=0.00 total=1\n")
-    assert under_pressure(tmp_path)
