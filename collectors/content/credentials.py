@@ -47,12 +47,19 @@ class Credentials:
         """A new part of the file begins."""
         self._first = True
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._totals)
+
     def counts(self) -> Counter[str]:
         """Return how many values of each type there are so far."""
-        return self._totals.copy()
+        return self._totals
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
+        if not rules:
+            self._first = False
+            return
         if not self._first:
             rules = rules - {"marking", "keepass"}  # they stand where a file begins
         self._first = False

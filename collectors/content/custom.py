@@ -75,6 +75,10 @@ class Custom:
         """A new part of the file begins, of another layout."""
         self._layout = layout
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._totals)
+
     def counts(self) -> Counter[str]:
         """Return how many values of each type there are so far, be they enough or not."""
         return self._totals.copy()

@@ -53,9 +53,13 @@ class Named:
         """A new part of the file begins, of another layout."""
         self._layout = layout
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._totals)
+
     def counts(self) -> Counter[str]:
         """Return how many values of each type there are so far, told in the end or not."""
-        return self._totals.copy()
+        return self._totals
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
-from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
+from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates, may_hold
 from collectors.content.groups import Layout
 from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
 from collectors.kinds import Scrubbed, Tally
@@ -19,6 +19,7 @@ from signatures.identifiers.keys import announces
 
 _NEAR = 300
 _NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
+_FEWEST = min(sum(shape) for shape in BY_SHAPE)
 _ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
@@ -59,6 +60,9 @@ class Numbers:
         if not active <= self._active:
             self._active |= active
             self._by_shape = _by_shape(self._active)
+        if not (self._active or self._columns or may_hold(data, _FEWEST)):
+            self._place.passed(data)
+            return
         for found in candidates(block, self._by_shape):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)
@@ -137,15 +141,24 @@ class Place:
         self._bytes = 0
         self._lines = 0
         self._pages = 0
+        self._last = b""
 
     def passed(self, data: bytes) -> None:
         """Take note of a block after it was counted."""
-        self._bytes += len(data)
-        self._lines += data.count(b"\n")
-        self._pages += data.count(b"\f")
+        self._catch_up()
+        self._last = data
+
+    def _catch_up(self) -> None:
+        # A block late: most files have but one, and nobody asks for what lies behind it.
+        if self._last:
+            self._bytes += len(self._last)
+            self._lines += self._last.count(b"\n")
+            self._pages += self._last.count(b"\f")
+            self._last = b""
 
     def mark(self, column: Column, data: bytes, start: int) -> None:
         """Tell *column* that its first value stands at *start* of the block *data*."""
+        self._catch_up()
         column.first = self._bytes + start
         column.row = self._lines + data.count(b"\n", 0, start) + 1
         column.page = self._pages + data.count(b"\f", 0, start) + 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, every
+from signatures.identifiers.base import Identifier, shaped
 
 # Letters of the series printed so far, ordinary, electronic, official and diplomatic.
-_NUMBER = re.compile(rb"(?<![A-Za-z0-9])[A-EXSUV][A-Z]?[0-9]{6,7}(?![A-Za-z0-9])")
+_NUMBER = re.compile(rb"[A-EXSUV][A-Z]?[0-9]{6,7}(?![A-Za-z0-9])")
 
 
 def normalise(text: str) -> str:
@@ -28,7 +28,7 @@ def validate(value: str) -> bool:
     )
 
 
-find_passports = every(_NUMBER)
+find_passports = shaped(_NUMBER, (b"A000000",), ahead=1)
 """Finds whatever has the form."""
 
 PASSPORT = Identifier(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, every
+from signatures.identifiers.base import Identifier, shaped
 
 _REGIONS = """
 A AA AB AD AE AG B BA BB BD BE BG BH BK BL BM BN BP BR D DA DB DC DD DE DG DH DK DL DM DN DP DR DS
 DT DW E EA EB ED F G H K KB KH KT KU L M N P PA PB PG PS PT R S T W Z
 """
 REGIONS = frozenset(_REGIONS.split())
-_NUMBER = re.compile(
-    rb"(?<![A-Za-z0-9])[A-Z]{1,2}[ -]?[1-9][0-9]{0,3}[ -]?[A-Z]{1,3}(?![A-Za-z0-9])"
-)
+_NUMBER = re.compile(rb"[A-Z][A-Z]?[ -]?[1-9][0-9]{0,3}[ -]?[A-Z]{1,3}(?![A-Za-z0-9])")
 _PARTS = re.compile(r"([A-Z]{1,2})([1-9][0-9]{0,3})([A-Z]{1,3})")
 
 
@@ -28,7 +26,7 @@ def validate(value: str) -> bool:
     return parts is not None and parts[1] in REGIONS
 
 
-find_plates = every(_NUMBER)
+find_plates = shaped(_NUMBER, (b"A0", b"A 0", b"A-0"), ahead=1)
 """Finds whatever has the form."""
 
 PLATE = Identifier(
