@@ -39,21 +39,19 @@ class Credentials:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._counts: dict[str, dict[str, int]] = {}
-        self._totals: Counter[str] = Counter()
+        self.part: Counter[str] = Counter()
+        """Values of each type in the part of the file that began last, told in the end or not."""
         self._cut = False
         self._first = True
 
     def begin(self) -> None:
         """A new part of the file begins."""
         self._first = True
+        self.part = Counter()
 
     def __bool__(self) -> bool:
         """Tell whether anything was found."""
-        return bool(self._totals)
-
-    def counts(self) -> Counter[str]:
-        """Return how many values of each type there are so far."""
-        return self._totals
+        return bool(self._counts)
 
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
@@ -67,7 +65,7 @@ class Credentials:
             values = self._counts.setdefault(match.type, {})
             if match.value in values or len(values) < _MOST:
                 values[match.value] = values.get(match.value, 0) + 1
-                self._totals[match.type] += 1
+                self.part[match.type] += 1
             else:
                 self._cut = True
 

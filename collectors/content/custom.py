@@ -68,20 +68,18 @@ class Custom:
         self._layout = layout
         self._redactor = redactor
         self._values: dict[str, dict[str, int]] = {}
-        self._totals: Counter[str] = Counter()
+        self.part: Counter[str] = Counter()
+        """Values of each type in the part of the file that began last, told in the end or not."""
         self._cut: set[str] = set()
 
     def begin(self, layout: Layout) -> None:
         """A new part of the file begins, of another layout."""
         self._layout = layout
+        self.part = Counter()
 
     def __bool__(self) -> bool:
         """Tell whether anything was found."""
-        return bool(self._totals)
-
-    def counts(self) -> Counter[str]:
-        """Return how many values of each type there are so far, be they enough or not."""
-        return self._totals.copy()
+        return bool(self._values)
 
     def feed(self, data: bytes, block: Bytes) -> None:
         """Count what *data* holds; the layout has begun with it."""
@@ -110,7 +108,7 @@ class Custom:
         values = self._values.setdefault(name, {})
         if value in values or len(values) < _MOST:
             values[value] = values.get(value, 0) + 1
-            self._totals[PREFIX + name] += 1
+            self.part[PREFIX + name] += 1
         else:
             self._cut.add(name)
 

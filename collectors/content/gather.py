@@ -106,7 +106,6 @@ class Gathered:
         format_: str,
     ) -> None:
         layout: Later | None = None
-        before = self._counts()
         try:
             for data in blocks:
                 if layout is None:
@@ -119,7 +118,7 @@ class Gathered:
         finally:
             self.scanned += text.scanned
             if layout is not None:
-                self._end(layout, numbers, self._counts() - before, where, format_)
+                self._end(layout, numbers, where, format_)
 
     def _begin(self, layout: Layout) -> Numbers:
         self._credentials.begin()
@@ -157,21 +156,11 @@ class Gathered:
             self._found or self.failures or self._named or self._credentials or self._custom
         )
 
-    def _counts(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for each in (self._credentials, self._named, self._custom):
-            if each:
-                counts.update(each.counts())
-        return counts
-
-    def _end(
-        self,
-        layout: Layout,
-        numbers: Numbers,
-        counts: Counter[str],
-        where: tuple[str, ...],
-        format_: str,
-    ) -> None:
+    def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
+        counts = Counter(self._credentials.part)
+        counts.update(self._named.part)
+        if self._custom is not None:
+            counts.update(self._custom.part)
         first = None
         for type_, columns in numbers.found().items():
             for _, column in columns:

@@ -44,7 +44,8 @@ class Named:
         self._layout = layout
         self._redactor = redactor
         self._values: dict[str, dict[str, int]] = {}
-        self._totals: Counter[str] = Counter()
+        self.part: Counter[str] = Counter()
+        """Values of each type in the part of the file that began last, told in the end or not."""
         self._columns: dict[str, str] = {}
         self._people = False
         self._exact = True
@@ -52,14 +53,11 @@ class Named:
     def begin(self, layout: Layout) -> None:
         """A new part of the file begins, of another layout."""
         self._layout = layout
+        self.part = Counter()
 
     def __bool__(self) -> bool:
         """Tell whether anything was found."""
-        return bool(self._totals)
-
-    def counts(self) -> Counter[str]:
-        """Return how many values of each type there are so far, told in the end or not."""
-        return self._totals
+        return bool(self._values)
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""
@@ -102,7 +100,7 @@ class Named:
         self._columns.setdefault(type_, name)
         if value in values or len(values) < _MOST:
             values[value] = values.get(value, 0) + 1
-            self._totals[type_] += 1
+            self.part[type_] += 1
         else:
             self._exact = False
 

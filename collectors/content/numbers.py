@@ -144,17 +144,15 @@ class Place:
         self._last = b""
 
     def passed(self, data: bytes) -> None:
-        """Take note of a block after it was counted."""
+        """Take note of a block after it was counted; most texts have one only."""
         self._catch_up()
         self._last = data
 
     def _catch_up(self) -> None:
-        # A block late: most files have but one, and nobody asks for what lies behind it.
-        if self._last:
-            self._bytes += len(self._last)
-            self._lines += self._last.count(b"\n")
-            self._pages += self._last.count(b"\f")
-            self._last = b""
+        last, self._last = self._last, b""
+        self._bytes += len(last)
+        self._lines += last.count(b"\n")
+        self._pages += last.count(b"\f")
 
     def mark(self, column: Column, data: bytes, start: int) -> None:
         """Tell *column* that its first value stands at *start* of the block *data*."""

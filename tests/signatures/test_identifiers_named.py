@@ -146,3 +146,19 @@ def test_texts_are_found_apart_and_not_inside_words(name: str, data: st.DataObje
     if name != "email":
         glued = f"1a{value}b1".encode() if name != "birth" else f"1{value}1".encode()
         assert list(FINDERS[name](glued)) == []
+
+
+SLOWLY = {
+    "passport": rb"(?<![A-Za-z0-9])[A-EXSUV][A-Z]?[0-9]{6,7}(?![A-Za-z0-9])",
+    "plate": rb"(?<![A-Za-z0-9])[A-Z]{1,2}[ -]?[1-9][0-9]{0,3}[ -]?[A-Z]{1,3}(?![A-Za-z0-9])",
+    "birth": rb"(?<![0-9])(?:(?:19|20)[0-9]{2}([-/.])[0-9]{2}\1[0-9]{2}"
+    rb"|[0-9]{2}([-/.])[0-9]{2}\2(?:19|20)[0-9]{2})(?![0-9])",
+}
+
+
+@pytest.mark.parametrize("name", SLOWLY)
+@given(text=st.text("19 20AB-/a.", max_size=80) | st.text("A1 -", max_size=60))
+def test_the_quick_way_finds_what_a_lookbehind_finds(name: str, text: str) -> None:
+    data = text.encode()
+    expected = [match.span() for match in re.finditer(SLOWLY[name], data)]
+    assert list(FINDERS[name](data)) == expected

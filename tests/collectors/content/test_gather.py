@@ -95,6 +95,14 @@ def test_format(data: bytes, format_: str) -> None:
     assert scan(data).format == format_
 
 
+def test_the_row_is_counted_over_blocks() -> None:
+    """Blocks with and without a number before the one with the first value."""
+    head = b"no,nik\n" + b"1,0\n" * 900_000 + b"2,12345678\n" * 200_000
+    part = scan(head + CSV.partition(b"\n")[2], "x.csv").parts[0]
+    assert part.row == head.count(b"\n") + 1
+    assert part.offset == len(head) + len("0,")
+
+
 def test_rules_that_take_too_long_end_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not as a file that cannot be read; and what was found before stays."""
     from collectors.content import gather
