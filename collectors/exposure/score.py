@@ -22,7 +22,7 @@ _CITIZENS = frozenset(
 )
 """What is one person's own, and harms them in other hands; a telephone or a plate adds to it."""
 _SECRETS = CREDENTIALS | {"marking"}
-_SAMPLES = re.compile(r"\A/usr/share/doc/|/(?:_?tests?|testdata|fixtures|examples)/")
+_SAMPLES = re.compile(r"\A/usr/share/(?:[^/]+/)?docs?/|/(?:_?tests?|testdata|fixtures|examples)/")
 """Packages bring samples there, keys among them: everybody has the same. In a web root nobody
 knows that."""
 _OPEN = frozenset({"downloadable", "listed"})
@@ -121,6 +121,12 @@ def _web_reasons(web: Web) -> tuple[str, ...]:
     }
     known = [name for name, holds in facts.items() if holds]
     return (*known, *(reason for reason in web.reasons if reason not in known))
+
+
+def betrayed(judged: Score) -> Score:
+    """Return the judgement of a file that holds a canary: nobody has a reason to have it."""
+    reasons = tuple(one for one in judged.reasons if one not in {"documentation", "low_confidence"})
+    return Score(100, Severity.CRITICAL, (*reasons, "canary"))
 
 
 def _has_citizens(tallies: Sequence[Tally]) -> bool:
