@@ -195,7 +195,7 @@ def _fill(directories: dict[bytes, list[Place]]) -> None:
 
 def hashes(index: Index) -> bytes:
     """Return hashes of all names and directories, eight bytes each, in order. Pure."""
-    found = set()
+    found: set[bytes] = set()
     for where, places in index.directories.items():
         stem = where + b"/" if where else b""
         found.update(hashlib.blake2b(stem + p.name, digest_size=8).digest() for p in places)
