@@ -35,7 +35,9 @@ from collectors.kinds.files import (
     ChangeWindow,
     FileChange,
     PackageChange,
+    PackageInventory,
     PackageLeftover,
+    PackageStatement,
     PackageTransaction,
 )
 from collectors.kinds.health import (
@@ -69,7 +71,9 @@ __all__ = [
     "Kind",
     "PackageChange",
     "PackageDiffers",
+    "PackageInventory",
     "PackageLeftover",
+    "PackageStatement",
     "PackageTransaction",
     "Record",
     "ScanIncomplete",
@@ -88,6 +92,7 @@ __all__ = [
 
 Kind: TypeAlias = (
     FileChange
+    | PackageInventory
     | PackageTransaction
     | BaselineRoot
     | BaselineAccepted
