@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from server.api import admin, alerts, events, exposure, files, hosts, status
+from server.api import admin, alerts, events, exposure, files, hosts, packages, status
 
 ROUTES = [
     Route("/v1/status", status.status),
@@ -26,6 +26,7 @@ ROUTES = [
     Route("/v1/hosts/{name}", hosts.show_host),
     Route("/v1/hosts/{name}/files", files.on_host),
     Route("/v1/hosts/{name}/revoke", hosts.revoke_host, methods=["POST"]),
+    Route("/v1/packages/compare", packages.compare),
     Route("/v1/delivery", hosts.delivery),
     Route("/v1/enroll/tokens", admin.list_tokens, methods=["GET"]),
     Route("/v1/enroll/tokens", admin.make_token, methods=["POST"]),

@@ -13,6 +13,7 @@ COMMANDS = {
     "exposure": "server.cli.exposure:exposure",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
+    "packages": "server.cli.packages:packages",
     "delivery": "server.cli.delivery:delivery",
     "enroll": "server.cli.enroll:enroll",
     "notify": "server.cli.notify:notify",
