@@ -24,6 +24,7 @@ from collectors.content.result import (
 )
 from collectors.exposure import reach, score, select
 from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.web.view import Place, WebView
 from collectors.kinds import (
     ChildCrashed,
     Kind,
@@ -34,6 +35,7 @@ from collectors.kinds import (
     Unread,
 )
 from collectors.paths import PathGuard, SafePath
+from collectors.redact import scrub
 
 CLEAN = "clean"
 FOUND = "found"
@@ -95,6 +97,8 @@ class Examiner:
         self.scope = select.Scope(settings, own=own)
         self._settings = settings
         self._guard = guard
+        self.web: WebView | None = None
+        """Asked for the address of a file, when there is a web server."""
         self._weights = {CUSTOM_PREFIX + one.name: one.weight for one in settings.identifiers}
         init = msgspec.msgpack.encode(
             Init(key=keys.fleet, epoch=keys.fleet_epoch, custom=settings.identifiers)
@@ -167,11 +171,16 @@ class Examiner:
         if not answer.tallies:
             return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
+        place = self._place(real, status)
         reachable = reach.reachability(
-            real, status.st_mode, in_web_root=root is not None, mode_of=reach.directory_mode
+            real,
+            status.st_mode,
+            in_web_root=reach.is_open(place.served, root, self.scope.told_roots),
+            mode_of=reach.directory_mode,
         )
         shown = self._guard.display(safe)
-        judged = score.judge(answer.tallies, reachable, shown, self._weights)
+        web = score.Web(place.served, place.checked, place.reasons)
+        judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
         record = SensitiveData(
             path=shown,
             tallies=answer.tallies,
@@ -191,12 +200,22 @@ class Examiner:
             mode=f"{stat.S_IMODE(status.st_mode):04o}",
             uid=str(status.st_uid),
             mtime=status.st_mtime_ns,
-            url_path=self._url_path(real, root),
+            url_path=self._url_path(real, root, place),
+            url=scrub(place.url) if place.url is not None else None,
+            served=place.served or None,
+            checked=place.checked,
             path_token=self._guard.token(safe),
         )
         return Look(FOUND, signature, record, int(judged.severity), _digest(record))
 
-    def _url_path(self, real: bytes, root: bytes | None) -> Scrubbed | None:
+    def _place(self, real: bytes, status: os.stat_result) -> Place:
+        if self.web is None or not self.web.sites:
+            return Place("")
+        return self.web.place(real, status.st_size, status.st_mode)
+
+    def _url_path(self, real: bytes, root: bytes | None, place: Place) -> Scrubbed | None:
+        if place.path is not None:
+            return self._guard.display(self._guard.guard(place.path))
         if root is None:
             return None
         return self._guard.display(self._guard.guard(real[len(root.rstrip(b"/")) :]))

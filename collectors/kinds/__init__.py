@@ -27,6 +27,7 @@ from collectors.kinds.exposure import (
     SensitiveData,
     Tally,
     Unread,
+    WebApplication,
 )
 from collectors.kinds.files import (
     WEB_ROOT,
@@ -87,6 +88,7 @@ __all__ = [
     "UnknownKind",
     "Unread",
     "VisibilityLost",
+    "WebApplication",
     "tag_of",
 ]
 
@@ -100,6 +102,7 @@ Kind: TypeAlias = (
     | SensitiveData
     | ExposureCleared
     | ScanIncomplete
+    | WebApplication
     | VisibilityLost
     | SensorState
     | ChildCrashed

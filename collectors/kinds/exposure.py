@@ -108,8 +108,51 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """ns since 1970."""
     url_path: Scrubbed | None = ecs("url.path", None)
     """Path below the web root, as a browser would ask for it."""
+    url: Scrubbed | None = ecs("url.full", None)
+    """The address at which a web server of this host hands it out, or refuses to."""
+    served: str | None = ecs("ronda.web.served", None)
+    """``downloadable``, ``listed`` (and its folder shows its name), ``forbidden``,
+    ``not_served``, ``executed`` or ``unknown``; absent where no web server is configured."""
+    checked: bool = ecs("ronda.web.checked", False)
+    """True when a request over loopback gave that answer, not only the configuration."""
     path_token: str | None = ecs("ronda.path.token", None)
     """Present when the path was masked."""
+
+
+class WebApplication(Record, frozen=True, kw_only=True, tag="exposure.application"):
+    """A virtual host of a web server on this host. Told when it changes, and daily."""
+
+    application: str = ecs("ronda.application.id")
+    """Stays the same while its names, or else its folder, do."""
+    names: tuple[Scrubbed, ...] = ecs("ronda.application.names")
+    """Host names; empty when it answers to all."""
+    state: str = ecs("ronda.application.state")
+    """``active``, ``dormant`` (unchanged for 12 months, yet reachable), ``deactivated`` (switched
+    off, yet its files are served), ``off`` or ``gone``."""
+    server: str = ecs("service.type")
+    """``nginx``, ``apache``, ``lighttpd`` or ``caddy``."""
+    root: Scrubbed | None = ecs("file.directory", None)
+    """Its folder."""
+    ports: tuple[int, ...] = ecs("ronda.application.ports", ())
+    """Where it answers."""
+    listening: bool = ecs("ronda.application.listening", False)
+    """Whether a program listens on one of them."""
+    owner: str | None = ecs("ronda.application.owner", None)
+    """OPD by the agent's settings, where a host serves several."""
+    framework: str = ecs("ronda.application.framework", "")
+    """``Laravel``, ``WordPress``, ``OJS`` ..., ``PHP``, ``static``; empty when unknown."""
+    version: str = ecs("service.version", "")
+    """Of the framework, when a file tells it."""
+    changed: int | None = ecs("ronda.application.changed", None)
+    """Newest modification time among its code files, ns since 1970."""
+    files: int = ecs("ronda.application.files", 0)
+    """Code files that were looked at."""
+    complete: bool = ecs("ronda.application.complete", True)
+    """False: there are more files than are looked at, or some could not be seen."""
+    served_by: Scrubbed | None = ecs("ronda.application.served_by", None)
+    """The site that serves the files of one that is switched off."""
+    config: Scrubbed = ecs("ronda.application.config", Scrubbed(""))
+    """File and line that describe it."""
 
 
 class ExposureCleared(Record, frozen=True, kw_only=True, tag="exposure.cleared"):

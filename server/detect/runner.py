@@ -17,6 +17,7 @@ import msgspec
 from collectors.kinds import CollectorState
 from server.alerts.model import Channel, NewAlert
 from server.alerts.raising import raise_alert
+from server.detect.applications import Applications
 from server.detect.consensus import Consensus
 from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
@@ -75,6 +76,7 @@ class Runner:
         self._clock = clock
         self._roots = Roots(state)
         self._consensus = Consensus(state)
+        self._applications = Applications(state)
         self._cursor = self._stored_cursor()
 
     def set_notices(self, channels: Sequence[Channel], quiet: int) -> None:
@@ -153,6 +155,7 @@ class Runner:
                     note_end(self._state, self.engine.rules.rules, place.agent, end, self._clock())
                 self._roots.store(roots)
                 self._consensus.store(events, self._clock())
+                self._applications.store(events)
                 self._count()
                 self._state.execute(_MOVE, (CURSOR, last.day, last.row))
         finally:
