@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from collectors.content.known import Watch
 from collectors.content.match import Match
 from collectors.kinds import Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -61,6 +62,11 @@ class Credentials:
                 self.part[match.type] += 1
             else:
                 self._cut = True
+
+    def show(self, watch: Watch) -> None:
+        """Let *watch* look at all values that are kept."""
+        for type_, values in self._counts.items():
+            watch.see_texts(type_, values)
 
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found."""

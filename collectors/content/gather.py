@@ -16,6 +16,7 @@ from collectors.content.digits import Bytes
 from collectors.content.extract import walk
 from collectors.content.extract.budget import Budget, Stop
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.later import Later
 from collectors.content.layout import choose
 from collectors.content.markup import Markup
@@ -38,7 +39,14 @@ class Gathered:
     """What was found in one file so far."""
 
     def __init__(
-        self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int
+        self,
+        rules: RuleSets,
+        redactor: Redactor,
+        budget: Budget,
+        *,
+        whole: int,
+        sample_every: int,
+        watch: Watch,
     ) -> None:
         self.scanned = 0
         self.parts = Parts()
@@ -48,6 +56,7 @@ class Gathered:
         self._rules = rules
         self._redactor = redactor
         self.budget = budget
+        self.watch = watch
         self._whole = whole
         self._every = sample_every
         self._found: Found = {}
@@ -124,7 +133,7 @@ class Gathered:
         self._named.begin(layout)
         if self._custom is not None:
             self._custom.begin(layout)
-        self._numbers = Numbers(layout, self._redactor)
+        self._numbers = Numbers(layout, self._redactor, self.watch)
         return self._numbers
 
     def _feed(
@@ -185,6 +194,7 @@ class Gathered:
         types = {one.type for one in found}
         if self._custom is not None:
             found += self._custom.tallies(exact=exact)
+        self._credentials.show(self.watch)
         found += with_data(self._credentials.tallies(exact=exact), types)
         return sorted(found, key=lambda one: -one.count)
 

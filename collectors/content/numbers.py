@@ -10,6 +10,7 @@ from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
 from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -41,8 +42,9 @@ _WORDS = frozenset(
 class Numbers:
     """Feed blocks, then ask for tallies."""
 
-    def __init__(self, layout: Layout, redactor: Redactor) -> None:
+    def __init__(self, layout: Layout, redactor: Redactor, watch: Watch) -> None:
         self._layout = layout
+        self._watch = watch
         self._redactor = redactor
         self._columns: dict[tuple[str, int, bool], Column] = {}
         self._active: frozenset[str] = frozenset()
@@ -86,7 +88,8 @@ class Numbers:
                     self._place.mark(column, data, int(starts[inside][valid][0]))
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
-                    column.add(digits[inside], valid)
+                    values = column.add(digits[inside], valid)
+                    self._watch.see(name, values)
 
     def _column(self, name: str, group: int, separated: bool, *, create: bool) -> Column | None:
         key = (name, group, separated)

@@ -7,6 +7,7 @@ import msgspec
 from collectors.content.custom_forms import PREFIX as CUSTOM_PREFIX
 from collectors.content.custom_forms import CustomIdentifier
 from collectors.kinds import DataPart, Tally, Unread
+from collectors.knowledge import Canary
 
 __all__ = [
     "CLEAN",
@@ -20,6 +21,7 @@ __all__ = [
     "TOO_LARGE",
     "UNREADABLE",
     "UNSUPPORTED",
+    "CanarySeen",
     "CustomIdentifier",
     "Init",
     "Request",
@@ -52,6 +54,8 @@ class Init(msgspec.Struct, frozen=True, kw_only=True):
     """Of the rest, one block in so many is looked at."""
     custom: tuple[CustomIdentifier, ...] = ()
     """What the operator defined."""
+    canaries: tuple[Canary, ...] = ()
+    """What must not be seen anywhere, as tokens."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes by fstat."""
     seconds: float = 25.0
     """After this the child stops by itself and tells what it has: sooner than it is killed."""
+
+
+class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A canary in the file."""
+
+    id: str
+    type: str
+    count: int
+    """How often; these stand in the tally of the type, too."""
 
 
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,3 +95,5 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the file the values stand, the fullest parts first."""
     unread: tuple[Unread, ...] = ()
     """What could not be read, by outcome."""
+    canaries: tuple[CanarySeen, ...] = ()
+    """Also of a type or in a column that nothing is told of."""

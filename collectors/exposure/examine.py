@@ -22,7 +22,8 @@ from collectors.content.result import (
     Request,
     ScanResult,
 )
-from collectors.exposure import reach, score, select
+from collectors.exposure import reach, score, select, told
+from collectors.exposure.knowledge import Knowledge
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.web.view import Place, WebView
 from collectors.kinds import (
@@ -100,15 +101,35 @@ class Examiner:
         self.web: WebView | None = None
         """Asked for the address of a file, when there is a web server."""
         self._weights = {CUSTOM_PREFIX + one.name: one.weight for one in settings.identifiers}
-        init = msgspec.msgpack.encode(
-            Init(key=keys.fleet, epoch=keys.fleet_epoch, custom=settings.identifiers)
+        self._keys = keys
+        folder = own + b"/knowledge" if own else b""
+        host = os.uname().nodename
+        self.knowledge = Knowledge(folder, keys.fleet, keys.fleet_epoch, host)
+        self.child = self._new_child()
+
+    def _new_child(self) -> BoundedChild:
+        keys = self._keys
+        init = Init(
+            key=keys.fleet,
+            epoch=keys.fleet_epoch,
+            custom=self._settings.identifiers,
+            canaries=self.knowledge.canaries,
         )
-        seconds = int(settings.timeout) + 1
-        self.child = BoundedChild(TARGET, limits=Limits(cpu=seconds), init=init)
+        limits = Limits(cpu=int(self._settings.timeout) + 1)
+        return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
     def close(self) -> None:
         """End the child."""
         self.child.close()
+        self.knowledge.close()
+
+    def learn(self) -> bool:
+        """Take what the agent was given to look for; True when it has changed."""
+        if not self.knowledge.refresh():
+            return False
+        self.child.close()
+        self.child = self._new_child()
+        return True
 
     def look(self, real: bytes, safe: SafePath, known: Signature | None = None) -> Look:
         """Look into the file at *real*; *known* is the signature of the last look, if any."""
@@ -154,11 +175,13 @@ class Examiner:
         return self._judge(answer, before, real, safe)
 
     def _ask(self, descriptor: int, size: int, safe: SafePath) -> ScanResult:
+        self.learn()
         request = Request(
             name=self._guard.display(safe), size=size, seconds=_OWN_TIME * self._settings.timeout
         )
+        descriptors = [descriptor, *self.knowledge.registers]
         answer = self.child.call(
-            msgspec.msgpack.encode(request), [descriptor], self._settings.timeout
+            msgspec.msgpack.encode(request), descriptors, self._settings.timeout
         )
         return _ANSWER.decode(answer)
 
@@ -166,6 +189,7 @@ class Examiner:
         self, answer: ScanResult, status: os.stat_result, real: bytes, safe: SafePath
     ) -> Look:
         signature = Signature.of(status)
+        answer, canaries = told.sort_out(answer, lambda one: self.knowledge.is_planted(one, real))
         if not answer.tallies and answer.unread:
             return self._unread(safe, signature, answer)
         if not answer.tallies:
@@ -181,6 +205,8 @@ class Examiner:
         shown = self._guard.display(safe)
         web = score.Web(place.served, place.checked, place.reasons)
         judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
+        if canaries:
+            judged = score.betrayed(judged)
         record = SensitiveData(
             path=shown,
             tallies=answer.tallies,
@@ -194,6 +220,7 @@ class Examiner:
             scanned=answer.scanned,
             parts=answer.parts,
             unread=answer.unread,
+            canaries=canaries,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
@@ -271,5 +298,5 @@ def _digest(record: SensitiveData) -> str:
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
     missed = sorted(unread.outcome for unread in record.unread)
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed])
+        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, record.canaries])
     ).hexdigest()

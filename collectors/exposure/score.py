@@ -123,6 +123,12 @@ def _web_reasons(web: Web) -> tuple[str, ...]:
     return (*known, *(reason for reason in web.reasons if reason not in known))
 
 
+def betrayed(judged: Score) -> Score:
+    """Return the judgement of a file that holds a canary: nobody has a reason to have it."""
+    reasons = tuple(one for one in judged.reasons if one not in {"documentation", "low_confidence"})
+    return Score(100, Severity.CRITICAL, (*reasons, "canary"))
+
+
 def _has_citizens(tallies: Sequence[Tally]) -> bool:
     return any(tally.type in _CITIZENS for tally in tallies)
 

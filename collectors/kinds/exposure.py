@@ -31,6 +31,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """At most 3 masked values."""
     tokens: tuple[str, ...] = ()
     """Bottom-k tokens (k=64 at most), hex, keyed: equal values meet across hosts."""
+    registered: int | None = None
+    """Of the different values, those that stand in a register of the operator's."""
 
 
 class DataPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,15 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """Where in the file, up to 20 parts, the fullest first."""
     unread: tuple[Unread, ...] = ecs("ronda.scan.unread", ())
     """What in it could not be read: these parts are not clean but unknown."""
+    canaries: tuple[str, ...] = ecs("ronda.data.canaries", ())
+    """Ids of canaries in it that were not planted there."""
+    registered: int = ecs("ronda.data.registered", 0)
+    """Different people of the operator's registers whose numbers stand in it; exact up to 4,096."""
+    confirmed: int = ecs("ronda.data.confirmed", 0)
+    """Places where another column of the same person stands beside the number, of those that were
+    looked at (up to 2,000)."""
+    registers: tuple[str, ...] = ecs("ronda.data.registers", ())
+    """Names of the registers."""
     size: int | None = ecs("file.size", None)
     """Bytes of the file."""
     sha256: str | None = ecs("file.hash.sha256", None)

@@ -21,6 +21,7 @@ from server.detect.applications import Applications
 from server.detect.consensus import Consensus
 from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
+from server.detect.planted import planted
 from server.detect.roots import Roots
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
@@ -168,7 +169,7 @@ class Runner:
             return
         place = self._place(event)
         fields = {
-            "facts": facts_of(event.fields),
+            "facts": facts_of({**event.fields, **planted(self._state, event.fields)}),
             "summary": rule.summary,
             "explanation": rule.explanation,
             "next_steps": rule.next_steps,

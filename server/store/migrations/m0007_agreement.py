@@ -1,4 +1,4 @@
-"""State schema, version 6: what hosts have of packages, each text once and every voice counted."""
+"""State schema, version 7: what hosts have of packages, each text once and every voice counted."""
 
 from __future__ import annotations
 
