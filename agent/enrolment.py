@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import ssl
 import sys
+import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +17,10 @@ import msgspec
 import urllib3
 
 from agent import identity as ids
+from agent import knowledge
 from agent.files import give_to_owner_of
 from agent.transport.failures import explain
+from collectors.knowledge import MAX_MANIFEST, PREFIX, Manifest, Signed
 from collectors.wire import Rejection
 
 log = logging.getLogger(__name__)
@@ -111,11 +115,53 @@ def _post(url: str, fields: dict[str, Any], context: ssl.SSLContext) -> ids.Issu
         ) from error
 
 
-def _request(pool: urllib3.PoolManager, method: str, url: str, body: bytes | None = None) -> bytes:
+def fetch_knowledge(state_dir: Path) -> None:
+    """Bring what to look for up to date over mutual TLS.
+
+    Raises:
+        Refused: the collector's bundle may not take the place of the one in force.
+        IdentityError, EnrolmentFailed, OSError: as `enroll`.
+    """
+    identity = ids.load(state_dir)
+    base = identity.record.agent_url.rstrip("/")
+    directory = state_dir / knowledge.FOLDER
+    with urllib3.PoolManager(
+        ssl_context=identity.ssl_context(), retries=False, timeout=_TIMEOUT
+    ) as pool:
+        data = _request(pool, "GET", f"{base}/v1/bundle", most=MAX_MANIFEST)
+        try:
+            signed = msgspec.msgpack.decode(data, type=Signed)
+            ca_pem = (identity.directory / "ca.crt").read_text("ascii")
+            ids.verify_signed(
+                ca_pem, signed.certificate, signed.signature, PREFIX + signed.manifest
+            )
+            manifest = msgspec.msgpack.decode(signed.manifest, type=Manifest)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise knowledge.Refused(f"the bundle cannot be read: {error}") from error
+        old = knowledge.installed(state_dir)
+        knowledge.check(old, manifest, identity.record.fleet_epoch, time.time_ns())
+        registers: dict[str, bytes] = {}
+        for one in manifest.registers:
+            if knowledge.is_complete(directory, one):
+                continue
+            content = _request(pool, "GET", f"{base}/v1/register/{one.sha256}", most=one.size)
+            if hashlib.sha256(content).hexdigest() != one.sha256:
+                raise knowledge.Refused(f"register {one.name!r} came damaged")
+            registers[one.sha256] = content
+    knowledge.store(directory, data, registers)
+
+
+def _request(
+    pool: urllib3.PoolManager,
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    most: int = _LARGEST_ANSWER,
+) -> bytes:
     headers = {"content-type": "application/json"} if body is not None else {}
     try:
         answer = pool.request(method, url, body=body, headers=headers, preload_content=False)
-        data = answer.read(_LARGEST_ANSWER)
+        data = answer.read(most)
         answer.release_conn()
     except (urllib3.exceptions.HTTPError, OSError) as error:
         problem = explain(error, url)
@@ -135,5 +181,15 @@ def renew_main() -> None:
     try:
         renew(Path(sys.argv[1]))
     except (ids.IdentityError, EnrolmentFailed, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+def knowledge_main() -> None:
+    """Entry of the fetching process, as `renew_main`."""
+    os.umask(0o077)
+    try:
+        fetch_knowledge(Path(sys.argv[1]))
+    except (ids.IdentityError, EnrolmentFailed, knowledge.Refused, OSError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

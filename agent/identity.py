@@ -254,6 +254,34 @@ def request_for_existing_key(directory: Path) -> str:
     return make_request(key)
 
 
+def verify_signed(ca_pem: str, certificate: bytes, signature: bytes, data: bytes) -> None:
+    """Check that *data* is signed by a certificate (DER) for signing of the pinned authority.
+
+    Raises:
+        IdentityError: it is not.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        authority = x509.load_pem_x509_certificate(ca_pem.encode("ascii"))
+        signer = x509.load_der_x509_certificate(certificate)
+        signer.verify_directly_issued_by(authority)
+        purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        key = signer.public_key()
+        if list(purposes) != [x509.oid.ExtendedKeyUsageOID.CODE_SIGNING]:
+            raise ValueError("not a certificate for signing")
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise ValueError("not a P-256 key")  # noqa: TRY004 - what was sent is wrong
+        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+        raise IdentityError(
+            "the bundle is not signed by this agent's collector; nothing was changed"
+        ) from error
+
+
 def store_enrolment(state_dir: Path, issued: Issued, key_pem: bytes, enroll_url: str) -> Identity:
     """Write a new identity beside the old one and swap the directories.
 

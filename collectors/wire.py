@@ -217,6 +217,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     """Highest sequence up to which everything is committed; 0 when nothing is."""
     now: int
     """The collector's clock, ns since 1970."""
+    bundle: int = 0
+    """Newest version of what agents are to look for (`collectors.knowledge`); 0 when none."""
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

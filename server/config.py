@@ -152,6 +152,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.state_dir / "events"
 
     @property
+    def registers_dir(self) -> Path:
+        """Where filters of protected people lie, each under its hash."""
+        return self.state_dir / "registers"
+
+    @property
     def ca_dir(self) -> Path:
         """Return the directory of the certificate authority."""
         return self.state_dir / "ca"

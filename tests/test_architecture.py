@@ -155,5 +155,5 @@ def test_the_server_may_take_only_the_record_from_collectors() -> None:
         for path in (ROOT / "collectors").iterdir()
         if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").exists()
     }
-    allowed = {f"collectors.{name}" for name in ("event", "kinds", "sighting", "wire")}
+    allowed = {f"collectors.{name}" for name in ("event", "kinds", "knowledge", "sighting", "wire")}
     assert forbidden == present - allowed

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +23,8 @@ from agent.cli.ask import (
     wait_option,
 )
 from agent.cli.base import ERROR, NOT_FOUND, fail, show_time
+from agent.cli.baseline_text import PAGE, explained, print_differences, print_overview
+from agent.cli.words import N_, Words, lang_option, language
 
 if TYPE_CHECKING:
     from collectors.files.deploy.view import Entry, View
@@ -39,19 +41,32 @@ def baseline() -> None:
 @click.option(
     "--limit",
     type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="At most so many lines.",
+    help="At most so many lines.  [default: 100 in a table, else 1000]",
 )
 @click.option("--after", metavar="PATH", help="Go on behind this path, the last of an answer.")
 @forms_option
+@lang_option
 @click.pass_context
-def show(ctx: click.Context, path: str | None, limit: int, after: str | None, output: str) -> None:
-    """Show what the baseline knows about PATH and all below it, or about everything.
+def show(
+    ctx: click.Context,
+    /,
+    *,
+    path: str | None,
+    limit: int | None,
+    after: str | None,
+    output: str,
+    lang: str | None,
+) -> None:
+    """Show what the baseline knows about PATH and all below it; without PATH how much it knows.
 
     Directory by directory, read beside a running agent. Exit code 3 when PATH is not in it.
     """
     found = host(ctx)
+    words = Words(language(lang))
+    if output == "table" and path is None and after is None and limit is None:
+        print_overview(found, words)
+        return
+    limit = limit or (PAGE if output == "table" else 1000)
     with contextlib.closing(view(found)) as known:
         top = _top(known, found, path)
         behind = known.find(os.fsencode(after), found.guard) if after else None
@@ -66,7 +81,7 @@ def show(ctx: click.Context, path: str | None, limit: int, after: str | None, ou
                 row["owner"],
                 row["size"],
                 show_time(row["mtime"]),
-                row["sha256"] or (row["type"] if row["type"] != "file" else row["outcome"]),
+                _what(row) if output == "csv" else _what(row)[:12],
                 row["path"],
             ),
         )
@@ -74,7 +89,13 @@ def show(ctx: click.Context, path: str | None, limit: int, after: str | None, ou
     if not number:
         fail("this path is not in the baseline", NOT_FOUND)
     if more is not None:
-        click.echo(f"only the first {limit}; go on with --after and the last path", err=True)
+        text = N_("only the first {number}; go on with --after and the last path, or --limit")
+        click.echo(words.say(text, number=limit), err=True)
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    """Return the hash, or why there is none."""
+    return str(row["sha256"] or (row["type"] if row["type"] != "file" else row["outcome"]))
 
 
 def _top(known: View, found: Host, path: str | None) -> SafePath:
@@ -96,46 +117,75 @@ def _shown(found: Host, entries: Iterator[Entry]) -> Iterator[dict[str, Any]]:
 
 @baseline.command()
 @click.argument("path", required=False, type=click.Path())
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="At most so many differences.  [default: 100 in a table, else all]",
+)
 @forms_option
+@lang_option
 @click.pass_context
-def diff(ctx: click.Context, path: str | None, output: str) -> None:
+def diff(
+    ctx: click.Context,
+    /,
+    *,
+    path: str | None,
+    limit: int | None,
+    output: str,
+    lang: str | None,
+) -> None:
     """Show what differs from the accepted state at PATH and below, or everywhere.
 
     Changes that packages or git checkouts explain are accepted by themselves and only counted.
     Exit code 0 when nothing differs, 1 when something does.
     """
     found = host(ctx)
+    words = Words(language(lang))
     with contextlib.closing(view(found)) as known:
         if not known.complete():
             fail("the first baseline is not complete yet: ronda-agent status")
         top = _top(known, found, path)
-        number = print_rows(
-            _differences(known, found, top),
-            output,
-            ("CHANGE", "SINCE", "LAST", "WINDOW", "WHAT", "PATH"),
-            lambda row: (
-                row["change"],
-                show_time(row["since"]),
-                show_time(row["last"]),
-                row["window"] or "-",
-                ", ".join(row["what"]) or "-",
-                row["path"],
-            ),
+        rows = _differences(known, found, top)
+        number = (
+            print_differences(rows, words, limit or PAGE)
+            if output == "table"
+            else print_rows(
+                itertools.islice(rows, limit),
+                output,
+                ("CHANGE", "SINCE", "LAST", "WINDOW", "WHAT", "PATH"),
+                lambda row: (
+                    row["change"],
+                    show_time(row["since"]),
+                    show_time(row["last"]),
+                    row["window"] or "-",
+                    ", ".join(row["what"]) or "-",
+                    row["path"],
+                ),
+            )
         )
         totals = known.totals()
     if totals.packages or totals.git:
-        click.echo(
-            f"accepted by themselves so far: {totals.packages} changes of packages,"
-            f" {totals.git} of git checkouts",
-            err=True,
-        )
+        click.echo(explained(totals.packages, totals.git, words), err=True)
     if totals.overflow:
-        click.echo(
-            f"NOT COMPLETE: {totals.overflow} further changes were not kept here; their events"
-            " were sent",
-            err=True,
-        )
+        text = N_("NOT COMPLETE: {number} more changes were not kept here; their events were sent")
+        click.echo(words.say(text, number=totals.overflow), err=True)
     raise SystemExit(ERROR if number or totals.overflow else 0)
+
+
+def _print_for_programs(rows: Iterable[Mapping[str, Any]], output: str) -> int:
+    return print_rows(
+        rows,
+        output,
+        ("CHANGE", "SINCE", "LAST", "WINDOW", "WHAT", "PATH"),
+        lambda row: (
+            row["change"],
+            show_time(row["since"]),
+            show_time(row["last"]),
+            row["window"] or "-",
+            ", ".join(row["what"]) or "-",
+            row["path"],
+        ),
+    )
 
 
 def _differences(known: View, found: Host, top: SafePath) -> Iterator[dict[str, Any]]:

@@ -63,12 +63,13 @@ def _give_to_owner(state_dir: Path, identity: Path) -> None:
 @click.pass_context
 def check(ctx: click.Context, quiet: bool) -> None:
     """Check configuration, identity, permissions and sensors; change nothing, start nothing."""
+    from agent.cli.grouping import grouped
     from agent.identity import IdentityError
     from collectors.redact import scrub
 
     config = load_config(ctx)
     errors, warnings = _permissions(config), _sensors(config)
-    for text in warnings:
+    for text in grouped(warnings):
         click.echo(f"ronda-agent: warning: {scrub(text)}", err=True)
     for text in errors:
         click.echo(f"ronda-agent: {scrub(text)}", err=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from agent.cli import summary
 from agent.cli.base import (
     ERROR,
     fail,
@@ -16,13 +17,19 @@ from agent.cli.base import (
     show_bytes,
     show_time,
 )
+from agent.cli.words import Words, lang_option, language
 
 
 @click.command()
 @output_option
+@click.option("--all", "everything", is_flag=True, help="With every number the sensors count.")
+@lang_option
 @click.pass_context
-def status(ctx: click.Context, output: str) -> None:
-    """Say how the running agent is. Exit code 0 when healthy, 1 when not or not running."""
+def status(ctx: click.Context, output: str, everything: bool, lang: str | None) -> None:
+    """Say how the running agent is: what is watched, blind, lost and due.
+
+    Exit code 0 when healthy, 1 when not or not running.
+    """
     from agent.clock import SystemClock
     from agent.health import Status, read_status, verdict
 
@@ -41,38 +48,56 @@ def status(ctx: click.Context, output: str) -> None:
         fields: dict[str, Any] = msgspec.to_builtins(found)
         print_json({**fields, "healthy": not problems, "problems": problems, "pending": pending})
     else:
-        _print_status(found, problems, pending)
+        _print_status(found, problems, pending, Words(language(lang)), everything=everything)
     raise SystemExit(ERROR if problems else 0)
 
 
-def _print_status(found: Any, problems: list[str], pending: int) -> None:
+def _print_status(
+    found: Any, problems: list[str], pending: int, words: Words, *, everything: bool
+) -> None:
     from collectors.redact import scrub
 
-    click.echo("healthy" if not problems else f"NOT HEALTHY ({len(problems)})")
+    well = words.say(summary.HEALTHY)
+    click.echo(words.say(summary.UNHEALTHY, number=len(problems)) if problems else well)
     for problem in problems:
-        click.echo(f"  {scrub(problem)}")
+        _print_wrapped("", scrub(problem), 2)
     if not found.written:
         return
-    spool, uplink = found.spool, found.uplink
-    click.echo(f"agent      {found.agent} of {found.opd}, version {found.version}")
-    click.echo(f"started    {show_time(found.started)}, written {show_time(found.written)}")
-    reached = "connected" if uplink.get("connected") else "NOT CONNECTED"
-    click.echo(
-        f"collector  {uplink.get('collector', '-')} {reached}, last answer"
-        f" {show_time(uplink.get('last_answer'))}, {uplink.get('sent', 0)} events sent"
-    )
-    until = show_time(uplink.get("certificate_until"))
-    click.echo(f"           certificate until {until}, clock {uplink.get('skew', 0.0):+.1f} s")
-    click.echo(
-        f"spool      {pending} waiting, {show_bytes(spool.get('bytes', 0))}"
-        f" of {show_bytes(spool.get('max_bytes', 0))}, epoch {spool.get('epoch', '-')}"
-    )
-    for number, (name, sensor) in enumerate(found.sensors.items()):
-        again = f", restarted {sensor['restarts']} times" if sensor["restarts"] else ""
-        label = "" if number else "sensors"
-        click.echo(f"{label:<10} {scrub(name)} {sensor['state']}{again}")
-        for line in _coverage(sensor["coverage"]):
-            click.echo(f"             {scrub(line)}")
+    lines = list(summary.summary(found, pending, words))
+    indent = max(len(line.label) for line in lines) + 2
+    for line in lines:
+        _print_wrapped(line.label, scrub(line.text), indent)
+    if everything:
+        _print_counters(found)
+
+
+def _print_wrapped(label: str, text: str, indent: int) -> None:
+    """Print *text* beside *label*, on lines that fit the terminal."""
+    import textwrap
+
+    lines = textwrap.wrap(text, _columns() - indent) or [""]
+    for number, line in enumerate(lines):
+        click.echo(f"{'' if number else label:<{indent}}{line}")
+
+
+def _columns() -> int:
+    import shutil
+
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def _print_counters(found: Any) -> None:
+    """Print what the sensors and the spool count, under the names that JSON has."""
+    from collectors.redact import scrub
+
+    for name, facts in (
+        ("uplink", found.uplink),
+        ("spool", found.spool),
+        *((name, sensor["coverage"]) for name, sensor in found.sensors.items()),
+    ):
+        click.echo(f"\n{scrub(name)}")
+        for line in _coverage(facts):
+            click.echo(f"  {scrub(line)}")
 
 
 _SENTENCE = 40
@@ -81,7 +106,6 @@ _SENTENCE = 40
 
 def _coverage(facts: dict[str, Any]) -> list[str]:
     """Return what a sensor says of itself, on lines that fit the terminal."""
-    import shutil
     import textwrap
 
     words = []
@@ -92,8 +116,8 @@ def _coverage(facts: dict[str, Any]) -> list[str]:
         word = f"{key.replace('_', ' ')} {value}"
         # A no-break space keeps a name and its value on one line, unless it is a sentence.
         words.append(word if len(word) > _SENTENCE else word.replace(" ", "\xa0"))
-    width = max(40, shutil.get_terminal_size((100, 24)).columns - 13)
-    return [line.replace("\xa0", " ") for line in textwrap.wrap(", ".join(words), width)]
+    lines = textwrap.wrap(", ".join(words), _columns() - 2)
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 @click.group()

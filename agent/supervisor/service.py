@@ -21,6 +21,7 @@ from agent.clock import Clock, Gap, GapDetector, SystemClock
 from agent.config import AgentConfig, ConfigError
 from agent.health import WRITE_SECONDS, Health, Status, write_status
 from agent.identity import Identity, host_facts
+from agent.knowledge import Fetching
 from agent.renewal import Renewal
 from agent.sdnotify import Notifier
 from agent.spool import Spool, SpoolClosed
@@ -90,6 +91,7 @@ class Supervisor:
                 vitals=self._vitals,
                 on_problem=self._health.set,
                 renewal=Renewal(config.state_dir, self._clock),
+                fetching=Fetching(config.state_dir, self._clock),
             )
             undo.pop_all()
         self._sensors = Sensors(
@@ -161,7 +163,13 @@ class Supervisor:
         log.warning("nothing ran for %.0f s", gap.seconds)
         detail = f"the agent did not run for {gap.seconds:.0f} s: suspended, paused or starved"
         self._tell(
-            VisibilityLost(cause="suspended", begin=gap.begin, end=gap.end, detail=Scrubbed(detail))
+            VisibilityLost(
+                cause="suspended",
+                begin=gap.begin,
+                end=gap.end,
+                duration=gap.end - gap.begin,
+                detail=Scrubbed(detail),
+            )
         )
 
     # Reload.

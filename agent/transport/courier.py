@@ -17,6 +17,7 @@ import msgspec
 
 from agent.clock import SECOND, Clock
 from agent.identity import Identity, IdentityError
+from agent.knowledge import Fetching
 from agent.renewal import Renewal
 from agent.spool import Pending, Spool, SpoolClosed
 from agent.transport.client import Answer, CollectorClient, Trouble
@@ -51,6 +52,7 @@ class Courier:
         vitals: Callable[[], Vitals] = Vitals,
         on_problem: Callable[[str, str | None], None] = lambda _source, _text: None,
         renewal: Renewal | None = None,
+        fetching: Fetching | None = None,
         rng: random.Random | None = None,
     ) -> None:
         """*on_problem* is called with a source and one sentence, or None when it is over.
@@ -64,6 +66,7 @@ class Courier:
         self._vitals = vitals
         self._on_problem = on_problem
         self._renewal = renewal
+        self._fetching = fetching
         self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter, no secret
         self._window = Window()
         self._skew = SkewWatch()
@@ -113,9 +116,12 @@ class Courier:
             self._client.close()
             if self._renewal is not None:
                 self._renewal.close()
+            if self._fetching is not None:
+                self._fetching.close()
 
     def _turn(self) -> None:
         self._renew()
+        self._fetch()
         now = self._clock.monotonic()
         if now >= self._heartbeat_at:
             self._heartbeat()
@@ -218,6 +224,8 @@ class Courier:
             record = ClockSkew(skew=round(skew, 3))
             sighting = Sighting(record=record, observed=self._clock.wall(), module="agent")
             self._spool.append([sighting], self._stopping)
+        if self._fetching is not None:
+            self._fetching.wanted = ack.bundle
         epoch = self._spool.epoch
         self._spool.acknowledge(ack.epoch, ack.acknowledged)
         if self._spool.epoch != epoch:
@@ -310,6 +318,13 @@ class Courier:
                 days = (fresh.record.not_after - self._clock.wall()) // (86400 * SECOND)
                 log.info("certificate renewed, valid for %d days", days)
         self._tell("certificate", self._renewal.problem)
+
+    def _fetch(self) -> None:
+        if self._fetching is None:
+            return
+        if self._fetching.tick():
+            log.info("bundle %d is in force", self._fetching.version)
+        self._tell("knowledge", self._fetching.problem)
 
 
 def _rejection(answer: Answer) -> Rejection:

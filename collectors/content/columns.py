@@ -44,12 +44,12 @@ class Column:
         self.width = 0
         self.sketch = Sketch(type_, redactor)
 
-    def add(self, digits: Bytes, valid: Bools) -> None:
-        """Count the candidates in *digits*; *valid* says which are."""
+    def add(self, digits: Bytes, valid: Bools) -> Numbers:
+        """Count the candidates in *digits*; *valid* says which are. Return these, encoded."""
         self.candidates += len(valid)
         good = digits[valid]
         if not len(good):
-            return
+            return np.empty(0, np.uint64)
         self.valid += len(good)
         if self.type == "npwp" and good.shape[1] == 16:
             good = good[:, 1:]  # the form that is validated and tokenised
@@ -64,6 +64,7 @@ class Column:
             if len(self.samples) < _SAMPLES and value not in self.samples:
                 self.samples.append(value)
         self.sketch.add(values)
+        return values
 
     def _encoded(self, good: Bytes) -> Numbers:
         values = number(good)

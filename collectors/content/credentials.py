@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from collectors.content.known import Watch
 from collectors.content.match import Match
 from collectors.kinds import Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -49,8 +50,15 @@ class Credentials:
         self._first = True
         self.part = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._counts)
+
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
+        if not rules:
+            self._first = False
+            return
         if not self._first:
             rules = rules - {"marking", "keepass"}  # they stand where a file begins
         self._first = False
@@ -61,6 +69,11 @@ class Credentials:
                 self.part[match.type] += 1
             else:
                 self._cut = True
+
+    def show(self, watch: Watch) -> None:
+        """Let *watch* look at all values that are kept."""
+        for type_, values in self._counts.items():
+            watch.see_texts(type_, values)
 
     def tallies(self, *, exact: bool) -> list[Tally]:
         """Return one tally for each type found."""

@@ -16,13 +16,14 @@ from collectors.content.digits import Bytes
 from collectors.content.extract import walk
 from collectors.content.extract.budget import Budget, Stop
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.later import Later
 from collectors.content.layout import choose
 from collectors.content.markup import Markup
 from collectors.content.named import Named
 from collectors.content.numbers import Found, Numbers, tally
 from collectors.content.parts import Failures, Parts
-from collectors.content.reader import Blocks, Reader
+from collectors.content.reader import Blocks, Reader, joined
 from collectors.content.result import TIMED_OUT
 from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
@@ -32,13 +33,22 @@ from signatures.yara_rules import Rules, hits
 _MOST_COLUMNS = 16
 """Columns of one type that are kept apart before they are merged."""
 _TITLE_ROWS = 30
+_NOWHERE = Delimited(9, b"")
+"""Until a part begins: nothing is looked up in it."""
 
 
 class Gathered:
     """What was found in one file so far."""
 
     def __init__(
-        self, rules: RuleSets, redactor: Redactor, budget: Budget, *, whole: int, sample_every: int
+        self,
+        rules: RuleSets,
+        redactor: Redactor,
+        budget: Budget,
+        *,
+        whole: int,
+        sample_every: int,
+        watch: Watch,
     ) -> None:
         self.scanned = 0
         self.parts = Parts()
@@ -48,15 +58,15 @@ class Gathered:
         self._rules = rules
         self._redactor = redactor
         self.budget = budget
+        self.watch = watch
         self._whole = whole
         self._every = sample_every
         self._found: Found = {}
         self._factor = 0.0
         self._numbers: Numbers | None = None
-        nowhere = Delimited(9, b"")
-        self._named = Named(nowhere, redactor)
+        self._named = Named(_NOWHERE, redactor)
         self._credentials = Credentials(redactor)
-        self._custom = Custom(rules.custom, nowhere, redactor) if rules.custom else None
+        self._custom = Custom(rules.custom, _NOWHERE, redactor) if rules.custom else None
 
     def bare(self, reader: Reader, suffix: str) -> None:
         """Take a file that is no container.
@@ -83,7 +93,7 @@ class Gathered:
             OSError: reading failed.
         """
         text = Blocks()
-        blocks = self._thinned(text, text.cut(leaf.pieces))
+        blocks = self._thinned(text, text.cut(joined(leaf.pieces)))
         format_ = "" if leaf.kind == walk.TEXT else leaf.format
         self._part(text, blocks, _chooser(leaf.kind, suffix), leaf.where, format_)
 
@@ -124,7 +134,7 @@ class Gathered:
         self._named.begin(layout)
         if self._custom is not None:
             self._custom.begin(layout)
-        self._numbers = Numbers(layout, self._redactor)
+        self._numbers = Numbers(layout, self._redactor, self.watch)
         return self._numbers
 
     def _feed(
@@ -147,6 +157,13 @@ class Gathered:
             return hits(rules, data, self.budget.seconds_left())
         except TimeoutError as error:
             raise Stop(TIMED_OUT, "rules took too long") from error
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell: no value, no part that could not be read."""
+        return not (
+            self._found or self.failures or self._named or self._credentials or self._custom
+        )
 
     def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
         counts = Counter(self._credentials.part)
@@ -185,6 +202,7 @@ class Gathered:
         types = {one.type for one in found}
         if self._custom is not None:
             found += self._custom.tallies(exact=exact)
+        self._credentials.show(self.watch)
         found += with_data(self._credentials.tallies(exact=exact), types)
         return sorted(found, key=lambda one: -one.count)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
-from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
+from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates, may_hold
 from collectors.content.groups import Layout
+from collectors.content.known import Watch
 from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
 from collectors.kinds import Scrubbed, Tally
 from collectors.redact import SKETCH_SIZE, Redactor
@@ -19,6 +20,7 @@ from signatures.identifiers.keys import announces
 
 _NEAR = 300
 _NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
+_FEWEST = min(sum(shape) for shape in BY_SHAPE)
 _ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
@@ -41,8 +43,9 @@ _WORDS = frozenset(
 class Numbers:
     """Feed blocks, then ask for tallies."""
 
-    def __init__(self, layout: Layout, redactor: Redactor) -> None:
+    def __init__(self, layout: Layout, redactor: Redactor, watch: Watch) -> None:
         self._layout = layout
+        self._watch = watch
         self._redactor = redactor
         self._columns: dict[tuple[str, int, bool], Column] = {}
         self._active: frozenset[str] = frozenset()
@@ -59,6 +62,9 @@ class Numbers:
         if not active <= self._active:
             self._active |= active
             self._by_shape = _by_shape(self._active)
+        if not (self._active or self._columns or may_hold(data, _FEWEST)):
+            self._place.passed(data)
+            return
         for found in candidates(block, self._by_shape):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)
@@ -86,7 +92,8 @@ class Numbers:
                     self._place.mark(column, data, int(starts[inside][valid][0]))
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
-                    column.add(digits[inside], valid)
+                    values = column.add(digits[inside], valid)
+                    self._watch.see(name, values)
 
     def _column(self, name: str, group: int, separated: bool, *, create: bool) -> Column | None:
         key = (name, group, separated)

@@ -7,6 +7,7 @@ import msgspec
 from collectors.content.custom_forms import PREFIX as CUSTOM_PREFIX
 from collectors.content.custom_forms import CustomIdentifier
 from collectors.kinds import DataPart, Tally, Unread
+from collectors.knowledge import Canary
 
 __all__ = [
     "CLEAN",
@@ -21,6 +22,7 @@ __all__ = [
     "TOO_LARGE",
     "UNREADABLE",
     "UNSUPPORTED",
+    "CanarySeen",
     "CustomIdentifier",
     "Init",
     "Request",
@@ -54,6 +56,8 @@ class Init(msgspec.Struct, frozen=True, kw_only=True):
     """Of the rest, one block in so many is looked at."""
     custom: tuple[CustomIdentifier, ...] = ()
     """What the operator defined."""
+    canaries: tuple[Canary, ...] = ()
+    """What must not be seen anywhere, as tokens."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +72,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
     """A child has died of this file: only containers are opened, and in them nothing that foreign
     code reads (PDF, old sheets): their other parts are not lost."""
+
+
+class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A canary in the file."""
+
+    id: str
+    type: str
+    count: int
+    """How often; these stand in the tally of the type, too."""
 
 
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,3 +101,5 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the file the values stand, the fullest parts first."""
     unread: tuple[Unread, ...] = ()
     """What could not be read, by outcome."""
+    canaries: tuple[CanarySeen, ...] = ()
+    """Also of a type or in a column that nothing is told of."""

@@ -10,6 +10,7 @@ from collectors.content.extract.budget import Budget, PartError, Stop
 from collectors.content.extract.source import FileSource, pieces_of
 from collectors.content.extract.walk import Failure, Leaf, Walk
 from collectors.content.gather import Gathered
+from collectors.content.known import Known
 from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
@@ -42,6 +43,7 @@ class Scanner:
         self._init = init
         self._redactor = Redactor(init.key, init.epoch)
         self._rules = RuleSets(init.custom)
+        self._known = Known(init.key, self._redactor, init.canaries)
 
     def scan(self, descriptor: int, request: Request) -> ScanResult:
         """Look into the file behind *descriptor*."""
@@ -52,6 +54,7 @@ class Scanner:
             budget,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
+            watch=self._known.watch(),
         )
         source = FileSource(descriptor, request.size)
         try:
@@ -118,6 +121,10 @@ class Scanner:
 
 
 def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanResult:
+    if gathered.empty and complete:  # nearly every file
+        return ScanResult(
+            outcome=CLEAN, format=gathered.format or "text", sha256=sha256, scanned=gathered.scanned
+        )
     unread = gathered.failures.told()
     tallies = gathered.tallies(exact=complete and not unread)
     parts = gathered.parts.told({tally.type for tally in tallies})
@@ -129,6 +136,7 @@ def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanRe
         scanned=gathered.scanned,
         parts=parts,
         unread=unread,
+        canaries=gathered.watch.canaries(),
     )
 
 

@@ -21,7 +21,7 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
 
     def handle(request: bytes, descriptors: list[int]) -> bytes:
         try:
-            (descriptor,) = descriptors
+            descriptor = descriptors[0]  # registers ride behind it
             return msgspec.msgpack.encode(scanner.scan(descriptor, decoder.decode(request)))
         finally:
             for descriptor in descriptors:

@@ -22,8 +22,10 @@ from collectors.content.result import (
     Request,
     ScanResult,
 )
-from collectors.exposure import reach, score, select
+from collectors.exposure import reach, score, select, told
+from collectors.exposure.knowledge import Knowledge
 from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.web.view import Place, WebView
 from collectors.kinds import (
     ChildCrashed,
     Kind,
@@ -34,6 +36,7 @@ from collectors.kinds import (
     Unread,
 )
 from collectors.paths import PathGuard, SafePath
+from collectors.redact import scrub
 
 CLEAN = "clean"
 FOUND = "found"
@@ -95,16 +98,38 @@ class Examiner:
         self.scope = select.Scope(settings, own=own)
         self._settings = settings
         self._guard = guard
+        self.web: WebView | None = None
+        """Asked for the address of a file, when there is a web server."""
         self._weights = {CUSTOM_PREFIX + one.name: one.weight for one in settings.identifiers}
-        init = msgspec.msgpack.encode(
-            Init(key=keys.fleet, epoch=keys.fleet_epoch, custom=settings.identifiers)
+        self._keys = keys
+        folder = own + b"/knowledge" if own else b""
+        host = os.uname().nodename
+        self.knowledge = Knowledge(folder, keys.fleet, keys.fleet_epoch, host)
+        self.child = self._new_child()
+
+    def _new_child(self) -> BoundedChild:
+        keys = self._keys
+        init = Init(
+            key=keys.fleet,
+            epoch=keys.fleet_epoch,
+            custom=self._settings.identifiers,
+            canaries=self.knowledge.canaries,
         )
-        seconds = int(settings.timeout) + 1
-        self.child = BoundedChild(TARGET, limits=Limits(cpu=seconds), init=init)
+        limits = Limits(cpu=int(self._settings.timeout) + 1)
+        return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
     def close(self) -> None:
         """End the child."""
         self.child.close()
+        self.knowledge.close()
+
+    def learn(self) -> bool:
+        """Take what the agent was given to look for; True when it has changed."""
+        if not self.knowledge.refresh():
+            return False
+        self.child.close()
+        self.child = self._new_child()
+        return True
 
     def look(self, real: bytes, safe: SafePath, known: Signature | None = None) -> Look:
         """Look into the file at *real*; *known* is the signature of the last look, if any."""
@@ -166,21 +191,23 @@ class Examiner:
             answer = self._ask(descriptor, size, safe, again=True)
         except ChildError:
             raise first from None
-        if not answer.tallies:
+        if not answer.tallies and not answer.canaries:
             raise first
         return answer, _crash(first)
 
     def _ask(
         self, descriptor: int, size: int, safe: SafePath, *, again: bool = False
     ) -> ScanResult:
+        self.learn()
         request = Request(
             name=self._guard.display(safe),
             size=size,
             seconds=_OWN_TIME * self._settings.timeout,
             again=again,
         )
+        descriptors = [descriptor, *self.knowledge.registers]
         answer = self.child.call(
-            msgspec.msgpack.encode(request), [descriptor], self._settings.timeout
+            msgspec.msgpack.encode(request), descriptors, self._settings.timeout
         )
         return _ANSWER.decode(answer)
 
@@ -188,16 +215,24 @@ class Examiner:
         self, answer: ScanResult, status: os.stat_result, real: bytes, safe: SafePath
     ) -> Look:
         signature = Signature.of(status)
+        answer, canaries = told.sort_out(answer, lambda one: self.knowledge.is_planted(one, real))
         if not answer.tallies and answer.unread:
             return self._unread(safe, signature, answer)
         if not answer.tallies:
             return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
+        place = self._place(real, status)
         reachable = reach.reachability(
-            real, status.st_mode, in_web_root=root is not None, mode_of=reach.directory_mode
+            real,
+            status.st_mode,
+            in_web_root=reach.is_open(place.served, root, self.scope.told_roots),
+            mode_of=reach.directory_mode,
         )
         shown = self._guard.display(safe)
-        judged = score.judge(answer.tallies, reachable, shown, self._weights)
+        web = score.Web(place.served, place.checked, place.reasons)
+        judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
+        if canaries:
+            judged = score.betrayed(judged)
         record = SensitiveData(
             path=shown,
             tallies=answer.tallies,
@@ -211,18 +246,29 @@ class Examiner:
             scanned=answer.scanned,
             parts=answer.parts,
             unread=answer.unread,
+            canaries=canaries,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
             mode=f"{stat.S_IMODE(status.st_mode):04o}",
             uid=str(status.st_uid),
             mtime=status.st_mtime_ns,
-            url_path=self._url_path(real, root),
+            url_path=self._url_path(real, root, place),
+            url=scrub(place.url) if place.url is not None else None,
+            served=place.served or None,
+            checked=place.checked,
             path_token=self._guard.token(safe),
         )
         return Look(FOUND, signature, record, int(judged.severity), _digest(record))
 
-    def _url_path(self, real: bytes, root: bytes | None) -> Scrubbed | None:
+    def _place(self, real: bytes, status: os.stat_result) -> Place:
+        if self.web is None or not self.web.sites:
+            return Place("")
+        return self.web.place(real, status.st_size, status.st_mode)
+
+    def _url_path(self, real: bytes, root: bytes | None, place: Place) -> Scrubbed | None:
+        if place.path is not None:
+            return self._guard.display(self._guard.guard(place.path))
         if root is None:
             return None
         return self._guard.display(self._guard.guard(real[len(root.rstrip(b"/")) :]))
@@ -280,5 +326,5 @@ def _digest(record: SensitiveData) -> str:
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
     missed = sorted(unread.outcome for unread in record.unread)
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed])
+        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, record.canaries])
     ).hexdigest()

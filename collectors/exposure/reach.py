@@ -12,6 +12,21 @@ PRIVATE = "private"
 UNKNOWN = "unknown"
 
 
+def is_open(served: str, root: bytes | None, told: tuple[bytes, ...]) -> bool:
+    """Return whether a file has to count as open to the web.
+
+    *served*: what the web servers do with it (empty when there is none); *root*: the web root it
+    stands in; *told*: roots that an operator has named, for another server may serve those.
+    """
+    if served in ("downloadable", "listed", "executed"):
+        return True
+    if served == "forbidden":
+        return False
+    if served == "not_served":
+        return root is not None and root in told
+    return root is not None
+
+
 def reachability(
     path: bytes,
     mode: int,

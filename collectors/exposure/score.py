@@ -25,7 +25,26 @@ _SECRETS = CREDENTIALS | {"marking"}
 _SAMPLES = re.compile(r"\A/usr/share/doc/|/(?:_?tests?|testdata|fixtures|examples)/")
 """Packages bring samples there, keys among them: everybody has the same. In a web root nobody
 knows that."""
+_OPEN = frozenset({"downloadable", "listed"})
+_GIVEAWAY = re.compile(
+    r"(?:\.(?:sql|bak|backup|old|orig|save|swp|swo|dump|db|sqlite3?|env|log|tar|csv)|~)"
+    r"(?:\.(?:gz|bz2|xz|zst|zip|\d{1,8}))?\Z|(?:\A|/)\.env[^/]*\Z",
+    re.IGNORECASE,
+)
+"""Copies, dumps and logs: nobody publishes them on purpose."""
 _EXECUTED = (".php", ".phtml", ".py", ".rb", ".jsp", ".asp", ".aspx", ".cgi", ".pl")
+
+
+class Web(NamedTuple):
+    """What the web servers of this host do with a file."""
+
+    served: str = ""
+    """As `collectors.exposure.web.view.Place`; empty when there is no web server."""
+    checked: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+NO_WEB = Web()
 
 
 class Score(NamedTuple):
@@ -38,18 +57,24 @@ class Score(NamedTuple):
 
 
 def judge(
-    tallies: Sequence[Tally], reachable: str, name: str, weights: Mapping[str, int] = NO_WEIGHTS
+    tallies: Sequence[Tally],
+    reachable: str,
+    name: str,
+    weights: Mapping[str, int] = NO_WEIGHTS,
+    web: Web = NO_WEB,
 ) -> Score:
     """Return sensitivity x volume x combination x reachability for a file called *name*.
 
-    *weights*: sensitivity of the types that the operator defined.
+    *weights*: sensitivity of the types that the operator defined. *web*: what its web server does
+    with it.
     """
     confidence = max(tally.confidence for tally in tallies)
-    executed = reachable == WEB_ROOT and name.lower().endswith(_EXECUTED)
+    executed = reachable == WEB_ROOT and _is_executed(name, web)
     sample = (
         reachable != WEB_ROOT and _SAMPLES.search(name) is not None and not _has_citizens(tallies)
     )
     reasons = _reasons(tallies, reachable, confidence, executed=executed, sample=sample)
+    reasons += _web_reasons(web)
     known = {**_WEIGHTS, **weights}
     sensitivity = max(known.get(tally.type, 30) * tally.confidence for tally in tallies)
     volume = 5 * math.log10(max(1, sum(tally.count for tally in tallies)))
@@ -57,10 +82,51 @@ def judge(
     open_to = {WEB_ROOT: 1.2, WORLD_READABLE: 0.9, PRIVATE: 0.6}.get(reachable, 0.8)
     if executed:
         open_to = 0.7
+    elif web.served in _OPEN:
+        open_to = 1.4 if web.served == "downloadable" else 1.5
     score = min(100, round((sensitivity + volume + combination) * open_to))
     if sample:
         return Score(score // 2, Severity.LOW, reasons)
-    return Score(score, _severity(tallies, reachable, executed=executed), reasons)
+    severity = _severity(tallies, reachable, executed=executed)
+    if web.served in _OPEN and severity is Severity.HIGH and _is_giveaway(tallies, name):
+        severity = Severity.CRITICAL
+    return Score(score, severity, (*reasons, *_giveaway(web, tallies, name)))
+
+
+def _is_executed(name: str, web: Web) -> bool:
+    if web.served in _OPEN:
+        return False  # a program whose source is handed out
+    return web.served == "executed" or name.lower().endswith(_EXECUTED)
+
+
+def _is_giveaway(tallies: Sequence[Tally], name: str) -> bool:
+    """Tell whether scanners ask every site for such a file, or everything in it is a secret."""
+    sure = [tally for tally in tallies if tally.confidence >= _CONFIDENT]
+    if any(tally.type in CREDENTIALS for tally in sure):
+        return True
+    return _GIVEAWAY.search(name) is not None and any(tally.type in _CITIZENS for tally in sure)
+
+
+def _giveaway(web: Web, tallies: Sequence[Tally], name: str) -> tuple[str, ...]:
+    return ("giveaway",) if web.served in _OPEN and _is_giveaway(tallies, name) else ()
+
+
+def _web_reasons(web: Web) -> tuple[str, ...]:
+    facts = {
+        "downloadable": web.served in _OPEN,
+        "listed": web.served == "listed",
+        "denied": web.served == "forbidden",
+        "not_served": web.served == "not_served",
+        "url_checked": web.checked,
+    }
+    known = [name for name, holds in facts.items() if holds]
+    return (*known, *(reason for reason in web.reasons if reason not in known))
+
+
+def betrayed(judged: Score) -> Score:
+    """Return the judgement of a file that holds a canary: nobody has a reason to have it."""
+    reasons = tuple(one for one in judged.reasons if one not in {"documentation", "low_confidence"})
+    return Score(100, Severity.CRITICAL, (*reasons, "canary"))
 
 
 def _has_citizens(tallies: Sequence[Tally]) -> bool:

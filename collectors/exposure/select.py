@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import os
 
-from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.settings import DEFAULT_WEB_ROOTS, ExposureSettings
 
 # Nothing that we can read stands in these. Archives and documents go by their content alone: an
 # "export.xls" is often HTML or CSV.
@@ -54,14 +54,24 @@ class Scope:
 
     def __init__(self, settings: ExposureSettings, *, own: bytes = b"") -> None:
         """*own* is the agent's state directory, which is never looked into."""
-        self.web_roots = tuple(_absolute(root) for root in settings.web_roots)
-        self._roots = (*(_absolute(path) for path in settings.paths), *self.web_roots)
+        self.told_roots = tuple(
+            _absolute(root) for root in settings.web_roots if root not in DEFAULT_WEB_ROOTS
+        )
+        """Web roots that somebody has written into the settings."""
+        self._set_roots = tuple(_absolute(root) for root in settings.web_roots)
+        self._paths = tuple(_absolute(path) for path in settings.paths)
+        self.serve(())
         plain = [_absolute(path) for path in settings.exclude if path.startswith("/")]
         self._excluded = (*plain, *([own] if own else ()))
         self._patterns = tuple(
             os.fsencode(pattern) for pattern in settings.exclude if not pattern.startswith("/")
         )
         self._name_excluded = functools.lru_cache(maxsize=4096)(self._matches)
+
+    def serve(self, roots: tuple[bytes, ...]) -> None:
+        """Count *roots*, which web servers are configured with, to the web roots."""
+        self.web_roots = tuple(dict.fromkeys((*self._set_roots, *roots)))
+        self._roots = (*self._paths, *self.web_roots)
 
     def other_paths(self) -> tuple[bytes, ...]:
         """Return the paths that are no web root and not below one, each once and no part of

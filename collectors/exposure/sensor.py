@@ -19,6 +19,7 @@ from collectors.kinds import (
     Record,
     ScanIncomplete,
     SensitiveData,
+    WebApplication,
 )
 from collectors.paths import SafePath
 
@@ -31,7 +32,7 @@ class ExposureSensor:
     name: ClassVar[str] = "exposure"
     settings_type: ClassVar[type[Settings]] = ExposureSettings
     emits: ClassVar[frozenset[type[Record]]] = frozenset(
-        {SensitiveData, ExposureCleared, ScanIncomplete, ChildCrashed}
+        {SensitiveData, ExposureCleared, ScanIncomplete, ChildCrashed, WebApplication}
     )
 
     def __init__(self, settings: Settings, state_dir: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from collectors.api import Settings
 from collectors.content.result import CustomIdentifier
 from collectors.exposure.hours import Hours
+from collectors.exposure.web.find import DEFAULT_CONFIGS, split
 
 DEFAULT_PATHS = (
     "/home",
@@ -30,6 +33,15 @@ class ExposureSettings(Settings, frozen=True, kw_only=True, forbid_unknown_field
     """Absolute path: it and everything below. Else: a pattern for one name."""
     max_bytes: int = 4 << 30
     """Larger files are not opened; an event says so. Over 32 MiB a file is sampled."""
+    web_configs: tuple[str, ...] = DEFAULT_CONFIGS
+    """What web servers are configured by, as ``nginx:/etc/nginx/nginx.conf``; none is read when
+    it is empty. Files that do not exist are left out."""
+    web_check: bool = True
+    """Whether a request over loopback finds out if a file with findings is handed out."""
+    web_check_rate: float = 5.0
+    """Such requests in one second, at most."""
+    applications: dict[str, str] = msgspec.field(default_factory=dict)
+    """Host name to OPD, on a host that serves several."""
     identifiers: tuple[CustomIdentifier, ...] = ()
     """The operator's own: tables ``[[sensors.exposure.identifiers]]``."""
     timeout: float = 30.0
@@ -62,8 +74,18 @@ class ExposureSettings(Settings, frozen=True, kw_only=True, forbid_unknown_field
             Hours(self.sweep_hours)
         except ValueError as error:
             raise ValueError(f"sweep_hours: {error}") from error
+        self._check_web()
         names = [one.name for one in self.identifiers]
         if len(set(names)) < len(names):
             raise ValueError("identifiers: two have the same name")
         if self.max_bytes < 1:
             raise ValueError("max_bytes: must be 1 or more")
+
+    def _check_web(self) -> None:
+        for config in self.web_configs:
+            try:
+                split(config)
+            except ValueError as error:
+                raise ValueError(f"web_configs: {error}") from None
+        if not 0.1 <= self.web_check_rate <= 100:
+            raise ValueError("web_check_rate: out of range (0.1 to 100 in a second)")

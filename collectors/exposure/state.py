@@ -215,6 +215,24 @@ class State:
         """Note that *path* is gone."""
         self.connection.execute("DELETE FROM known WHERE path = ?", (path,))
 
+    def look_again(self, below: SafePath | None = None) -> None:
+        """Put files with findings (*below* a directory) in line, in the open transaction.
+
+        Nothing in them has changed, but perhaps who can reach them.
+        """
+        where = "length(digest) >= 64"
+        bounds: tuple[bytes, ...] = ()
+        if below is not None:
+            folder = below.rstrip(b"/")
+            where += " AND path >= ? AND path < ?"
+            bounds = (folder + b"/", folder + b"0")  # what follows a slash
+        self.connection.execute(
+            "INSERT OR IGNORE INTO pending (path, queued)"  # noqa: S608 - no text of others
+            f" SELECT path, 0 FROM known WHERE {where}",
+            bounds,
+        )
+        self.connection.execute(f"UPDATE known SET size = -1 WHERE {where}", bounds)  # noqa: S608
+
     def flag(self, name: str) -> str | None:
         """Return a remembered value."""
         row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

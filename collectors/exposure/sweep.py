@@ -138,6 +138,13 @@ class Sweep:
         if self._pass is not None and self._pass.part == WEB:
             self._pass = None
 
+    def follow(self) -> None:
+        """Take the scope's roots as they are now; other ones are another pass."""
+        roots = {WEB: self._scope.web_roots, REST: self._scope.other_paths()}
+        if roots != self._roots:
+            self._roots = roots
+            self._pass = None
+
     def coverage(self) -> Coverage:
         """Return what is swept, how much of it, and how long it will take.
 

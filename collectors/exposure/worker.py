@@ -21,11 +21,13 @@ from collectors.exposure.examine import (
     Signature,
 )
 from collectors.exposure.fingerprint import fingerprint
+from collectors.exposure.servers import WebWatch
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.settle import MOST_TRIES, settle
 from collectors.exposure.state import Pending, State
 from collectors.exposure.sweep import Sweep
 from collectors.outbox import Outbox
+from collectors.paths import SafePath
 from collectors.sighting import Sighting
 
 NAME = "exposure"
@@ -71,6 +73,8 @@ class Worker:
         # <state>/sensors/exposure: the agent's own files are two levels up.
         own = os.fsencode(context.state_dir.parent.parent)
         self._examiner = Examiner(settings, context.guard, context.keys, own)
+        self._web = WebWatch(settings, context, self._state.connection, self._outbox)
+        self._examiner.web = self._web.view
         self._rules = fingerprint(settings)
         self._sweep = Sweep(
             settings,
@@ -102,6 +106,7 @@ class Worker:
             if watcher.ident is not None:
                 watcher.join()
             self._examiner.close()
+            self._web.view.close()
             self._state.close()
 
     def _watch(self) -> None:
@@ -112,8 +117,9 @@ class Worker:
             if self._context.stopping.wait(_LOOK):
                 self._wake.set()
                 while not self._over.wait(0.05):
-                    pid = self._examiner.child.pid
-                    if pid is not None:
+                    for pid in (self._examiner.child.pid, self._web.interrupt()):
+                        if pid is None:
+                            continue
                         with suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
                 return
@@ -125,6 +131,8 @@ class Worker:
     def _turn(self) -> None:
         self._wake.clear()
         self._alive = time.monotonic()
+        if self._web.refresh():
+            self._follow_servers()
         pending = self._state.newest()
         if pending is None:
             self._rest()
@@ -142,15 +150,30 @@ class Worker:
         if more:
             self._wake.wait(min(_IDLE, _GENTLE * (time.monotonic() - begin)))
             return
+        if self._web.tell():
+            self._outbox.flush(self._context)
+            return
         self._coverage["waiting"] = 0
         if time.monotonic() - self._used >= self._settings.child_idle:
             self._examiner.close()
+            self._web.view.close()
         self._wake.wait(_IDLE)
+
+    def _follow_servers(self) -> None:
+        """Roots have come or gone, or files are handed out that were not: judge them anew."""
+        self._examiner.scope.serve(self._web.view.roots)
+        with self._transaction():
+            self._state.look_again()
+        self._sweep.follow()
+        self._stale = True
 
     def _take(self, pending: Pending) -> None:
         if pending.path.endswith(b"/"):
             self._sweep_again(pending)
             return
+        if pending.path.rpartition(b"/")[2] == b".htaccess":
+            with self._transaction():
+                self._state.look_again(SafePath(pending.path.rpartition(b"/")[0]))
         look = self._look(pending)
         if look is None or self._context.stopping.is_set():
             # Killed on purpose, or nothing that concerns us.
@@ -173,6 +196,7 @@ class Worker:
         now = self._state.outcomes()
         for outcome in OUTCOMES:
             self._coverage[outcome] = now.get(outcome, 0)
+        self._web.tell_state(self._coverage)
 
     def _tell_sweep(self) -> None:
         now = self._sweep.coverage()

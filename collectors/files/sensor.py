@@ -20,7 +20,7 @@ from collectors.files.baseline import Baseline, set_aside
 from collectors.files.meaning.own import own_places
 from collectors.files.meaning.roles import Roles
 from collectors.files.order import Order
-from collectors.files.packages.probe import Dpkg
+from collectors.files.packages.choose import choose
 from collectors.files.scope import make_scope, resolve_roots
 from collectors.files.settings import DEFAULT_PATHS, FileSettings
 from collectors.files.status import Status
@@ -69,7 +69,6 @@ class FilesSensor:
         self._state_dir = state_dir
         self._root = root
         self._protect = protect
-        self._dpkg = Dpkg(root)
         self._status = Status()
 
     def check(self) -> list[str]:
@@ -126,9 +125,9 @@ class FilesSensor:
         # Here, because the commands load all sensors and must not load watchdog.
         from collectors.files.worker import Worker
 
-        dpkg = self._dpkg if self._settings.packages and self._dpkg.present() else None
+        packages = choose(self._root) if self._settings.packages else None
         # Who can write the manifests decides what folds: they are watched whatever is set.
-        also = [] if dpkg is None else [os.fsdecode(dpkg.info)]
+        also = [] if packages is None else [os.fsdecode(packages.directory)]
         own = own_places(self._state_dir, sys.argv) if self._protect else []
         web_roots = resolve_roots(self._settings.web_roots)
         scope = make_scope(self._settings, self._state_dir, also, own)
@@ -141,7 +140,7 @@ class FilesSensor:
                     baseline,
                     context,
                     self._status,
-                    dpkg=dpkg,
+                    packages=packages,
                     roles=Roles(os.path.realpath(self._root), own, web_roots),
                     order=Order(web_roots, own),
                 ).run()

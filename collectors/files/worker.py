@@ -18,9 +18,9 @@ from collectors.files.meaning.roles import Roles
 from collectors.files.meaning.severity import heavier
 from collectors.files.mounts import Mounts
 from collectors.files.order import Order
+from collectors.files.packages.database import Database
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import tell_held
-from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.transaction import Verdict
 from collectors.files.pauses import Pauses
 from collectors.files.reconcile import Reconciler
@@ -68,11 +68,11 @@ class Worker:
         context: SensorContext,
         status: Status,
         *,
-        dpkg: Dpkg | None = None,
+        packages: Database | None = None,
         roles: Roles | None = None,
         order: Order | None = None,
     ) -> None:
-        """*dpkg*: whose packages to know; None where there are none or nobody wants to.
+        """*packages*: the database to know them by; None where there are none or nobody wants to.
 
         *roles* of this host. *order*: what is walked first.
         """
@@ -97,7 +97,7 @@ class Worker:
             pauses=self._pauses,
         )
         self._outbox.create_table()
-        self._packages = None if dpkg is None else self._make_packages(dpkg)
+        self._packages = None if packages is None else self._make_packages(packages)
         self._deployments = self._make_deployments(settings)
         self._meaning = Meaning(
             context,
@@ -116,8 +116,10 @@ class Worker:
         )
         self._reconciler = Reconciler(self._examiner, self._dirty, baseline.last_gap, order)
 
-    def _make_packages(self, dpkg: Dpkg) -> Packages:
-        return Packages(self._context, self._baseline, self._journal, dpkg=dpkg, pulse=self._pulse)
+    def _make_packages(self, database: Database) -> Packages:
+        return Packages(
+            self._context, self._baseline, self._journal, database=database, pulse=self._pulse
+        )
 
     def _make_deployments(self, settings: FileSettings) -> Deployments:
         return Deployments(
@@ -244,8 +246,7 @@ class Worker:
             self._look()
             self._packages.settle(verdict)
         reading = not self._reconciler.running and self._packages.step(_STEP)
-        known = "known" if self._packages.ready else "being read"
-        self._status.update(held=self._packages.held, packages=known)
+        self._status.update(held=self._packages.held, packages=self._packages.state)
         return reading
 
     def _walk(self) -> None:

@@ -27,6 +27,7 @@ from collectors.kinds.exposure import (
     SensitiveData,
     Tally,
     Unread,
+    WebApplication,
 )
 from collectors.kinds.files import (
     WEB_ROOT,
@@ -83,6 +84,7 @@ __all__ = [
     "UnknownKind",
     "Unread",
     "VisibilityLost",
+    "WebApplication",
     "tag_of",
 ]
 
@@ -95,6 +97,7 @@ Kind: TypeAlias = (
     | SensitiveData
     | ExposureCleared
     | ScanIncomplete
+    | WebApplication
     | VisibilityLost
     | SensorState
     | ChildCrashed

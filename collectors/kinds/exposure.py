@@ -31,6 +31,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """At most 3 masked values."""
     tokens: tuple[str, ...] = ()
     """Bottom-k tokens (k=64 at most), hex, keyed: equal values meet across hosts."""
+    registered: int | None = None
+    """Of the different values, those that stand in a register of the operator's."""
 
 
 class DataPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +97,15 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """Where in the file, up to 20 parts, the fullest first."""
     unread: tuple[Unread, ...] = ecs("ronda.scan.unread", ())
     """What in it could not be read: these parts are not clean but unknown."""
+    canaries: tuple[str, ...] = ecs("ronda.data.canaries", ())
+    """Ids of canaries in it that were not planted there."""
+    registered: int = ecs("ronda.data.registered", 0)
+    """Different people of the operator's registers whose numbers stand in it; exact up to 4,096."""
+    confirmed: int = ecs("ronda.data.confirmed", 0)
+    """Places where another column of the same person stands beside the number, of those that were
+    looked at (up to 2,000)."""
+    registers: tuple[str, ...] = ecs("ronda.data.registers", ())
+    """Names of the registers."""
     size: int | None = ecs("file.size", None)
     """Bytes of the file."""
     sha256: str | None = ecs("file.hash.sha256", None)
@@ -109,8 +120,51 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
     """ns since 1970."""
     url_path: Scrubbed | None = ecs("url.path", None)
     """Path below the web root, as a browser would ask for it."""
+    url: Scrubbed | None = ecs("url.full", None)
+    """The address at which a web server of this host hands it out, or refuses to."""
+    served: str | None = ecs("ronda.web.served", None)
+    """``downloadable``, ``listed`` (and its folder shows its name), ``forbidden``,
+    ``not_served``, ``executed`` or ``unknown``; absent where no web server is configured."""
+    checked: bool = ecs("ronda.web.checked", False)
+    """True when a request over loopback gave that answer, not only the configuration."""
     path_token: str | None = ecs("ronda.path.token", None)
     """Present when the path was masked."""
+
+
+class WebApplication(Record, frozen=True, kw_only=True, tag="exposure.application"):
+    """A virtual host of a web server on this host. Told when it changes, and daily."""
+
+    application: str = ecs("ronda.application.id")
+    """Stays the same while its names, or else its folder, do."""
+    names: tuple[Scrubbed, ...] = ecs("ronda.application.names")
+    """Host names; empty when it answers to all."""
+    state: str = ecs("ronda.application.state")
+    """``active``, ``dormant`` (unchanged for 12 months, yet reachable), ``deactivated`` (switched
+    off, yet its files are served), ``off`` or ``gone``."""
+    server: str = ecs("service.type")
+    """``nginx``, ``apache``, ``lighttpd`` or ``caddy``."""
+    root: Scrubbed | None = ecs("file.directory", None)
+    """Its folder."""
+    ports: tuple[int, ...] = ecs("ronda.application.ports", ())
+    """Where it answers."""
+    listening: bool = ecs("ronda.application.listening", False)
+    """Whether a program listens on one of them."""
+    owner: str | None = ecs("ronda.application.owner", None)
+    """OPD by the agent's settings, where a host serves several."""
+    framework: str = ecs("ronda.application.framework", "")
+    """``Laravel``, ``WordPress``, ``OJS`` ..., ``PHP``, ``static``; empty when unknown."""
+    version: str = ecs("service.version", "")
+    """Of the framework, when a file tells it."""
+    changed: int | None = ecs("ronda.application.changed", None)
+    """Newest modification time among its code files, ns since 1970."""
+    files: int = ecs("ronda.application.files", 0)
+    """Code files that were looked at."""
+    complete: bool = ecs("ronda.application.complete", True)
+    """False: there are more files than are looked at, or some could not be seen."""
+    served_by: Scrubbed | None = ecs("ronda.application.served_by", None)
+    """The site that serves the files of one that is switched off."""
+    config: Scrubbed = ecs("ronda.application.config", Scrubbed(""))
+    """File and line that describe it."""
 
 
 class ExposureCleared(Record, frozen=True, kw_only=True, tag="exposure.cleared"):

@@ -120,14 +120,15 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
     name: Scrubbed
     """With its architecture."""
     action: str
-    """``install``, ``upgrade``, ``remove``, ``purge``, ``configure``, ``trigproc`` or
-    ``disappear``."""
+    """``install``, ``upgrade``, ``reinstall``, ``remove``, ``purge``, ``configure``, ``trigproc``
+    or ``disappear``."""
     old: Scrubbed | None = None
     """Version before; None when it was not installed."""
     new: Scrubbed | None = None
     """Version after; None when it is gone."""
     proof: str | None = None
-    """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository) or
+    """Of what was unpacked: ``archive`` (read, and named by a signed list of a repository),
+    ``signature`` (its header in rpm's database is signed by a key that was trusted before) or
     ``none`` (only manifests on this host speak for it)."""
     digest: str | None = None
     """SHA-256 over path and SHA-256 of the files that it installed, as found on disk, without

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.alerts.catalog import N_, translate
-from signatures.sigma_facts import PLACEHOLDER
+from server.alerts.sentences import ABSENT, fill, say
 
 MAX_TEXT = 300
 """Characters of one fact; the middle of a longer one is left out."""
@@ -24,8 +24,13 @@ LABELS: Mapping[str, str] = {
     "opd": N_("Agency"),
     "path": N_("File"),
     "token": N_("Token for ronda-agent locate"),
-    "url": N_("Address below the web root"),
+    "url": N_("Web address"),
+    "served": N_("The web server"),
     "counts": N_("Holds"),
+    "canaries": N_("Canary"),
+    "canary_opd": N_("Canary of"),
+    "canary_place": N_("Planted at"),
+    "registered": N_("In your register"),
     "reachable": N_("Reachable"),
     "size": N_("Size in bytes"),
     "mode": N_("Mode"),
@@ -65,6 +70,11 @@ WORDS: Mapping[str, str] = {
     "web_root": N_("from the internet, unless the web server forbids it"),
     "world_readable": N_("by every account of the server, not through the web"),
     "private": N_("by its owner only"),
+    "downloadable": N_("hands it out"),
+    "listed": N_("hands it out, and shows its name in the list of the folder"),
+    "forbidden": N_("refuses it"),
+    "not_served": N_("does not hand it out"),
+    "executed": N_("runs it"),
     "queue_overflow": N_("too many changes at once"),
     "watch_limit": N_("limit of watches reached"),
     "permission": N_("no permission"),
@@ -121,7 +131,6 @@ LEVEL_WORDS: Mapping[str, str] = {
     "critical": N_("critical"),
 }
 AT_LEAST = N_("at least {number}")
-_ABSENT = "-"
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _SPACE = re.compile(r"\s+")
 
@@ -165,11 +174,6 @@ def _facts(row: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def fill(sentence: str, shown: Mapping[str, str]) -> str:
-    """Put facts into ``{name}``; one that is not known becomes ``-``."""
-    return PLACEHOLDER.sub(lambda match: shown.get(match[1]) or _ABSENT, sentence)
-
-
 def show(name: str, value: Any, language: str) -> str:
     """Return one fact as text, clean and in *language*."""
     if name == "counts" and isinstance(value, list):
@@ -185,14 +189,14 @@ def show(name: str, value: Any, language: str) -> str:
     text = str(value)
     if text in WORDS:
         return translate(WORDS[text], language)
-    return clean(text)
+    return clean(say(text, language) if name == "reason" else text)
 
 
 def _count(entry: Any, language: str) -> str:
     try:
         type_, count, exact = entry
     except (TypeError, ValueError):
-        return _ABSENT
+        return ABSENT
     name = translate(TYPES.get(str(type_), str(type_)), language)
     amount = number(count, language)
     if not exact:
@@ -211,7 +215,7 @@ def moment(ns: int) -> str:
     try:
         when = datetime.datetime.fromtimestamp(ns // 10**9, tz=datetime.timezone.utc)
     except (ValueError, OverflowError, OSError):
-        return _ABSENT
+        return ABSENT
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

@@ -28,6 +28,8 @@ _SAMPLES = 3
 _DETAILS = {
     "format": "ronda.data.format",
     "url_path": "url.path",
+    "url": "url.full",
+    "served": "ronda.web.served",
     "size": "file.size",
     "scanned": "ronda.scan.bytes",
     "outcome": "ronda.scan.outcome",

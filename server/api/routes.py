@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from server.api import admin, alerts, events, exposure, files, hosts, status
+from server.api import (
+    admin,
+    alerts,
+    applications,
+    canaries,
+    events,
+    exposure,
+    files,
+    hosts,
+    status,
+)
 
 ROUTES = [
     Route("/v1/status", status.status),
@@ -14,6 +24,10 @@ ROUTES = [
     Route("/v1/alerts/{id:int}/ack", alerts.act("ack"), methods=["POST"]),
     Route("/v1/alerts/{id:int}/close", alerts.act("close"), methods=["POST"]),
     Route("/v1/alerts/{id:int}/reopen", alerts.act("reopen"), methods=["POST"]),
+    Route("/v1/canaries", canaries.list_canaries, methods=["GET"]),
+    Route("/v1/canaries", canaries.create, methods=["POST"]),
+    Route("/v1/canaries/{id}/retire", canaries.retire, methods=["POST"]),
+    Route("/v1/applications", applications.list_applications),
     Route("/v1/events", events.search),
     Route("/v1/events/stream", events.tail),
     Route("/v1/events/{id}", events.show),

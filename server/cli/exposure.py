@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from server.cli.applications import applications
 from server.cli.base import Group, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
@@ -79,7 +80,10 @@ OVERLAPS = (
 
 @click.group(cls=Group)
 def exposure() -> None:
-    """Exposures: files with citizens' data or credentials, and who could reach them."""
+    """Exposures: citizens' data or credentials within reach."""
+
+
+exposure.add_command(applications)
 
 
 def _filters(function: Any) -> Any:

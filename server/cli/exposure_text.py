@@ -25,7 +25,7 @@ FILE = N_("File")
 HOLDS = N_("Holds")
 REACHABLE = N_("Reachable")
 STILL_THERE = N_("Still there")
-ADDRESS = N_("Address below the web root")
+ADDRESS = N_("Web address")
 WHY = N_("Why it is judged so")
 PLACES = N_("Where in the file")
 UNREAD = N_("Could not be read")
@@ -79,8 +79,8 @@ def _head(found: Row, out: Output, say: Callable[[str], str]) -> str:
         (STILL_THERE, safe.display(present)),
         (SEEN, safe.display(first if first == last else f"{first} - {last}")),
     ]
-    if found["url_path"]:
-        rows.insert(4, (ADDRESS, safe.display(plain(found["url_path"]))))
+    if address := found.get("url") or found["url_path"]:
+        rows.insert(4, (ADDRESS, safe.display(plain(address))))
     width = max(len(say(name)) for name, _ in rows)
     facts = ", ".join(
         f"{name} {plain(when(found[name]) if name == 'mtime' else found[name])}"

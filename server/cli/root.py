@@ -11,6 +11,7 @@ COMMANDS = {
     "alerts": "server.cli.alerts:alerts",
     "events": "server.cli.events:events",
     "exposure": "server.cli.exposure:exposure",
+    "canary": "server.cli.canary:canary",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
     "delivery": "server.cli.delivery:delivery",

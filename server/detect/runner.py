@@ -17,9 +17,11 @@ import msgspec
 from collectors.kinds import CollectorState
 from server.alerts.model import Channel, NewAlert
 from server.alerts.raising import raise_alert
+from server.detect.applications import Applications
 from server.detect.consensus import Consensus
 from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
+from server.detect.planted import planted
 from server.detect.roots import Roots
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
@@ -75,6 +77,7 @@ class Runner:
         self._clock = clock
         self._roots = Roots(state)
         self._consensus = Consensus(state)
+        self._applications = Applications(state)
         self._cursor = self._stored_cursor()
 
     def set_notices(self, channels: Sequence[Channel], quiet: int) -> None:
@@ -153,6 +156,7 @@ class Runner:
                     note_end(self._state, self.engine.rules.rules, place.agent, end, self._clock())
                 self._roots.store(roots)
                 self._consensus.store(events, self._clock())
+                self._applications.store(events)
                 self._count()
                 self._state.execute(_MOVE, (CURSOR, last.day, last.row))
         finally:
@@ -165,7 +169,7 @@ class Runner:
             return
         place = self._place(event)
         fields = {
-            "facts": facts_of(event.fields),
+            "facts": facts_of({**event.fields, **planted(self._state, event.fields)}),
             "summary": rule.summary,
             "explanation": rule.explanation,
             "next_steps": rule.next_steps,

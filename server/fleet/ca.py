@@ -1,4 +1,4 @@
-"""The collector's certificate authority: P-256, one level, three kinds of certificate.
+"""The collector's certificate authority: P-256, one level, four kinds of certificate.
 
 Validity begins long before the moment of issue, because the clocks of agents and of the collector
 may be hours apart and a host without a battery starts in the past. The server's certificate is
@@ -167,6 +167,31 @@ class Authority:
             _ns(certificate.not_valid_after_utc),
         )
 
+    def signer(self, directory: Path, now: int) -> Signer:
+        """Return the signer of bundles, whose key is made in *directory* when there is none.
+
+        Raises:
+            OSError: the files cannot be read or written.
+            ValueError: they are damaged or not of this authority.
+        """
+        path = directory / "bundle.key"
+        if not path.exists():
+            write_private(path, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{path} is not an elliptic curve key")  # noqa: TRY004 - the file
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ronda bundle")])
+        builder = _builder(
+            subject,
+            self._certificate.subject,
+            key.public_key(),
+            now,
+            earlier=EARLIER,
+            days=SERVER_DAYS,
+        )
+        certificate = self._sign(builder, key.public_key(), ExtendedKeyUsageOID.CODE_SIGNING)
+        return Signer(key, certificate.public_bytes(serialization.Encoding.DER))
+
     def _sign(
         self,
         builder: x509.CertificateBuilder,
@@ -183,6 +208,19 @@ class Authority:
             .add_extension(issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
+
+
+class Signer:
+    """Signs what agents take on; it cannot make certificates."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: bytes) -> None:
+        self._key = key
+        self.certificate = certificate
+        """DER."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature (ECDSA, SHA-256, DER) of *data*."""
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -60,7 +60,12 @@ def initialise(config: ServerConfig, now: int | None = None) -> InitResult:
     """
     moment = time.time_ns() if now is None else now
     created: list[Path] = []
-    for directory in (config.state_dir, config.ca_dir, config.events_dir):
+    for directory in (
+        config.state_dir,
+        config.ca_dir,
+        config.events_dir,
+        config.registers_dir,
+    ):
         if not directory.exists():
             directory.mkdir(mode=0o700, parents=True)
             created.append(directory)
@@ -68,6 +73,9 @@ def initialise(config: ServerConfig, now: int | None = None) -> InitResult:
     if not _server_certificate_good(config, moment):
         authority.issue_server(config.ca_dir, config.names, moment)
         created += [config.ca_dir / "server.key", config.ca_dir / "server.crt"]
+    if not (config.ca_dir / "bundle.key").exists():
+        authority.signer(config.ca_dir, moment)
+        created.append(config.ca_dir / "bundle.key")
     for name in ("fleet.key", "collector.key"):
         if not (config.state_dir / name).exists():
             write_private(config.state_dir / name, secrets.token_bytes(_KEY_BYTES))
@@ -193,7 +201,7 @@ def _date_problems(path: Path, found: Validity, now: int, remedy: str) -> list[P
 def _mode_problems(config: ServerConfig) -> Iterator[str]:
     private = [config.state_dir, config.ca_dir, config.events_dir, config.state_db]
     private += [config.state_dir / name for name in ("fleet.key", "collector.key")]
-    private += [config.ca_dir / name for name in ("ca.key", "server.key")]
+    private += [config.ca_dir / name for name in ("ca.key", "server.key", "bundle.key")]
     for path in private:
         if path.exists() and path.stat().st_mode & 0o077:
             wanted = "0700" if path.is_dir() else "0600"

@@ -14,9 +14,10 @@ from typing import TypeAlias
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from collectors import knowledge
 from collectors.wire import (
     MAX_COMPRESSED,
     Acknowledgement,
@@ -63,6 +64,8 @@ class AgentApi:
                 Route("/v1/batch", self._guarded(self.batch), methods=["POST"]),
                 Route("/v1/heartbeat", self._guarded(self.heartbeat), methods=["POST"]),
                 Route("/v1/renew", self._guarded(self.renew), methods=["POST"]),
+                Route("/v1/bundle", self._guarded(self.bundle), methods=["GET"]),
+                Route("/v1/register/{sha256}", self._guarded(self.register), methods=["GET"]),
             ]
         )
 
@@ -178,10 +181,33 @@ class AgentApi:
             raise Refusal(400, str(error)) from error
         return certificate(self._up, enrolled, with_key=False)
 
-    @staticmethod
-    def _acknowledge(epoch: int, acknowledged: int) -> Response:
-        now = time.time_ns()
-        return answer(200, Acknowledgement(epoch=epoch, acknowledged=acknowledged, now=now))
+    async def bundle(self, _request: Request, _standing: Standing) -> Response:
+        """Give out what agents are to look for; its signature stands for itself."""
+        signed = self._up.bundles.signed
+        if signed is None:
+            return reject(404, "there is no bundle yet")
+        return Response(signed, media_type=knowledge.CONTENT_TYPE)
+
+    async def register(self, request: Request, _standing: Standing) -> Response:
+        """Give out the filter of a register."""
+        up = self._up
+        path = await asyncio.get_running_loop().run_in_executor(
+            up.pool, up.bundles.register, up.registers, request.path_params["sha256"]
+        )
+        if path is None:
+            return reject(404, "there is no such register")
+        return FileResponse(path, media_type="application/octet-stream")
+
+    def _acknowledge(self, epoch: int, acknowledged: int) -> Response:
+        return answer(
+            200,
+            Acknowledgement(
+                epoch=epoch,
+                acknowledged=acknowledged,
+                now=time.time_ns(),
+                bundle=self._up.bundles.version,
+            ),
+        )
 
 
 def _open_heartbeat(body: bytes, standing: Standing) -> Heartbeat:

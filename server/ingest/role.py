@@ -18,6 +18,7 @@ from server.fleet.ca import Authority
 from server.fleet.init import disk_percent
 from server.ingest import tls
 from server.ingest.app import AgentApi
+from server.ingest.bundles import Bundles
 from server.ingest.enroll import EnrollApi
 from server.ingest.listening import Listening, bind
 from server.ingest.presence import Presence
@@ -72,15 +73,21 @@ def _uplink(config: ServerConfig, disk: Callable[[], float]) -> Iterator[Uplink]
         stack.callback(writer.stop)
         presence = Presence(state, writer.report, after=config.silence.after_ns)
         pool = stack.enter_context(ThreadPoolExecutor(_DECODERS, "ingest"))
+        authority = Authority.load(config.ca_dir)
+        fleet_key = (config.state_dir / "fleet.key").read_bytes()
+        bundles = Bundles(state, authority, config.ca_dir, fleet_key)
+        bundles.tick()
         yield Uplink(
-            authority=Authority.load(config.ca_dir),
+            authority=authority,
             state=reader,
             writer=writer,
             presence=presence,
             pool=pool,
             collector_key=(config.state_dir / "collector.key").read_bytes(),
-            fleet_key=(config.state_dir / "fleet.key").read_bytes(),
+            fleet_key=fleet_key,
             agent_url=config.agent_url,
+            bundles=bundles,
+            registers=config.registers_dir,
         )
 
 
@@ -150,5 +157,6 @@ async def _tick(uplink: Uplink, stopping: asyncio.Event) -> None:
             raise RoleFailed("the writer has died")
         try:
             await loop.run_in_executor(uplink.pool, uplink.presence.tick)
+            await loop.run_in_executor(uplink.pool, uplink.bundles.tick)
         except (sqlite3.Error, OSError, TimeoutError) as error:
             log.warning("signs of life cannot be recorded: %s", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from server.fleet.agents import Enrolled
 from server.fleet.ca import Authority
 from server.ingest.bodies import answer
+from server.ingest.bundles import Bundles
 from server.ingest.presence import Presence
 from server.ingest.writer import WriterThread
 from server.store.state import StateStore
@@ -28,6 +30,9 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     collector_key: bytes
     fleet_key: bytes
     agent_url: str
+    bundles: Bundles
+    registers: Path
+    """Where the files of registers lie."""
     fleet_epoch: int = 1
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from server.alerts.catalog import N_, translate
 from server.alerts.model import LEVELS
-from server.alerts.render import LEVEL_WORDS, clean, fill, moment, number, render_text, render_title
+from server.alerts.render import LEVEL_WORDS, clean, moment, number, render_text, render_title
+from server.alerts.sentences import fill
 from server.notify.channels import Message
 
 MAX_BODY = 3500

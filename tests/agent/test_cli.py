@@ -187,7 +187,13 @@ def test_a_day_in_the_life(host: Host) -> None:
         uplink = host.call("test", "uplink")
         assert uplink.returncode == 0, uplink.stderr
         assert "TLSv1.3" in uplink.stdout
-        assert host.call("status").stdout.startswith("healthy\n")
+        shown = host.call("status").stdout
+        assert shown.startswith("healthy\n")
+        assert "blind" in shown
+        assert "rehash bytes" not in shown
+        assert max(map(len, shown.splitlines())) <= 80
+        assert "rehash bytes" in host.call("status", "--all").stdout
+        assert host.call("status", "--lang", "id").stdout.startswith("sehat\n")
         assert "waiting" in host.call("spool", "show").stdout
         assert json.loads(host.call("spool", "show", "-o", "json").stdout)["epoch"] > 1
         host.write("pahts = []\n")

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -106,6 +107,10 @@ def _diff_and_accept(host: Host, app: Path) -> None:
     left = host.call("baseline", "diff")
     assert left.returncode == 1
     assert "aside.php" in left.stdout
+    assert re.match(r"[0-9]+ differences: ", left.stdout)
+    short = host.call("baseline", "diff", "--limit", "1", "--lang", "id").stdout.splitlines()
+    assert "perbedaan" in short[0]
+    assert len([line for line in short if str(host.web) in line]) == 1
     until(lambda: bool(kinds(host, "baseline.accepted")), 40)
     (record,) = kinds(host, "baseline.accepted")
     assert record["event.reason"] == "release 7"
@@ -139,6 +144,11 @@ def _show(host: Host, app: Path) -> None:
     )
     assert len(rows) == len(names) + 1
     assert host.call("baseline", "show", str(app / "none")).returncode == 3
+    overview = host.call("baseline", "show")
+    assert overview.returncode == 0
+    assert " names in " in overview.stdout.splitlines()[0]
+    (line,) = [line for line in overview.stdout.splitlines() if line.endswith(str(host.web))]
+    assert line.split()[0] == str(len(names) - 1)  # the root itself is no name in it
 
 
 def test_refused(host: Host) -> None:

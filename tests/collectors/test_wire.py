@@ -140,6 +140,7 @@ def _value(annotation: Any, name: str) -> Any:
     if "PackageLeftover" in text:
         return (kinds.PackageLeftover(directory=Scrubbed("/etc/alternatives"), count=3),)
     for fragment, value in (
+        ("tuple[int", (42, 43)),
         ("tuple", (Scrubbed(f"{name}-1"), Scrubbed(f"{name}-2"))),
         ("dict", {"low": 7}),
         ("bool", True),

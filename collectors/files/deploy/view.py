@@ -20,7 +20,7 @@ from collectors.files.deploy.drift import (
     within,
 )
 from collectors.files.deploy.windows import Window, read_windows
-from collectors.files.scope import ROOTS, join, split
+from collectors.files.scope import ROOTS, below, join, split
 from collectors.paths import PathGuard, SafePath
 
 
@@ -29,6 +29,14 @@ class Entry(NamedTuple):
 
     path: SafePath
     row: Row
+
+
+class Count(NamedTuple):
+    """How much is known of one root."""
+
+    root: SafePath
+    directories: int
+    names: int
 
 
 class Totals(NamedTuple):
@@ -119,6 +127,24 @@ class View(Baseline):
     def totals(self) -> Totals:
         """Return what is counted only."""
         return Totals(*(self.get(key) or 0 for key in (OVERFLOW, PACKAGES, GIT)))
+
+    def counts(self) -> Iterator[Count]:
+        """Yield how much is known of each root, in order; reads the whole index."""
+        top = self.directory(SafePath(ROOTS))
+        roots = sorted(self.rows(top.id)) if top is not None else []
+        tally = {root: [0, 0] for root in roots}
+        query = (
+            "SELECT path, (SELECT count(*) FROM file WHERE file.directory = directory.id)"
+            " FROM directory WHERE path <> ?"
+        )
+        for path, names in self.connection.execute(query, (ROOTS,)):
+            # Nested roots: the innermost has it.
+            root = next((each for each in reversed(roots) if below(path, each)), None)
+            if root is not None:
+                tally[root][0] += 1
+                tally[root][1] += names
+        for root, (directories, names) in tally.items():
+            yield Count(SafePath(root), directories, names)
 
     def complete(self) -> bool:
         """Tell whether a first baseline was finished."""

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from collectors.files.packages.archive import Entry
-from collectors.files.packages.hold import Held
+from collectors.files.packages.hold import Before, Held
 from collectors.files.packages.index import Owned
 from collectors.files.packages.manifests import Act, plain
+from collectors.files.packages.places import STATES, States
 
 _WAYS = {
     "install": "unpacked",
     "upgrade": "unpacked",
+    "reinstall": "unpacked",
     "remove": "removed",
     "purge": "removed",
     "disappear": "removed",
@@ -27,14 +29,15 @@ class Rights(NamedTuple):
 
 
 class Acted(NamedTuple):
-    """Plain names of the packages that dpkg.log names, by what was done."""
+    """Plain names of the packages that something was done to, by what it was."""
 
     unpacked: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     """Configured or triggered: their files and manifests stay as they were."""
     sealed: frozenset[str] = frozenset()
-    """Those unpacked from an archive that was read, and that a signed list names."""
+    """Those unpacked that are proven: a signed list names the archive that was read, or the header
+    is signed."""
 
     @classmethod
     def of(cls, acts: Iterable[Act]) -> Acted:
@@ -93,7 +96,19 @@ class Case(NamedTuple):
     override: int | None = None
     """The administrator's mode."""
     packed: Sequence[Entry] = ()
-    """What proven archives install here."""
+    """What proven packages install here."""
+    listed: Sequence[Entry] = ()
+    """What unproven packages say that they install here, with mode and owner (rpm)."""
+    proof: str = "archive"
+    """What proves a package here."""
+    states: States = STATES
+    """Paths of the state of this package manager."""
+    spare: bytes | None = None
+    """The configuration file that this is the ``.rpmnew`` or ``.rpmsave`` of."""
+    saved: Before | None = None
+    """What stood there before."""
+    fresh: Sequence[Entry] = ()
+    """What packages would install there."""
     info: bool | None = None
     """Of a manifest or script of a package: whether it is as the archive, or a removal, left it;
     None where nothing is known."""

@@ -55,7 +55,7 @@ class Digests:
         self._directories: dict[bytes, int | None] = {}
 
     def of(self, acts: Sequence[Act]) -> dict[str, Sum]:
-        """Return the sums of the packages that *acts* put there, named as in dpkg.log."""
+        """Return the sums of the packages that *acts* put there, named as *acts* do."""
         last = {act.package: act for act in acts if act.action in ("install", "upgrade", "remove")}
         found = {name: self._sum(name) for name, act in last.items() if act.action != "remove"}
         return {name: each for name, each in found.items() if each is not None}

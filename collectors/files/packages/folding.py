@@ -17,14 +17,13 @@ from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
 from collectors.files.packages import disk, judge, weigh
 from collectors.files.packages.case import Acted
+from collectors.files.packages.database import Database
 from collectors.files.packages.digests import Digests, Sum
 from collectors.files.packages.hold import MAX_HELD, Before, Buffer, Held
-from collectors.files.packages.index import Index, Owned
+from collectors.files.packages.index import Owned
 from collectors.files.packages.lists import GPGV
 from collectors.files.packages.manifests import Act, plain
 from collectors.files.packages.places import NEVER_PACKAGED
-from collectors.files.packages.probe import Dpkg
-from collectors.files.packages.proof import Archives
 from collectors.files.packages.report import Report, annotate
 from collectors.files.packages.settle import Settlement
 from collectors.files.packages.transaction import (
@@ -41,11 +40,15 @@ from collectors.paths import SafePath
 from collectors.sighting import Sighting
 
 _FRESH = 0.005
-"""Seconds that evidence may be old. dpkg holds its lock for longer before it touches a file."""
+"""Seconds that evidence may be old. Package managers hold their lock for longer before they touch a
+file."""
 _BATCH = 50
 """Packages that are indexed in one transaction."""
+_AGAIN = 60.0
+"""Seconds until manifests that could not be read are tried again."""
 _SEEN = ("dpkg_log_inode", "dpkg_log_size", "dpkg_status_inode", "dpkg_status_mtime")
 _READY = "packages_ready"
+_MD5 = 16
 _MAX_ACCOUNTS = 1000
 """Changes of a file of accounts that are remembered in one transaction."""
 
@@ -64,20 +67,19 @@ class Packages:
         baseline: Baseline,
         journal: Journal,
         *,
-        dpkg: Dpkg,
+        database: Database,
         pulse: Callable[[], None],
     ) -> None:
         """Make the tables and see whether a transaction is open."""
         self._context = context
         self._baseline = baseline
         self._journal = journal
-        self._dpkg = dpkg
+        self._database = database
         self._pulse = pulse
-        self._index = Index(baseline.connection, dpkg, context.guard)
+        self._view = database.open(baseline.connection, context.guard, pulse=pulse, gpgv=self.gpgv)
+        self._index = self._view.index
         self._buffer = Buffer(baseline.connection)
-        self._archives = Archives(
-            baseline.connection, self._index, root=dpkg.root, pulse=pulse, gpgv=self.gpgv
-        )
+        self._proofs = self._view.proofs
         self.folded: Callable[[int], None] = lambda _: None
         """Told the number of a transaction whose children are known, before they are let go."""
         self._gathered: Evidence | None = None
@@ -87,23 +89,35 @@ class Packages:
         baseline.begin()
         self._index.create_tables()
         self._buffer.create_tables()
-        self._archives.create_tables()
+        self._proofs.create_tables()
         baseline.commit()
         self._held = self._buffer.count()
         self._ready = baseline.get(_READY) == 1
         self._transaction = Transaction(
-            self._seen(), quiet=self.quiet, stale=self.stale, limit=self.limit
+            self._seen(),
+            quiet=self.quiet,
+            stale=self.stale,
+            limit=self.limit,
+            locked_is_working=database.locked_is_working,
         )
         if self._held:
             self._transaction.resume(time.monotonic())
-        # Once known, manifests change only with what dpkg.log says: see `settle`.
+        # Once known, manifests change only with what was done to packages: see `settle`.
         self._reading: Iterator[None] | None = None if self._ready else self._index.refresh()
+        self._retry = 0.0
         self.poll()
 
     @property
     def ready(self) -> bool:
         """Whether the manifests have been read."""
         return self._ready and self._reading is None
+
+    @property
+    def state(self) -> str:
+        """Return in a word what is known of packages, or why nothing is."""
+        if self._database.trouble:
+            return self._database.trouble
+        return "known" if self.ready else "being read"
 
     @property
     def held(self) -> int:
@@ -113,7 +127,7 @@ class Packages:
     def poll(self) -> Verdict:
         """Look for a transaction; return what is to be done."""
         now = self._looked = time.monotonic()
-        self._transaction.observe(now, self._dpkg.look())
+        self._transaction.observe(now, self._database.look())
         if self._transaction.holding and self._begin is None:
             oldest = self._buffer.oldest() if self._held else None
             self._begin = oldest if oldest is not None else self._context.now()
@@ -121,8 +135,10 @@ class Packages:
 
     def step(self, seconds: float) -> bool:
         """Read manifests for about *seconds*; return whether there is more to read."""
-        if self._reading is None or self._transaction.open:
+        if self._transaction.open or time.monotonic() < self._retry:
             return False
+        if self._reading is None and not self._ready:
+            self._reading = self._index.refresh()
         deadline = time.monotonic() + seconds
         while self._read_some():
             if time.monotonic() >= deadline:
@@ -140,9 +156,10 @@ class Packages:
                 self._pulse()
             more = next(self._reading, self) is not self
             if not more:
-                self._baseline.put(_READY, 1)
-                self._ready = True
                 self._reading = None
+                self._ready = self._ready or not self._index.unread
+                self._baseline.put(_READY, int(self._ready))
+                self._retry = 0.0 if self._ready else time.monotonic() + _AGAIN
         except BaseException:
             self._baseline.rollback()
             self._reading = None if self._ready else self._index.refresh()
@@ -158,6 +175,8 @@ class Packages:
                 self._remember_account(path, record)
             self._journal.tell(record)
             return
+        if self._fleeting(path, record):
+            return
         owners = self._index.owners(subject.path)
         if not self._transaction.holding and time.monotonic() - self._looked > _FRESH:
             self.poll()
@@ -172,15 +191,22 @@ class Packages:
             return
         self._tell_now(subject, record, owners, path)
 
+    def _fleeting(self, path: bytes, record: FileChange) -> bool:
+        """Tell whether a reader of the database made this, and it is nothing but a plain file."""
+        pattern = self._database.fleeting
+        plain_file = record.type == "file" and not int(record.mode or "0", 8) & 0o7111
+        return pattern is not None and plain_file and bool(pattern.fullmatch(path))
+
     def _tell_now(
         self, subject: Subject, record: FileChange, owners: list[Owned], path: bytes
     ) -> None:
         md5 = None
-        if record.type == "file" and record.outcome != "gone" and any(o.md5 for o in owners):
+        present = record.type == "file" and record.outcome != "gone"
+        if present and any(o.digest and len(o.digest) == _MD5 for o in owners):
             place = subject.place
             directory = place.descriptor if place.descriptor >= 0 else None
             md5 = disk.md5_of(directory, subject.name, self._pulse)
-        state = weigh.state(path, owners, record, md5)
+        state = weigh.state(path, owners, record, md5, self._database.own)
         self._journal.tell(annotate(record, owners, state), severity=weigh.weigh(state))
 
     def _remember_account(self, path: bytes, record: FileChange) -> None:
@@ -192,22 +218,21 @@ class Packages:
 
     def gather(self) -> None:
         """Read the archives of what dpkg has begun to unpack, while apt still has them."""
-        if not self._transaction.holding:
+        if not self._proofs.early or not self._transaction.holding:
             return
         now = self._transaction.seen
         if self._gathered is not None and self._gathered.log == now.log:
             return
         self._gathered = now
-        self._read_archives(self._dpkg.acts(*self._seen().log))
+        self._fetch(self._view.acts(self._seen()))
 
-    def _read_archives(self, acts: Sequence[Act]) -> None:
-        missing = self._archives.missing(acts)
-        if not missing:
+    def _fetch(self, acts: Sequence[Act]) -> None:
+        if not self._proofs.missing(acts):
             return
         self._journal.commit()
-        found = self._archives.gather(missing)
+        keep = self._proofs.fetch(acts)
         self._baseline.begin()
-        self._archives.keep(found)
+        keep()
         self._baseline.commit()
 
     def settle(self, verdict: Verdict) -> None:
@@ -220,35 +245,38 @@ class Packages:
         now = self._context.now()
         seen = self._transaction.seen
         before = self._seen()
-        acts = self._dpkg.acts(*before.log)
-        self._read_archives(acts)
+        self._baseline.begin()
+        self._view.began(ready=self._ready)
+        self._baseline.commit()
+        acts = self._view.acts(before)
+        self._fetch(acts)
         acted, former = self._learn(acts, before)
         try:
             self._journal.wrote()
-            proven = self._archives.vouched(acts)
+            proven = self._proofs.vouched(acts)
             acted = acted._replace(sealed=frozenset(plain(name) for name in proven))
             settlement = Settlement(
                 self._context,
                 self._journal,
-                index=self._index,
+                view=self._view,
                 buffer=self._buffer,
-                archives=self._archives,
-                dpkg=self._dpkg,
+                database=self._database,
                 acted=acted,
-                report=Report(acts, proven, self._sums(acts, verdict)),
+                report=Report(acts, proven, self._sums(acts, verdict), self._database.proof),
                 accounts=self._accounts,
                 former=former,
                 pulse=self._pulse,
             )
             settlement.run(self._begin or now, now, expired=verdict is Verdict.EXPIRED)
             if verdict is Verdict.CLOSED:
-                if self._dpkg.look() != seen:
-                    # dpkg runs again and has changed files under our eyes: judge both together.
+                if self._database.look() != seen:
+                    # It runs again and has changed files under our eyes: judge both together.
                     self._journal.rollback()
                     self.poll()
                     return
                 self._remember(seen)
-                self._archives.clear()
+                self._proofs.clear()
+                self._view.closed()
             self.folded(settlement.number)
             self._buffer.clear()
             self._journal.commit()
@@ -263,17 +291,17 @@ class Packages:
         self._transaction.settled(verdict)
 
     def _sums(self, acts: Sequence[Act], verdict: Verdict) -> dict[str, Sum]:
-        """Return what other hosts should have alike; nothing while dpkg still runs."""
+        """Return what other hosts should have alike; nothing while it still runs."""
         if verdict is not Verdict.CLOSED:
             return {}
-        guard, root = self._context.guard, self._dpkg.root
+        guard, root = self._context.guard, self._database.root
         return Digests(self._baseline, self._index, guard, root=root, pulse=self._pulse).of(acts)
 
     def _learn(self, acts: Sequence[Act], before: Evidence) -> tuple[Acted, dict[bytes, str]]:
         """Read the manifests that may have changed; return who acted, and former directories."""
         acted = Acted.of(acts)
         # Without the whole log nobody can say whose manifests may have changed.
-        whole = self._ready and self._dpkg.continuous(before.log[0])
+        whole = self._ready and self._view.continuous(before)
         only = acted.unpacked | acted.removed if whole else None
         if only is not None:
             changed = frozenset(plain(name) for name in self._index.stale())
@@ -288,7 +316,7 @@ class Packages:
         """Return the evidence up to which everything is settled; that of now at first."""
         values = [self._baseline.get(key) for key in _SEEN]
         if None in values:
-            now = self._dpkg.look()
+            now = self._database.look()
             self._baseline.begin()
             self._remember(now)
             self._baseline.commit()
@@ -302,7 +330,7 @@ class Packages:
 
     def _below(self, path: SafePath) -> bytes | None:
         """Return *path* below the root of the packages, None when it is elsewhere."""
-        root = self._dpkg.root
+        root = self._database.root
         return bytes(path[len(root) :]) if path.startswith(root + b"/") else None
 
 

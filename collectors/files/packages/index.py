@@ -1,4 +1,4 @@
-"""Who owns which path: dpkg's manifests in the sensor's database, so that they need no memory.
+"""Who owns which path: manifests in the sensor's database, so that they need no memory.
 
 Paths are those the sensor sees: on a merged system ``/bin/ls`` of a manifest is ``/usr/bin/ls``.
 """
@@ -11,16 +11,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from collectors.files.packages.manifests import (
-    info_package,
-    parse_diversions,
-    parse_list,
-    parse_md5sums,
-    parse_overrides,
-    parse_status,
-    plain,
-)
-from collectors.files.packages.probe import Dpkg
+from collectors.files.packages.claims import Claim, Manifests
+from collectors.files.packages.manifests import plain
 from collectors.paths import PathGuard, SafePath
 
 _SCHEMA = """
@@ -32,30 +24,33 @@ CREATE TABLE IF NOT EXISTS owned (
 CREATE INDEX IF NOT EXISTS owned_hash ON owned (hash);
 CREATE INDEX IF NOT EXISTS owned_package ON owned (package)
 """
-_KINDS = (b".list", b".md5sums", b".conffiles")
-_MAX_FILE = 64 << 20
-"""Bytes of one manifest; the largest in Debian 12 has 3 MB."""
 
 
 class Owned(NamedTuple):
     """One package's claim to a path."""
 
     package: str
-    md5: bytes | None
-    """Of a regular file; None for directories, links, and files without a checksum."""
+    digest: bytes | None
+    """MD5 (dpkg, 16 bytes) or SHA-256 (rpm, 32 bytes) of a regular file; None for directories,
+    links, and files without a checksum."""
     conffile: bool
-    """Made to be edited by the administrator."""
+    """Made to be edited by the administrator, or not laid down by the package at all."""
 
 
 class Index:
     """The tables. All calls from the thread that owns the connection."""
 
-    def __init__(self, connection: sqlite3.Connection, dpkg: Dpkg, guard: PathGuard) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, manifests: Manifests, guard: PathGuard, root: bytes
+    ) -> None:
+        """*root*: the file system of the packages, without a slash at its end."""
         self._connection = connection
-        self._dpkg = dpkg
+        self._manifests = manifests
         self._guard = guard
+        self._root = root
         self._aliases: dict[bytes, bytes] = {}
-        self._diversions: dict[bytes, tuple[bytes, str]] = {}
+        self.unread = True
+        """The manifests could not be read when they were to be."""
 
     def create_tables(self) -> None:
         """Make the tables if they are missing, inside the caller's transaction."""
@@ -79,10 +74,13 @@ class Index:
         *again*: plain names of packages to read although their files look the same. *only*: plain
         names of those that may have changed; what others claim stays as it was read before.
         """
-        self._aliases = _aliases(self._dpkg.root)
-        self._diversions = parse_diversions(lines_of(self._dpkg.admin + b"/diversions"))
-        stamps = self._stamps()
-        known = dict(self._connection.execute("SELECT name, stamp FROM package"))
+        self._aliases = _aliases(self._root)
+        self._manifests.refresh()
+        stamps = self._manifests.stamps()
+        self.unread = stamps is None
+        if stamps is None:
+            return
+        known = self.known()
         changed = [
             name
             for name, stamp in stamps.items()
@@ -95,16 +93,20 @@ class Index:
             yield
         if not changed:
             return
-        conffiles = self._conffiles(set(changed))
-        for name in changed:
+        for name, claims in self._manifests.read(changed):
             self._forget(name)
-            self._read(name, stamps[name], conffiles.get(name, {}))
+            self._keep(name, stamps[name], claims)
             yield
+
+    def known(self) -> dict[str, str]:
+        """Return the packages that were read, with what told that they had changed."""
+        return dict(self._connection.execute("SELECT name, stamp FROM package"))
 
     def stale(self) -> frozenset[str]:
         """Return the packages whose manifests are not those that were read, or have come new."""
-        known = dict(self._connection.execute("SELECT name, stamp FROM package"))
-        return frozenset(n for n, stamp in self._stamps().items() if known.get(n) != stamp)
+        known = self.known()
+        stamps = self._manifests.stamps() or {}
+        return frozenset(n for n, stamp in stamps.items() if known.get(n) != stamp)
 
     def directories(self, packages: Collection[str]) -> dict[bytes, str]:
         """Return the paths without content that packages (plain names) claim, with the package."""
@@ -117,15 +119,11 @@ class Index:
         return found
 
     def files(self, package: str) -> list[SafePath]:
-        """Return the files with a checksum that *package* brings, sorted; as dpkg.log names it.
+        """Return the files with a checksum that *package* brings, sorted.
 
         Without configuration and without paths that take part in a diversion.
         """
-        diverted = {
-            self._guard.guard(self.real(path))
-            for source, (target, _) in self._diversions.items()
-            for path in (source, target)
-        }
+        diverted = {self._guard.guard(self.real(path)) for path in self._manifests.diverted()}
         query = (
             "SELECT DISTINCT path FROM owned JOIN package ON package.id = package"
             " WHERE name IN (?, ?) AND md5 IS NOT NULL AND conffile = 0 ORDER BY path"
@@ -150,10 +148,7 @@ class Index:
 
     def place(self, package: str, path: bytes) -> SafePath:
         """Return where *path* of *package* is, as the sensor sees it: diversions count."""
-        where = path
-        if path in self._diversions and self._diversions[path][1] != plain(package):
-            where = self._diversions[path][0]
-        return self._guard.guard(self.real(where))
+        return self._guard.guard(self.real(self._manifests.where(package, path)))
 
     @staticmethod
     def hash_of(path: bytes) -> int:
@@ -162,38 +157,16 @@ class Index:
 
     def overrides(self) -> dict[bytes, int]:
         """Return the administrator's modes, by path as the sensor sees it."""
-        found = parse_overrides(lines_of(self._dpkg.admin + b"/statoverride"))
+        found = self._manifests.overrides()
         return {self.real(path): mode for path, mode in found.items()}
 
     def real(self, path: bytes) -> bytes:
         """Return *path* of a manifest as the sensor sees it."""
         if not self._aliases:
-            self._aliases = _aliases(self._dpkg.root)
+            self._aliases = _aliases(self._root)
         top, slash, rest = path[1:].partition(b"/")
         alias = self._aliases.get(top)
-        return self._dpkg.root + (b"/" + alias + slash + rest if alias else path)
-
-    def _stamps(self) -> dict[str, str]:
-        """Return package to what its manifests look like; changed when one is written."""
-        parts: dict[str, list[str]] = {}
-        with os.scandir(self._dpkg.info) as entries:
-            for entry in entries:
-                name = entry.name
-                package = info_package(name) if name.endswith(_KINDS) else None
-                if package is None or not entry.is_file(follow_symlinks=False):
-                    continue
-                state = entry.stat(follow_symlinks=False)
-                text = f"{name[-4:].decode()}:{state.st_ino}:{state.st_ctime_ns}:{state.st_size}"
-                parts.setdefault(package, []).append(text)
-        return {name: " ".join(sorted(texts)) for name, texts in parts.items()}
-
-    def _conffiles(self, wanted: set[str]) -> dict[str, dict[bytes, bytes]]:
-        found: dict[str, dict[bytes, bytes]] = {}
-        for package in parse_status(lines_of(self._dpkg.status)):
-            for name in (package.name, f"{package.name}:{package.architecture}"):
-                if name in wanted and package.conffiles:
-                    found.setdefault(name, package.conffiles)
-        return found
+        return self._root + (b"/" + alias + slash + rest if alias else path)
 
     def _forget(self, name: str) -> None:
         row = self._connection.execute("SELECT id FROM package WHERE name = ?", (name,)).fetchone()
@@ -201,26 +174,15 @@ class Index:
             self._connection.execute("DELETE FROM owned WHERE package = ?", row)
             self._connection.execute("DELETE FROM package WHERE id = ?", row)
 
-    def _read(
-        self,
-        name: str,
-        stamp: str,
-        conffiles: dict[bytes, bytes],
-    ) -> None:
-        stem = self._dpkg.info + b"/" + name.encode()
-        paths: dict[bytes, bytes | None] = dict.fromkeys(parse_list(lines_of(stem + b".list")))
-        paths.update(parse_md5sums(lines_of(stem + b".md5sums")))
-        flagged = set(parse_list(lines_of(stem + b".conffiles"))) | set(conffiles)
-        paths.update(dict.fromkeys(flagged - paths.keys()))
-        paths.update(conffiles)
+    def _keep(self, name: str, stamp: str, claims: Iterable[Claim]) -> None:
         cursor = self._connection.execute(
             "INSERT INTO package (name, stamp) VALUES (?, ?)", (name, stamp)
         )
         number = cursor.lastrowid
         rows = []
-        for path, md5 in paths.items():
+        for path, digest, conffile in claims:
             safe = self.place(name, path)
-            rows.append((_hash(safe), number, safe, md5, int(path in flagged)))
+            rows.append((_hash(safe), number, safe, digest, int(conffile)))
         self._connection.executemany("INSERT INTO owned VALUES (?, ?, ?, ?, ?)", rows)
 
 
@@ -239,16 +201,3 @@ def _aliases(root: bytes) -> dict[bytes, bytes]:
                 if not target.startswith(b".") and b"/.." not in target:
                     found[entry.name] = target
     return found
-
-
-def lines_of(path: bytes) -> Iterable[bytes]:
-    """Yield the lines of a regular file, or nothing where there is none."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    with open(descriptor, "rb") as file:
-        left = _MAX_FILE
-        while left > 0 and (line := file.readline(65536)):
-            left -= len(line)
-            yield line

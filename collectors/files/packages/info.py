@@ -7,8 +7,13 @@ import stat
 
 from collectors.files.packages.archive import Contents
 from collectors.files.packages.case import Acted, Disk
-from collectors.files.packages.index import lines_of
-from collectors.files.packages.manifests import Package, info_package, parse_status, plain
+from collectors.files.packages.manifests import (
+    Package,
+    info_package,
+    lines_of,
+    parse_status,
+    plain,
+)
 from collectors.files.packages.places import INFO
 from collectors.files.packages.probe import Dpkg
 from collectors.files.packages.proof import Archives

@@ -30,7 +30,7 @@ from collectors.kinds import FileChange
 
 ARCHIVE, MANIFEST, CONFFILE, OWNED = "archive", "manifest", "conffile", "owned"
 REMOVED, STATE, TRANSIENT = "removed", "state", "transient"
-COMPILE, ALTERNATIVE = "compiled", "alternative"
+COMPILE, ALTERNATIVE, SPARE = "compiled", "alternative", "spare"
 
 _WHOLE = re.compile(
     rb"\.(?:list|md5sums|conffiles|preinst|postinst|prerm|postrm|triggers|shlibs|symbols)\Z"
@@ -58,7 +58,7 @@ def explain(case: Case) -> str | None:
         return _explain_gone(case) if case.gone else None
     if case.disk is None or not case.acted.all:
         return None
-    if case.packed:
+    if case.packed or case.listed:
         return _explain_packed(case, case.disk)
     before = case.held[0].before
     if not plausible(before, case.disk, case.rights, case.override):
@@ -68,7 +68,7 @@ def explain(case: Case) -> str | None:
         return _explain_file(case, case.disk)
     if kind == stat.S_IFDIR:
         cache = case.path.endswith(b"/__pycache__") and _acts(case.beside, case.acted.all)
-        return OWNED if any(o.md5 is None for o in _acting(case)) or cache else None
+        return OWNED if any(o.digest is None for o in _acting(case)) or cache else None
     return _explain_link(case, case.disk) if kind == stat.S_IFLNK else None
 
 
@@ -77,22 +77,26 @@ def proven(case: Case, why: str) -> bool:
 
     The manifest of a package that was not unpacked is the one known from before.
     """
-    if why not in (MANIFEST, CONFFILE, OWNED, STATE, scripts.LINK):
+    if why not in (MANIFEST, CONFFILE, OWNED, STATE, SPARE, scripts.LINK):
         return True
     unsealed = case.acted.unpacked - case.acted.sealed
     names = {plain(owner.package) for owner in case.owners}
     if case.disk is not None:
         names |= {plain(owner.package) for owner in case.disk.target}
     names.add(plain(info_of(case.path) or ""))
+    if why == SPARE:
+        names |= {plain(name) for name in case.beside}
     return not names & unsealed
 
 
 def _explain_packed(case: Case, disk: Disk) -> str | None:
-    """Tell by the archive: type, content, mode and owner have to be as in there."""
+    """Tell by archive or header: type, content, mode and owner have to be as in there."""
     before = case.held[0].before
     if disk.extended:
         return None
-    return ARCHIVE if any(_as_packed(case, disk, e, before) for e in case.packed) else None
+    if any(_as_packed(case, disk, e, before) for e in case.packed):
+        return case.proof
+    return MANIFEST if any(_as_packed(case, disk, e, before) for e in case.listed) else None
 
 
 def _as_packed(case: Case, disk: Disk, entry: Entry, before: Before | None) -> bool:
@@ -115,7 +119,7 @@ def _explain_link(case: Case, disk: Disk) -> str | None:
     """A manifest does not say where a link points: it has to be a file of the same packages."""
     sure = _acts(frozenset(owner.package for owner in disk.target), case.acted.all)
     if case.owners:
-        links = all(owner.md5 is None for owner in case.owners)
+        links = all(owner.digest is None for owner in case.owners)
         return OWNED if sure and links and _acting(case) else None
     if case.path.startswith(ALTERNATIVES):
         return ALTERNATIVE if sure else None
@@ -129,18 +133,31 @@ def _explain_link(case: Case, disk: Disk) -> str | None:
 
 def _explain_file(case: Case, disk: Disk) -> str | None:
     for owner in _acting(case):
-        if owner.md5 is not None and owner.md5 == disk.md5:
+        if owner.digest is not None and owner.digest in (disk.md5, disk.sha256):
             return CONFFILE if owner.conffile else MANIFEST
-    if case.owners:
+    if not all(owner.digest is None and owner.conffile for owner in case.owners):
         return None
-    if state_reason(case.path) is not None:
+    if state_reason(case.path, case.states) is not None:
         return STATE if disk.clean and not disk.mode & _EXECUTE else None
+    if case.owners:
+        return None  # made while the package works, not laid down by it
+    if case.spare is not None:
+        return SPARE if _spare(case, disk) else None
     package = info_of(case.path)
     if package is not None:
         return _explain_info(case, plain(package))
     if COMPILED.fullmatch(case.path) and disk.source and not disk.mode & _EXECUTE:
         return COMPILE if _acts(case.beside, case.acted.all) else None
     return scripts.copies(case, disk)
+
+
+def _spare(case: Case, disk: Disk) -> bool:
+    """Tell whether it is the file that stood at the configuration file, or the package's own."""
+    saved = case.saved
+    moved = saved is not None and (saved.mode, saved.uid, saved.gid) == disk[:3]
+    if moved and saved and saved.sha256 and disk.sha256 == bytes.fromhex(saved.sha256):
+        return True
+    return any(_as_packed(case, disk, entry, None) for entry in case.fresh)
 
 
 def _explain_info(case: Case, package: str) -> str | None:
@@ -156,7 +173,7 @@ def _explain_gone(case: Case) -> str | None:
     before = frozenset(name for held in case.held for name in held.owners)
     if before:
         return REMOVED if _acts(before, changing) else None
-    if state_reason(case.path) is not None or PASSING.fullmatch(case.path):
+    if state_reason(case.path, case.states) is not None or PASSING.fullmatch(case.path):
         return STATE if case.acted.all else None
     package = info_of(case.path)
     if package is not None:

@@ -20,7 +20,9 @@ NEVER_PACKAGED = re.compile(
 )
 """No package ships these (Debian policy 9.1 and base-files): what changes there is told at once."""
 
-STATES = tuple(
+States = tuple[tuple[re.Pattern[bytes], str], ...]
+"""Paths (whole) and why they are state of the package manager itself."""
+STATES: States = tuple(
     (re.compile(pattern, re.ASCII), reason)
     for pattern, reason in (
         (
@@ -62,7 +64,17 @@ The files themselves are told."""
 COMPILED = re.compile(
     rb"(.*)/__pycache__/([^/]+)\.cpython-\d{2,4}(?:\.opt-[12])?\.pyc(?:\.\d+)?", re.DOTALL
 )
-_TRANSIENT = re.compile(rb"(.+)\.dpkg-(?:new|tmp)", re.DOTALL)
+_TRANSIENT = re.compile(rb"(.+)(?:\.dpkg-(?:new|tmp)|;[0-9a-f]{8})", re.DOTALL)
+"""Names under which dpkg and rpm (lib/fsm.c) write a file before they rename it."""
+
+_SPARE = re.compile(rb"(.+)\.rpm(?:new|save|orig)", re.DOTALL)
+"""Names that rpm gives to one of two versions of a configuration file (lib/rpmfi.c)."""
+
+
+def replaced(path: bytes) -> bytes | None:
+    """Return the configuration file beside which rpm has put *path*, None where it has not."""
+    spare = _SPARE.fullmatch(path)
+    return spare[1] if spare else None
 
 
 def origin(path: bytes) -> bytes | None:
@@ -76,9 +88,9 @@ def origin(path: bytes) -> bytes | None:
     return transient[1] if transient else None
 
 
-def state_reason(path: bytes) -> str | None:
+def state_reason(path: bytes, states: States = STATES) -> str | None:
     """Return why *path* is state of the package manager itself, None where it is not."""
-    return next((reason for pattern, reason in STATES if pattern.fullmatch(path)), None)
+    return next((reason for pattern, reason in states if pattern.fullmatch(path)), None)
 
 
 def info_of(path: bytes) -> str | None:

@@ -30,20 +30,25 @@ class Dpkg:
         self.status = self.admin + b"/status"
         self.log = self.root + b"/var/log/dpkg.log"
 
+    @property
+    def directory(self) -> bytes:
+        """Return where the manifests are."""
+        return self.info
+
     def present(self) -> bool:
         """Tell whether dpkg manages this file system."""
         return os.path.isfile(self.status) and os.path.isdir(self.info)
 
     def owner(self) -> tuple[int, int]:
         """Return user and group of what packages install: those of the status file, root's."""
-        state = _stat(self.status)
+        state = state_of(self.status)
         return (state.st_uid, state.st_gid) if state else (0, 0)
 
     def look(self) -> Evidence:
         """Return what is to be seen now."""
-        locked = self._locked(b"lock-frontend") or self._locked(b"lock")
-        log = _stat(self.log)
-        status = _stat(self.status)
+        locked = any(is_locked(self.admin + name) for name in (b"/lock-frontend", b"/lock"))
+        log = state_of(self.log)
+        status = state_of(self.status)
         return Evidence(
             locked,
             (log.st_ino & _NUMBER, log.st_size) if log else (0, 0),
@@ -53,9 +58,9 @@ class Dpkg:
     def acts(self, inode: int, offset: int) -> list[Act]:
         """Return what dpkg.log says was done after *offset* of the file with that *inode*."""
         found: list[Act] = []
-        current = _stat(self.log)
+        current = state_of(self.log)
         if current is not None and current.st_ino & _NUMBER != inode:  # rotated meanwhile
-            previous = _stat(self.log + b".1")
+            previous = state_of(self.log + b".1")
             if previous is not None and previous.st_ino & _NUMBER == inode:
                 found += _read_log(self.log + b".1", offset)
             offset = 0
@@ -65,18 +70,20 @@ class Dpkg:
 
     def continuous(self, inode: int) -> bool:
         """Tell whether the log goes on from the file with that *inode*: nothing is missing."""
-        states = (_stat(self.log), _stat(self.log + b".1"))
+        states = (state_of(self.log), state_of(self.log + b".1"))
         return any(s is not None and s.st_ino & _NUMBER == inode for s in states)
 
-    def _locked(self, name: bytes) -> bool:
-        try:
-            descriptor = os.open(self.admin + b"/" + name, _FLAGS)
-        except OSError:
-            return False
-        try:
-            return _is_locked(descriptor)
-        finally:
-            os.close(descriptor)
+
+def is_locked(path: bytes) -> bool:
+    """Tell whether somebody holds the lock that this file stands for."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return False
+    try:
+        return _is_locked(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_locked(descriptor: int) -> bool:
@@ -90,7 +97,8 @@ def _is_locked(descriptor: int) -> bool:
     return int(struct.unpack(_FLOCK, answer)[0]) != fcntl.F_UNLCK
 
 
-def _stat(path: bytes) -> os.stat_result | None:
+def state_of(path: bytes) -> os.stat_result | None:
+    """Return what stands at *path*, None where nothing does."""
     try:
         return os.lstat(path)
     except OSError:

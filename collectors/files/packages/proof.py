@@ -7,31 +7,23 @@ the signature: an archive that no signed list names proves nothing.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from collectors.child import BoundedChild, ChildError, Limits
 from collectors.files.packages.archive import Contents, Entry, Found, Read, Refused, Search
+from collectors.files.packages.asking import Asking
 from collectors.files.packages.index import Index
 from collectors.files.packages.lists import GPGV, Lists
 from collectors.files.packages.manifests import Act, plain
 from collectors.paths import SafePath
 
 ARCHIVES = b"/var/cache/apt/archives/"
-MAX_ARCHIVE = 1 << 30
-"""Bytes; a larger one proves nothing."""
+_TARGET = "collectors.files.packages.unpack:start"
 MAX_ARCHIVES = 1000
 """Archives read in one transaction."""
-_LIMITS = Limits(memory=1 << 30, cpu=120, requests=400)
-_SECONDS = 120.0
 _UNPACKING = ("install", "upgrade")
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS archive (
@@ -47,6 +39,8 @@ _answers = msgspec.msgpack.Decoder(Contents | Found | Refused)
 
 class Archives:
     """The archives of the open transaction. All calls from the thread that owns the connection."""
+
+    early = True  # apt may remove an archive as soon as dpkg has ended
 
     def __init__(
         self,
@@ -87,8 +81,7 @@ class Archives:
     def gather(self, keys: Sequence[tuple[str, str, str]]) -> list[Contents]:
         """Read archives where apt keeps them; return those that are what their name says."""
         self._tried.update(keys)
-        wishes = [(self._root + ARCHIVES + _file_name(*key), Read()) for key in keys]
-        answers = Asking(wishes).wait(self._pulse)
+        answers = self._ask([(self._root + ARCHIVES + _file_name(*key), Read()) for key in keys])
         return [
             contents
             for key, contents in zip(keys, answers, strict=True)
@@ -129,6 +122,15 @@ class Archives:
             self._pulse()
         return proven
 
+    def fetch(self, acts: Iterable[Act]) -> Callable[[], None]:
+        """Read archives, while apt has them; return what keeps them, inside a transaction."""
+        found = self.gather(self.missing(acts))
+        return lambda: self.keep(found)
+
+    def listed(self, _path: SafePath) -> list[Entry]:
+        """Return nothing: what no archive proves, dpkg's manifests tell, without mode or owner."""
+        return []
+
     def packed(self, path: SafePath) -> list[Entry]:
         """Return what proven archives install at *path*."""
         query = "SELECT path, entry FROM packed WHERE hash = ?"
@@ -168,78 +170,25 @@ class Archives:
         self.copies.update(e.sha256.hex() for _, e in entries if e.sha256)
         self._proven[package] = contents
 
+    def _ask(
+        self, wishes: Sequence[tuple[bytes, Read | Search]]
+    ) -> list[Contents | Found | Refused | None]:
+        asking = Asking(_TARGET, [(path, msgspec.msgpack.encode(wish)) for path, wish in wishes])
+        answers = asking.wait(self._pulse)
+        return [None if answer is None else _answers.decode(answer) for answer in answers]
+
     def _named(self, wanted: list[bytes]) -> frozenset[bytes]:
         """Return which archives a list names whose own hash and size are signed."""
         signed = self._lists.signed()
         found: set[bytes] = set()
         if signed:
             wishes = [(each.path, Search(wanted, each.packed)) for each in self._lists.files()]
-            for answer in Asking(wishes).wait(self._pulse):
+            for answer in self._ask(wishes):
                 if isinstance(answer, Found) and (answer.sha256, answer.size) in signed:
                     found.update(answer.names)
         return frozenset(found)
 
 
-class Asking:
-    """Asks the bounded child about files, on a thread of its own: the sensor's pulse goes on."""
-
-    def __init__(self, wishes: Sequence[tuple[bytes, Read | Search]]) -> None:
-        self._wishes = wishes
-        self._answers: list[Contents | Found | Refused | None] = []
-        self._given_up = False
-        # Started and ended on one thread: the kernel kills it when the thread that made it ends.
-        self._child = BoundedChild("collectors.files.packages.unpack:start", limits=_LIMITS)
-        self._thread = threading.Thread(target=self._run, name="files-archive")
-
-    def wait(self, pulse: Callable[[], None]) -> list[Contents | Found | Refused | None]:
-        """Return an answer for each wish; None where the file or the child is not to be had.
-
-        *pulse* is called all the while and may raise: the child is killed then.
-        """
-        self._thread.start()
-        try:
-            while self._thread.is_alive():
-                self._thread.join(0.1)
-                pulse()
-        finally:
-            self._given_up = True
-            pid = self._child.pid
-            if self._thread.is_alive() and pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._thread.join()
-        return self._answers
-
-    def _run(self) -> None:
-        with self._child:
-            for path, request in self._wishes:
-                self._answers.append(None if self._given_up else self._ask(path, request))
-
-    def _ask(self, path: bytes, request: Read | Search) -> Contents | Found | Refused | None:
-        with _opened(path) as descriptor:
-            if descriptor is None:
-                return None
-            try:
-                data = self._child.call(msgspec.msgpack.encode(request), (descriptor,), _SECONDS)
-            except ChildError:
-                return None
-        answer: Contents | Found | Refused = _answers.decode(data)
-        return answer
-
-
 def _file_name(package: str, architecture: str, version: str) -> bytes:
     """Return how apt calls an archive."""
     return f"{package}_{version.replace(':', '%3a')}_{architecture}.deb".encode()
-
-
-@contextlib.contextmanager
-def _opened(path: bytes) -> Iterator[int | None]:
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError:
-        yield None
-        return
-    try:
-        yield descriptor if os.fstat(descriptor).st_size <= MAX_ARCHIVE else None
-    finally:
-        os.close(descriptor)

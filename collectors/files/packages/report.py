@@ -9,7 +9,7 @@ import msgspec
 
 from collectors.files.packages.digests import Sum
 from collectors.files.packages.index import Owned
-from collectors.files.packages.manifests import Act
+from collectors.files.packages.manifests import Act, plain
 from collectors.kinds import (
     FileChange,
     PackageChange,
@@ -23,7 +23,9 @@ MAX_PACKAGES = 500
 """Packages listed in one event; the count is exact."""
 SAMPLE = 10
 MAX_DIRECTORIES = 50
-_UNPACKED = ("install", "upgrade")
+_UNPACKED = ("install", "upgrade", "reinstall")
+KEY = "gpg-pubkey"
+"""What rpm calls a key that it trusts: installed like a package."""
 
 
 class Report:
@@ -34,11 +36,13 @@ class Report:
         acts: Sequence[Act],
         proven: Collection[str] = (),
         digests: Mapping[str, Sum] | None = None,
+        proof: str = "archive",
     ) -> None:
-        """*proven*: packages whose archive a signed list names, as dpkg.log calls them.
+        """*proven*: packages that *proof* vouches for, as *acts* call them.
 
         *digests*: by package, of what it installed.
         """
+        self._proof = proof
         self._acts = acts
         self._proven = frozenset(proven)
         self._digests = digests or {}
@@ -57,6 +61,11 @@ class Report:
     def total(self) -> int:
         """Return how many changes were folded."""
         return sum(self._actions.values())
+
+    @property
+    def trusts(self) -> bool:
+        """Whether a key was added to those that packages are checked with."""
+        return any(a.action in _UNPACKED and plain(a.package) == KEY for a in self._acts)
 
     def told(self) -> None:
         """Count a change that is told by itself."""
@@ -107,7 +116,7 @@ class Report:
                 continue
             proof = None
             if act.action in _UNPACKED:
-                proof = "archive" if act.package in self._proven else "none"
+                proof = self._proof if act.package in self._proven else "none"
             total = self._digests.get(act.package)
             found[act.package] = PackageChange(
                 name=scrub(act.package),

@@ -11,13 +11,12 @@ import msgspec
 from collectors.api import SensorContext
 from collectors.files.journal import Journal
 from collectors.files.packages import disk, judge, scripts, weigh
+from collectors.files.packages.archive import Entry
 from collectors.files.packages.case import Acted, Case, Rights
-from collectors.files.packages.hold import Buffer, Child, Held, Summary
-from collectors.files.packages.index import Index, Owned
-from collectors.files.packages.info import Controls
-from collectors.files.packages.places import origin
-from collectors.files.packages.probe import Dpkg
-from collectors.files.packages.proof import Archives
+from collectors.files.packages.database import Database, View
+from collectors.files.packages.hold import Before, Buffer, Child, Held, Summary
+from collectors.files.packages.index import Owned
+from collectors.files.packages.places import origin, replaced
 from collectors.files.packages.report import Report, annotate
 from collectors.kinds import Severity
 from collectors.paths import SafePath
@@ -37,10 +36,9 @@ class Settlement:
         context: SensorContext,
         journal: Journal,
         *,
-        index: Index,
+        view: View,
         buffer: Buffer,
-        archives: Archives,
-        dpkg: Dpkg,
+        database: Database,
         acted: Acted,
         report: Report,
         accounts: Mapping[bytes, Collection[str]],
@@ -53,18 +51,18 @@ class Settlement:
         """
         self._guard = context.guard
         self._journal = journal
-        self._index = index
+        self._index = view.index
+        self._proofs = view.proofs
         self._buffer = buffer
-        self._archives = archives
-        self._dpkg = dpkg
+        self._database = database
         self._acted = acted
         self._report = report
         self._accounts = accounts
         self._former = former
         self._pulse = pulse
-        self._controls = Controls(dpkg, archives, acted)
-        self._rights = Rights(*dpkg.owner())
-        self._overrides = index.overrides()
+        self._controls = view.controls(acted)
+        self._rights = Rights(*database.owner())
+        self._overrides = view.index.overrides()
         self._known: set[str] = set()
         self._alternatives: set[bytes] = set()
         self._copies: set[bytes] = set()
@@ -88,7 +86,7 @@ class Settlement:
         )
         if report.total or report.packages:
             record = report.record(self.number, begin, end, digest, expired=expired)
-            severity = Severity.MEDIUM if report.unverified else None
+            severity = Severity.MEDIUM if report.unverified or report.trusts else None
             self._journal.tell(record, severity=severity)
 
     def _settle(self, path: SafePath, changes: list[Held], *, last: bool) -> None:
@@ -124,7 +122,7 @@ class Settlement:
 
     def _case(self, path: SafePath, changes: list[Held]) -> Case:
         real = self._guard.resolve(path)
-        below = bytes(path[len(self._dpkg.root) :])
+        below = bytes(path[len(self._database.root) :])
         source = origin(below)
         record = changes[-1].record
         absent = record.action == "deleted" or record.outcome == "gone"
@@ -142,8 +140,11 @@ class Settlement:
             gone=absent and (real is None or disk.gone(real)),
             rights=self._rights,
             override=self._overrides.get(bytes(path)),
-            packed=self._archives.packed(path),
-            info=self._controls.judge(below, present),
+            packed=self._proofs.packed(path),
+            listed=self._proofs.listed(path),
+            proof=self._database.proof,
+            states=self._database.states,
+            info=self._controls(below, present),
         )
 
     def _closer(self, case: Case) -> Case:
@@ -152,14 +153,33 @@ class Settlement:
         record = case.held[-1].record
         twin = scripts.twin_of_alternative(case.path, record.type)
         backup = _BACKUPS.get(case.path)
+        spare = self._spare(case.path)
         return case._replace(
-            beside=case.beside | (self._related(started) if started else frozenset()),
+            spare=spare,
+            saved=None if spare is None else self._stood(spare),
+            fresh=() if spare is None else self._entries(spare),
+            beside=case.beside
+            | (self._related(started) if started else frozenset())
+            | (self._related(spare[len(self._database.root) :]) if spare else frozenset()),
             parents=self._parents(case.path),
             twin=case.twin or (case.gone and twin in self._alternatives),
-            copied=record.sha256 is not None and record.sha256 in self._archives.copies,
+            copied=record.sha256 is not None and record.sha256 in self._proofs.copies,
             backup=backup is not None and record.sha256 in self._accounts.get(backup, ()),
             settled=self._target(case) in self._copies,
         )
+
+    def _spare(self, path: bytes) -> SafePath | None:
+        """Return the configuration file beside which rpm has put *path*."""
+        below = replaced(path) if self._database.name == "rpm" else None
+        return None if below is None else SafePath(self._database.root + below)
+
+    def _stood(self, path: SafePath) -> Before | None:
+        """Return what stood at *path* before its first change that is held."""
+        changes = self._buffer.changes(path)
+        return changes[0].before if changes else None
+
+    def _entries(self, path: SafePath) -> list[Entry]:
+        return self._proofs.packed(path) + self._proofs.listed(path)
 
     def _target(self, case: Case) -> bytes | None:
         if case.disk is None or not case.disk.link:
@@ -177,7 +197,7 @@ class Settlement:
         return found
 
     def _related(self, below: bytes) -> frozenset[str]:
-        path = SafePath(self._dpkg.root + below)
+        path = SafePath(self._database.root + below)
         owners = frozenset(owner.package for owner in self._index.owners(path))
         former = self._former.get(path)
         return owners | self._buffer.owners(path) | ({former} if former else frozenset())
@@ -206,7 +226,7 @@ class Settlement:
     def _tell(self, case: Case, held: Held) -> None:
         self._report.told()
         md5 = case.disk.md5 if case.disk is not None else None
-        state = weigh.state(case.path, case.owners, held.record, md5)
+        state = weigh.state(case.path, case.owners, held.record, md5, self._database.own)
         self._journal.pass_on(
             msgspec.structs.replace(
                 held.sighting,

@@ -1,10 +1,11 @@
 """When a package transaction is open. Pure: what was seen and the time go in, a verdict comes out.
 
-Open from the first evidence (dpkg's lock is held, or dpkg.log or the status file changed) until
-nobody holds the lock and nothing has moved for a while. Changes are held only once the log or the
-status file has moved: dpkg writes there before it touches a file, and apt has the lock already
-while it downloads or asks. A transaction that lasts or stalls is settled in pieces, so that no
-change is held back longer than the limit.
+Open from the first evidence (the lock is held, or the log or the database changed) until nobody
+holds the lock and nothing has moved for a while. With dpkg, changes are held only once the log or
+the status file has moved: dpkg writes there before it touches a file, and apt has the lock already
+while it downloads or asks. rpm writes a package's files before its database, and has its lock only
+while it works: the lock is enough there. A transaction that lasts or stalls is settled in pieces,
+so that no change is held back longer than the limit.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ LIMIT = 600.0
 
 
 class Evidence(NamedTuple):
-    """What one look at dpkg's files showed."""
+    """What one look at the package manager's files showed."""
 
     locked: bool
     log: tuple[int, int] = (0, 0)
-    """Inode and size of dpkg.log, zeros when it is not there."""
+    """Inode and size of dpkg.log, or of the journal of rpm's database; zeros without one."""
     status: tuple[int, int] = (0, 0)
-    """Inode and mtime (ns) of the status file."""
+    """Inode and mtime (ns) of the status file, or of rpm's database."""
 
 
 class Verdict(enum.Enum):
@@ -44,9 +45,19 @@ class Transaction:
     """The state. Times are seconds of any clock that does not go back."""
 
     def __init__(
-        self, seen: Evidence, *, quiet: float = QUIET, stale: float = STALE, limit: float = LIMIT
+        self,
+        seen: Evidence,
+        *,
+        quiet: float = QUIET,
+        stale: float = STALE,
+        limit: float = LIMIT,
+        locked_is_working: bool = False,
     ) -> None:
-        """*seen* is the evidence after which everything had been settled."""
+        """*seen* is the evidence after which everything had been settled.
+
+        *locked_is_working*: files may change as soon as the lock is held.
+        """
+        self._working = locked_is_working
         self._seen = seen._replace(locked=False)
         self._quiet = quiet
         self._stale = stale
@@ -71,14 +82,14 @@ class Transaction:
         if evidence.locked or moved:
             self.open = True
             self._last = now
-        if moved:
+        if moved or (self._working and evidence.locked and not self._active):
             self._activate(now)
         self._seen = seen
         self._locked = evidence.locked
 
     @property
     def holding(self) -> bool:
-        """Whether changes may be a package's: a lock alone (a download, a prompt) makes none."""
+        """Whether changes may be a package's: apt's lock alone (a download) makes none."""
         return self._active
 
     def verdict(self, now: float) -> Verdict:

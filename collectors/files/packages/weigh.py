@@ -13,22 +13,28 @@ DIFFERS, MANIFEST = "differs", "manifest"
 
 
 def state(
-    path: bytes, owners: Sequence[Owned], record: FileChange, md5: bytes | None
+    path: bytes,
+    owners: Sequence[Owned],
+    record: FileChange,
+    md5: bytes | None,
+    own: bytes = INFO,
 ) -> str | None:
     """Return what is wrong with what a package owns, None where nothing is.
 
-    *path* is below the root of the packages; *md5* is that of the content now.
+    *path* is below the root of the packages; *md5* is that of the content now; *own* is where the
+    manifests are.
     """
-    if path.startswith(INFO):
+    if path.startswith(own):
         return MANIFEST
     firm = [owner for owner in owners if not owner.conffile]
-    sums = {owner.md5 for owner in firm if owner.md5 is not None}
+    sums = {owner.digest for owner in firm if owner.digest is not None}
     if not firm or record.type == "dir":
         return None
     if record.action == "deleted" or record.type != "file":
         return DIFFERS
     rights = record.previous_mode is not None or record.previous_uid is not None
-    return DIFFERS if rights or not sums or md5 not in sums else None
+    now = {md5, bytes.fromhex(record.sha256) if record.sha256 else None}
+    return DIFFERS if rights or not sums & now else None
 
 
 def weigh(found: str | None) -> Severity | None:

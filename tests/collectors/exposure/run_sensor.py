@@ -32,7 +32,7 @@ def main() -> None:
     looking = FakeContext(directory)
     looking.state_dir = directory / "sensors" / "exposure"
     looking.state_dir.mkdir(exist_ok=True)
-    settings = ExposureSettings(paths=(root,), web_roots=(root,))
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=())
     exposure = ExposureSensor(settings, looking.state_dir)
     watching = Publishing(directory)
     watching.taker = exposure

@@ -46,7 +46,7 @@ def running(
     tmp_path: Path, context: FakeContext, **changes: float
 ) -> Iterator[Callable[[Path], None]]:
     root = str(tmp_path / "web")
-    settings = ExposureSettings(paths=(root,), web_roots=(root,), **changes)  # type: ignore[arg-type]
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=(), **changes)  # type: ignore[arg-type]
     sensor = ExposureSensor(settings, context.state_dir)
     thread = threading.Thread(target=sensor.run, args=(context,))
     thread.start()
@@ -199,10 +199,14 @@ def test_offered_before_run_is_looked_into(tmp_path: Path, web: Path) -> None:
     path = web / "backup.sql"
     path.write_text(dump(NIKS))
     root = str(web)
-    early = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    early = ExposureSensor(
+        ExposureSettings(paths=(root,), web_roots=(), web_configs=()), context.state_dir
+    )
     early.offer([context.guard.guard(os.fsencode(path))])
     early._queue.close()
-    sensor = ExposureSensor(ExposureSettings(paths=(root,), web_roots=()), context.state_dir)
+    sensor = ExposureSensor(
+        ExposureSettings(paths=(root,), web_roots=(), web_configs=()), context.state_dir
+    )
     thread = threading.Thread(target=sensor.run, args=(context,))
     thread.start()
     try:
@@ -312,7 +316,7 @@ def test_what_could_not_be_read_is_counted_by_outcome(tmp_path: Path, web: Path)
     (web / "c.pdf").write_bytes(b"%PDF-1.7" + b"x" * 100)
     (web / "export.xls").write_text("<table><tr><td>NIK</td><td>a</td><td>b</td></tr>" + table())
     root = str(web)
-    settings = ExposureSettings(paths=(root,), web_roots=(root,))
+    settings = ExposureSettings(paths=(root,), web_roots=(root,), web_configs=())
     for expected in ({"unsupported": 1, "damaged": 2}, {"unsupported": 0, "damaged": 2}):
         sensor = ExposureSensor(settings, context.state_dir)
         thread = threading.Thread(target=sensor.run, args=(context,))

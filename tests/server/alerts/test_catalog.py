@@ -7,7 +7,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from server.alerts import exposure_text as exposure_words
-from server.alerts import render
+from server.alerts import render, sentences
 from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
 from server.cli import alert_text, exposure_text
 from server.notify import message
@@ -26,6 +26,7 @@ def _used() -> set[str]:
     words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
     words.append(exposure_words.REASONS)
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}
+    used |= set(sentences.SENTENCES)
     used |= {
         value
         for module in (message, alert_text, exposure_text, exposure_words)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.files.packages.dpkg import DpkgManifests
 from collectors.files.packages.index import Index, Owned
 from collectors.files.packages.probe import Dpkg
 from collectors.paths import PathGuard
@@ -34,7 +35,7 @@ class Known:
 
     def __init__(self, connection: sqlite3.Connection, world: World) -> None:
         self.guard = PathGuard(b"k" * 32)
-        self.index = Index(connection, Dpkg(world.root), self.guard)
+        self.index = Index(connection, DpkgManifests(Dpkg(world.root)), self.guard, world.root)
         self.index.create_tables()
         self.world = world
 
@@ -61,7 +62,7 @@ def test_owners_follow_the_manifests(known: Known, world: World) -> None:
     world.unpack("a", "2", {"/usr/bin/b": b"2"})
     assert known.refresh() == 1
     assert known.owners("/usr/bin/a") == []
-    assert known.owners("/usr/bin/b")[0].md5 == hashlib.md5(b"2").digest()
+    assert known.owners("/usr/bin/b")[0].digest == hashlib.md5(b"2").digest()
     world.remove("a")
     known.refresh()
     assert known.owners("/usr/bin/b") == []
@@ -74,7 +75,7 @@ def test_a_conffile_that_only_the_status_knows_anew(known: Known, world: World) 
     world._status()
     assert known.refresh() == 0
     assert known.refresh("a") == 1
-    assert known.owners("/etc/a")[0].md5 == hashlib.md5(b"d").digest()
+    assert known.owners("/etc/a")[0].digest == hashlib.md5(b"d").digest()
 
 
 def test_merged_directories(known: Known, world: World) -> None:

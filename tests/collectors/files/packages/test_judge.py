@@ -73,7 +73,7 @@ def test_what_is_proven_folds() -> None:
         {"acted": Acted()},
         {"acted": BETA},
         {"owners": []},
-        {"owners": [OWNER._replace(md5=None)]},
+        {"owners": [OWNER._replace(digest=None)]},
         {"held": [held("deleted")], "gone": True, "disk": None},
         {"held": [held("deleted")], "gone": False, "owners": []},
         {"held": [held("deleted")], "gone": True, "owners": []},

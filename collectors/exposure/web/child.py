@@ -1,0 +1,110 @@
+"""What the bounded child runs: reading configurations and answering about URLs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from collectors.exposure.web import nginx, nginx_route
+from collectors.exposure.web.frameworks import identify
+from collectors.exposure.web.lines import Files, below
+from collectors.exposure.web.model import (
+    NGINX,
+    SERVED,
+    Identified,
+    Identify,
+    Locate,
+    Located,
+    Outcome,
+    Parse,
+    Parsed,
+    Problem,
+    Route,
+    Setup,
+    Site,
+)
+
+TARGET = "collectors.exposure.web.child:start"
+_READERS: dict[str, Callable[..., list[Site]]] = {NGINX: nginx.sites}
+_ROUTERS: dict[str, Callable[[Site, str, Locate], Outcome]] = {
+    NGINX: lambda site, url, _request: nginx_route.route(site, url),
+}
+_MOST_ROUTES = 64
+
+
+def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
+    """Return the handler for `Parse`, `Locate` and `Identify`; *init* is a `Setup`."""
+    setup = msgspec.msgpack.decode(init, type=Setup)
+    decoder = msgspec.msgpack.Decoder(Parse | Locate | Identify)
+
+    def handle(request: bytes, descriptors: list[int]) -> bytes:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return msgspec.msgpack.encode(answer(decoder.decode(request), setup.sites))
+
+    return handle
+
+
+def answer(
+    request: Parse | Locate | Identify, sites: tuple[Site, ...]
+) -> Parsed | Located | Identified:
+    """Return the answer to *request*. Pure."""
+    if isinstance(request, Parse):
+        return _parse(request)
+    if isinstance(request, Locate):
+        return Located(routes=tuple(_routes(request, sites)))
+    return identify(request)
+
+
+def _parse(request: Parse) -> Parsed:
+    files = Files(request.files, request.missing)
+    try:
+        sites = _READERS[request.server](request.main, files, enabled=request.enabled)
+    except RecursionError:
+        files.note(Problem(request.main, 1, "nested too deeply"))
+        sites = []
+    return Parsed(needs=tuple(files.needs), sites=tuple(sites), problems=tuple(files.problems))
+
+
+def _routes(request: Locate, sites: tuple[Site, ...]) -> Iterator[Route]:
+    found = 0
+    for number, site in enumerate(sites):
+        seen: set[str] = set()
+        for path, url in _candidates(request, site):
+            if url in seen or found >= _MOST_ROUTES:
+                continue
+            seen.add(url)
+            outcome = _outcome(site, url, request)
+            if outcome.path is not None and outcome.path != path:
+                continue  # the URL leads to another file
+            found += 1
+            yield Route(
+                site=number,
+                url=url,
+                verdict=outcome.verdict,
+                reasons=outcome.reasons,
+                listed=outcome.verdict == SERVED and _is_listed(site, url, request),
+            )
+
+
+def _candidates(request: Locate, site: Site) -> Iterator[tuple[str, str]]:
+    """Yield each name of the file that is below a mount, with the URL it would have."""
+    for path in request.paths:
+        for mount in site.mounts:
+            rest = below(path, mount.directory)
+            if rest is None:
+                continue
+            yield path, (mount.prefix + rest) or "/"
+
+
+def _outcome(site: Site, url: str, request: Locate) -> Outcome:
+    return _ROUTERS[site.server](site, url, request)
+
+
+def _is_listed(site: Site, url: str, request: Locate) -> bool:
+    outcome = _outcome(site, url.rpartition("/")[0] + "/", request)
+    if outcome.verdict != SERVED or not outcome.autoindex:
+        return False
+    return not any(name in request.exists for name in outcome.index)

@@ -1,0 +1,84 @@
+"""What real servers do with real files, and what we say of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from collectors.exposure.web.view import Place, WebView
+from tests.collectors.exposure.web import real
+
+CONTENT = b"nothing that anybody should fetch\n"
+
+
+def place(view: WebView, path: Path) -> Place:
+    status = path.stat()
+    return view.place(os.fsencode(path), status.st_size, status.st_mode)
+
+
+def make(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(CONTENT)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[WebView, Path, int]]:
+    root = tmp_path / "www"
+    make(root, "dump.sql", ".env", "config.php", "data/list.csv", "tertutup/a.sql", "kantor/b.sql")
+    make(tmp_path, "di-luar.sql", "unduhan/c.csv")
+    port = real.free_port()
+    servers = f"""
+server {{
+    listen 127.0.0.1:{port};
+    server_name dinas.test;
+    root {root};
+    location ~ /\\. {{ deny all; }}
+    location /data {{ autoindex on; }}
+    location /tertutup/ {{ return 403; }}
+    location /kantor/ {{ allow 127.0.0.1; allow 10.0.0.0/8; deny all; }}
+    location /unduhan/ {{ alias {tmp_path}/unduhan/; }}
+    location ~ \\.php$ {{ fastcgi_pass 127.0.0.1:9; }}
+}}
+"""
+    with real.nginx(tmp_path / "nginx", servers, [port]) as main:
+        view = WebView((f"nginx:{main}",), rate=100)
+        with closing(view):
+            assert view.refresh()
+            yield view, tmp_path, port
+
+
+def test_what_nobody_can_fetch(site: tuple[WebView, Path, int]) -> None:
+    view, folder, _ = site
+    assert place(view, folder / "di-luar.sql").served in ("not_served", "unknown")
+    for name, reason in (
+        (".env", "denied"),
+        ("tertutup/a.sql", "denied"),
+        ("kantor/b.sql", "restricted_by_address"),
+    ):
+        found = place(view, folder / "www" / name)
+        assert (found.served, found.reasons) == ("forbidden", (reason,)), name
+
+
+def test_a_program_is_never_asked_for(site: tuple[WebView, Path, int]) -> None:
+    view, folder, _ = site
+    found = place(view, folder / "www/config.php")
+    assert (found.served, found.checked) == ("executed", False)
+    assert "config.php" not in (folder / "nginx/access.log").read_text()
+
+
+def test_what_is_handed_out(site: tuple[WebView, Path, int]) -> None:
+    view, folder, port = site
+    found = place(view, folder / "www/dump.sql")
+    assert found == Place(
+        "downloadable", f"http://dinas.test:{port}/dump.sql", b"/dump.sql", True, ()
+    )
+    assert place(view, folder / "www/data/list.csv").served == "listed"
+    alias = place(view, folder / "unduhan/c.csv")
+    assert (alias.served, alias.checked) == ("downloadable", True)
+    assert alias.path == b"/unduhan/c.csv"
