@@ -15,6 +15,7 @@ from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
 from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
+from collectors.files.meaning.urgent import urgent
 from collectors.files.packages import disk, judge, weigh
 from collectors.files.packages.case import Acted
 from collectors.files.packages.database import Database
@@ -182,6 +183,7 @@ class Packages:
             self.poll()
         before = _before(row)
         held = self._transaction.holding and self._held < MAX_HELD
+        held = held and not urgent(record, owned=bool(owners))
         if held and not judge.hopeless(record, before):
             names = frozenset(owner.package for owner in owners)
             sighting = Sighting(record=record, observed=self._context.now(), module=NAME)
