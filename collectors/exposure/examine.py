@@ -221,7 +221,7 @@ class Examiner:
         if not answer.tallies:
             return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
-        place = self._place(real, status)
+        place = self._place(real, status, root)
         reachable = reach.reachability(
             real,
             status.st_mode,
@@ -261,10 +261,12 @@ class Examiner:
         )
         return Look(FOUND, signature, record, int(judged.severity), _digest(record))
 
-    def _place(self, real: bytes, status: os.stat_result) -> Place:
+    def _place(self, real: bytes, status: os.stat_result, root: bytes | None) -> Place:
         if self.web is None or not self.web.sites:
             return Place("")
-        return self.web.place(real, status.st_size, status.st_mode)
+        place = self.web.place(real, status.st_size, status.st_mode)
+        # A file far from any site is no news of the web servers.
+        return Place("") if place.url is None and root is None else place
 
     def _url_path(self, real: bytes, root: bytes | None, place: Place) -> Scrubbed | None:
         if place.path is not None:
@@ -325,6 +327,8 @@ def _digest(record: SensitiveData) -> str:
     """Hash what makes a finding another one: not the exact count of a log that grows."""
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
     missed = sorted(unread.outcome for unread in record.unread)
+    # That a server could be asked this time is no other finding.
+    reasons = [reason for reason in record.reasons if reason != "url_checked"]
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, record.canaries])
+        msgspec.msgpack.encode([said, record.reachable, reasons, missed, record.canaries])
     ).hexdigest()

@@ -14,6 +14,7 @@ COMMANDS = {
     "canary": "server.cli.canary:canary",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
+    "packages": "server.cli.packages:packages",
     "delivery": "server.cli.delivery:delivery",
     "enroll": "server.cli.enroll:enroll",
     "notify": "server.cli.notify:notify",
