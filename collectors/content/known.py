@@ -64,6 +64,10 @@ class Watch:
         self._known = known
         self._canaries: Counter[tuple[str, str]] = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether a canary was seen."""
+        return bool(self._canaries)
+
     def see(self, type_: str, values: Numbers, text: Iterable[str] = ()) -> None:
         """Look at valid numbers of *type_*, encoded as `collectors.content.columns` does.
 
