@@ -119,9 +119,13 @@ class Examiner:
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, and let go of the registers."""
         self.child.close()
         self.knowledge.close()
+
+    def rest(self) -> None:
+        """End the child; the next look starts another."""
+        self.child.close()
 
     def learn(self) -> bool:
         """Take what the agent was given to look for; True when it has changed."""
@@ -190,6 +194,7 @@ class Examiner:
     ) -> Look:
         signature = Signature.of(status)
         answer, canaries = told.sort_out(answer, lambda one: self.knowledge.is_planted(one, real))
+        answer, people = told.people_in(answer, self.knowledge.register_names)
         if not answer.tallies and answer.unread:
             return self._unread(safe, signature, answer)
         if not answer.tallies:
@@ -205,6 +210,8 @@ class Examiner:
         shown = self._guard.display(safe)
         web = score.Web(place.served, place.checked, place.reasons)
         judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
+        if people.sure:
+            judged = score.registered(judged, reachable)
         if canaries:
             judged = score.betrayed(judged)
         record = SensitiveData(
@@ -221,6 +228,9 @@ class Examiner:
             parts=answer.parts,
             unread=answer.unread,
             canaries=canaries,
+            registered=people.registered,
+            confirmed=people.confirmed,
+            registers=people.registers,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
@@ -296,7 +306,10 @@ def _open(path: bytes) -> int:
 def _digest(record: SensitiveData) -> str:
     """Hash what makes a finding another one: not the exact count of a log that grows."""
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
+    known = [record.canaries, record.registered.bit_length(), record.registers]
     missed = sorted(unread.outcome for unread in record.unread)
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, record.canaries])
+        msgspec.msgpack.encode(
+            [said, record.reachable, record.reasons, missed, known]
+        )
     ).hexdigest()
