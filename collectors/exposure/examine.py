@@ -309,7 +309,5 @@ def _digest(record: SensitiveData) -> str:
     known = [record.canaries, record.registered.bit_length(), record.registers]
     missed = sorted(unread.outcome for unread in record.unread)
     return hashlib.sha256(
-        msgspec.msgpack.encode(
-            [said, record.reachable, record.reasons, missed, known]
-        )
+        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, known])
     ).hexdigest()
