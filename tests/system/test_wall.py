@@ -162,8 +162,8 @@ def register(here: Deployment, folder: Path, planted: list[str]) -> None:
     here.ronda("edm", "build", str(table), "--out", str(built), "--column", "nik=nik")
     here.ronda("edm", "add", str(built), "--name", "planted")
     here.ronda("canary", "create", "--opd", "x", "--planted-at", "web1:/srv/")
-    folder = here.agent_state / "knowledge"
-    wait_for(lambda: list(folder.glob("*.edm")), 60, "the register on the agent")
+    known = here.agent_state / "knowledge"
+    wait_for(lambda: list(known.glob("*.edm")), 60, "the register on the agent")
     wait_for(
         lambda: any(row["registered"] for row in here.ronda_json("exposure", "list")), 120, "people"
     )
