@@ -68,8 +68,9 @@ def show(ctx: click.Context, number: int, why: str | None, output: str) -> None:
     """List what run NUMBER explains: action, reason, hash and path of each change.
 
     NUMBER stands in the event (ronda.package.transaction). Reasons: archive (as in the signed
-    archive), manifest, conffile, owned, removed, state (of the package manager), transient,
-    compiled, alternative, link, copy, backup, leftover; "(unverified)" where only this host speaks
+    archive), signature (as in the signed header of rpm), manifest, conffile, owned, removed, state
+    (of the package manager), transient, compiled, alternative, spare (rpm's second version of a
+    configuration file), link, copy, backup, leftover; "(unverified)" where only this host speaks
     for it. Exit code 3 when NUMBER is not kept.
     """
     found = host(ctx)

@@ -163,7 +163,13 @@ class Supervisor:
         log.warning("nothing ran for %.0f s", gap.seconds)
         detail = f"the agent did not run for {gap.seconds:.0f} s: suspended, paused or starved"
         self._tell(
-            VisibilityLost(cause="suspended", begin=gap.begin, end=gap.end, detail=Scrubbed(detail))
+            VisibilityLost(
+                cause="suspended",
+                begin=gap.begin,
+                end=gap.end,
+                duration=gap.end - gap.begin,
+                detail=Scrubbed(detail),
+            )
         )
 
     # Reload.

@@ -50,8 +50,15 @@ class Credentials:
         self._first = True
         self.part = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._counts)
+
     def feed(self, data: bytes, rules: set[str]) -> None:
         """Count the credentials in *data*."""
+        if not rules:
+            self._first = False
+            return
         if not self._first:
             rules = rules - {"marking", "keepass"}  # they stand where a file begins
         self._first = False

@@ -77,6 +77,10 @@ class Custom:
         self._layout = layout
         self.part = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._values)
+
     def feed(self, data: bytes, block: Bytes) -> None:
         """Count what *data* holds; the layout has begun with it."""
         for one, spans in self._definitions.find(data):

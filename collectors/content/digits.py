@@ -20,6 +20,18 @@ _SEPARATORS = np.zeros(256, bool)
 _SEPARATORS[list(b" ._-")] = True
 
 
+_AS_NULL = bytes.maketrans(b"123456789", b"000000000")
+
+
+def may_hold(data: bytes, least: int) -> bool:
+    """Tell whether *data* may hold a candidate of *least* digits: most text does not.
+
+    Digits without their separators become a run of nulls; searching for one is quicker than
+    looking at all runs of a block.
+    """
+    return b"0" * least in data.translate(_AS_NULL, b" ._-")
+
+
 class Candidates(NamedTuple):
     """All groups of runs of one shape in a block."""
 

@@ -23,7 +23,7 @@ from collectors.content.markup import Markup
 from collectors.content.named import Named
 from collectors.content.numbers import Found, Numbers, tally
 from collectors.content.parts import Failures, Parts
-from collectors.content.reader import Blocks, Reader
+from collectors.content.reader import Blocks, Reader, joined
 from collectors.content.result import TIMED_OUT
 from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
@@ -33,6 +33,8 @@ from signatures.yara_rules import Rules, hits
 _MOST_COLUMNS = 16
 """Columns of one type that are kept apart before they are merged."""
 _TITLE_ROWS = 30
+_NOWHERE = Delimited(9, b"")
+"""Until a part begins: nothing is looked up in it."""
 
 
 class Gathered:
@@ -62,10 +64,9 @@ class Gathered:
         self._found: Found = {}
         self._factor = 0.0
         self._numbers: Numbers | None = None
-        nowhere = Delimited(9, b"")
-        self._named = Named(nowhere, redactor)
+        self._named = Named(_NOWHERE, redactor)
         self._credentials = Credentials(redactor)
-        self._custom = Custom(rules.custom, nowhere, redactor) if rules.custom else None
+        self._custom = Custom(rules.custom, _NOWHERE, redactor) if rules.custom else None
 
     def bare(self, reader: Reader, suffix: str) -> None:
         """Take a file that is no container.
@@ -92,7 +93,7 @@ class Gathered:
             OSError: reading failed.
         """
         text = Blocks()
-        blocks = self._thinned(text, text.cut(leaf.pieces))
+        blocks = self._thinned(text, text.cut(joined(leaf.pieces)))
         format_ = "" if leaf.kind == walk.TEXT else leaf.format
         self._part(text, blocks, _chooser(leaf.kind, suffix), leaf.where, format_)
 
@@ -156,6 +157,13 @@ class Gathered:
             return hits(rules, data, self.budget.seconds_left())
         except TimeoutError as error:
             raise Stop(TIMED_OUT, "rules took too long") from error
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell: no value, no part that could not be read."""
+        return not (
+            self._found or self.failures or self._named or self._credentials or self._custom
+        )
 
     def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
         counts = Counter(self._credentials.part)

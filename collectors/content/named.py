@@ -55,6 +55,10 @@ class Named:
         self._layout = layout
         self.part = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._values)
+
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count what *data* holds; the layout has begun with it."""
         for type_ in sorted(NAMES & rules):

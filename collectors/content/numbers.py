@@ -8,7 +8,7 @@ import numpy as np
 
 from collectors.content.columns import Column
 from collectors.content.decide import LOWEST, Counts, announced, judge
-from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates
+from collectors.content.digits import Bools, Bytes, Candidates, Ints, candidates, may_hold
 from collectors.content.groups import Layout
 from collectors.content.known import Watch
 from collectors.content.validate import BY_NAMED_SHAPE, BY_SHAPE, Validator
@@ -20,6 +20,7 @@ from signatures.identifiers.keys import announces
 
 _NEAR = 300
 _NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
+_FEWEST = min(sum(shape) for shape in BY_SHAPE)
 _ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
@@ -61,6 +62,9 @@ class Numbers:
         if not active <= self._active:
             self._active |= active
             self._by_shape = _by_shape(self._active)
+        if not (self._active or self._columns or may_hold(data, _FEWEST)):
+            self._place.passed(data)
+            return
         for found in candidates(block, self._by_shape):
             for start in range(0, len(found.starts), _ROWS):
                 part = slice(start, start + _ROWS)

@@ -87,6 +87,10 @@ class Failures:
             )
         )
 
+    def __bool__(self) -> bool:
+        """Tell whether anything could not be read."""
+        return bool(self._known)
+
     def told(self) -> tuple[Unread, ...]:
         """Return one entry for each outcome, in the order of their first appearance."""
         return tuple(self._known.values())

@@ -14,10 +14,11 @@ BLOCK = 2 << 20
 _CUT = 1 << 20
 _LONGEST_KEY = 20 << 10
 _SAMPLE = 256 << 10
+_LEAST = 4 << 10
 
 
 class Blocks:
-    """Joins, decodes and cuts pieces of any size."""
+    """Decodes and cuts large pieces."""
 
     def __init__(self) -> None:
         self.scanned = 0
@@ -28,9 +29,12 @@ class Blocks:
         """Whether the head holds NUL bytes and is no UTF-16."""
 
     def cut(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield blocks of about `BLOCK` bytes; what was read comes even when *pieces* raise."""
+        """Yield blocks of about `BLOCK` bytes; what was read comes even when *pieces* raise.
+
+        *pieces* but the last have at least a megabyte, see `joined`.
+        """
         carry = b""
-        source = self._decoded(_joined(pieces))
+        source = self._decoded(pieces)
         while True:
             error: PartError | OSError | None = None
             try:
@@ -111,12 +115,16 @@ class Reader:
         offset = 0
         limit = self._whole
         while offset < limit:
-            data = os.pread(self._descriptor, min(BLOCK, limit - offset), offset)
-            if not data:
-                break
+            # One byte more than there should be: the end shows without another call.
+            wanted = min(BLOCK, limit - offset, max(_LEAST, self._size - offset + 1))
+            data = os.pread(self._descriptor, wanted, offset)
             digest.update(data)
             offset += len(data)
-            yield data
+            if data:
+                yield data
+            if len(data) < wanted:
+                self.sha256 = digest.hexdigest()
+                return
         if os.pread(self._descriptor, 1, offset):
             self.complete = False
         else:
@@ -132,7 +140,7 @@ class Reader:
                 yield self.text.count(data[begin:end])
 
 
-def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the same bytes in pieces of at least a megabyte."""
     ready: list[bytes] = []
     length = 0
@@ -158,6 +166,8 @@ def wide_encoding(head: bytes) -> str | None:
     """Return the UTF-16 flavour of *head*, by its mark or by its NUL bytes, or None."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if b"\0" not in head:
+        return None
     half = len(head) // 2
     if half >= 16:
         if head[1::2].count(0) > 0.8 * half and head[0::2].count(0) == 0:

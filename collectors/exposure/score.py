@@ -22,7 +22,7 @@ _CITIZENS = frozenset(
 )
 """What is one person's own, and harms them in other hands; a telephone or a plate adds to it."""
 _SECRETS = CREDENTIALS | {"marking"}
-_SAMPLES = re.compile(r"\A/usr/share/doc/|/(?:_?tests?|testdata|fixtures|examples)/")
+_SAMPLES = re.compile(r"\A/usr/share/(?:[^/]+/)?docs?/|/(?:_?tests?|testdata|fixtures|examples)/")
 """Packages bring samples there, keys among them: everybody has the same. In a web root nobody
 knows that."""
 _OPEN = frozenset({"downloadable", "listed"})

@@ -29,6 +29,7 @@ from collectors.kinds import (
     BaselineRoot,
     ChangeWindow,
     FileChange,
+    PackageInventory,
     PackageTransaction,
     Record,
     VisibilityLost,
@@ -47,6 +48,7 @@ class FilesSensor:
     emits: ClassVar[frozenset[type[Record]]] = frozenset(
         {
             FileChange,
+            PackageInventory,
             PackageTransaction,
             VisibilityLost,
             ChangeWindow,

@@ -97,6 +97,7 @@ class Visibility:
             cause=cause,
             begin=begin,
             end=end,
+            duration=None if end is None else end - begin,
             detail=Scrubbed(detail or DETAILS[cause]),
             directories=len(paths) if paths else directories,
             sample=shown(self._context, paths or []),

@@ -230,6 +230,8 @@ class Worker:
         elif len(self._dirty):
             # Gather: one look for many changes of a file.
             self._pauses.sleep(self._context.stopping.wait, self._coalesce)
+        elif self._packages is not None and self._packages.state_some(_STEP):
+            return
         elif not self._rehasher.step(_STEP) and not self._meaning.step(_STEP):
             self._pauses.sleep(self._dirty.wait, min(_IDLE, max(0.0, self._due - now)))
             self._looked = time.monotonic()

@@ -36,7 +36,9 @@ from collectors.kinds.files import (
     ChangeWindow,
     FileChange,
     PackageChange,
+    PackageInventory,
     PackageLeftover,
+    PackageStatement,
     PackageTransaction,
 )
 from collectors.kinds.health import (
@@ -70,7 +72,9 @@ __all__ = [
     "Kind",
     "PackageChange",
     "PackageDiffers",
+    "PackageInventory",
     "PackageLeftover",
+    "PackageStatement",
     "PackageTransaction",
     "Record",
     "ScanIncomplete",
@@ -90,6 +94,7 @@ __all__ = [
 
 Kind: TypeAlias = (
     FileChange
+    | PackageInventory
     | PackageTransaction
     | BaselineRoot
     | BaselineAccepted

@@ -59,6 +59,9 @@ class PackageDiffers(Record, frozen=True, kw_only=True, tag="package.differs"):
     """How many hosts agree."""
     others: int = ecs("ronda.package.others")
     """How many hosts do not, this one included."""
+    consensus: str = ecs("ronda.package.consensus", "clear")
+    """``clear`` (three hosts or more, and twice the others) or ``few`` (two against one: the odd
+    one is named, but the two may be those that were altered)."""
 
 
 class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):

@@ -140,6 +140,32 @@ class PackageChange(msgspec.Struct, frozen=True, kw_only=True):
     """How many files the digest stands for."""
 
 
+class PackageStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host has of one package."""
+
+    name: Scrubbed
+    """With its architecture."""
+    version: Scrubbed
+    """That is installed."""
+    digest: str
+    """As in `PackageChange`."""
+    listed: str
+    """As in `PackageChange`."""
+    files: int
+    """How many files the digest stands for."""
+
+
+class PackageInventory(Record, frozen=True, kw_only=True, tag="package.inventory"):
+    """What was installed before anything was compared: stated once, a hundred packages each."""
+
+    packages: tuple[PackageStatement, ...] = ecs("ronda.package.stated")
+    """One entry for each package of which something is watched."""
+    count: int = ecs("ronda.package.count")
+    """How many these are."""
+    waiting: int = ecs("ronda.package.waiting")
+    """How many packages will be stated in further events, at most."""
+
+
 class PackageLeftover(msgspec.Struct, frozen=True, kw_only=True):
     """What the removal of packages took from one directory without owning it."""
 

@@ -19,6 +19,8 @@ class VisibilityLost(Record, frozen=True, kw_only=True, tag="visibility.lost"):
     """ns since 1970."""
     end: int | None = ecs("event.end", None)
     """ns since 1970; None while it lasts."""
+    duration: int | None = ecs("event.duration", None)
+    """ns from begin to end; None while it lasts."""
     detail: Scrubbed | None = ecs("event.reason", None)
     """One sentence for the operator."""
     directories: int = ecs("ronda.visibility.directories", 0)

@@ -13,6 +13,7 @@ from server.api import (
     exposure,
     files,
     hosts,
+    packages,
     registers,
     status,
 )
@@ -41,6 +42,7 @@ ROUTES = [
     Route("/v1/hosts/{name}", hosts.show_host),
     Route("/v1/hosts/{name}/files", files.on_host),
     Route("/v1/hosts/{name}/revoke", hosts.revoke_host, methods=["POST"]),
+    Route("/v1/packages/compare", packages.compare),
     Route("/v1/delivery", hosts.delivery),
     Route("/v1/enroll/tokens", admin.list_tokens, methods=["GET"]),
     Route("/v1/enroll/tokens", admin.make_token, methods=["POST"]),

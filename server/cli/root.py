@@ -15,6 +15,7 @@ COMMANDS = {
     "edm": "server.cli.edm:edm",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
+    "packages": "server.cli.packages:packages",
     "delivery": "server.cli.delivery:delivery",
     "enroll": "server.cli.enroll:enroll",
     "notify": "server.cli.notify:notify",

@@ -35,7 +35,7 @@ def validate_password(value: str) -> bool:
         and len(set(value)) >= 3
         and not _CALL.search(value)
         and value.lower() not in _WORDS
-        and not _CONSTANT.fullmatch(value)
+        and not _CONSTANT.fullmatch(value.rstrip(",)"))
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 
@@ -62,24 +62,47 @@ def every(*patterns: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
     return find
 
 
-def standing(
-    pattern: re.Pattern[bytes], beside: Callable[[bytes], bool]
-) -> Callable[[bytes], Spans]:
-    """Return a finder of the matches of *pattern* for whose preceding byte *beside* is false.
+_ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+DIGITS = frozenset(b"0123456789")
+_WINDOW = 64 << 10
 
-    The same as a lookbehind in front of *pattern*, three times as fast: `re` skips quickly to the
-    bytes that a pattern may begin with, unless it begins with a lookbehind.
+
+_CAPITALS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_OUTLINE = bytes.maketrans(b"0123456789" + _CAPITALS, b"0" * 10 + b"A" * 26)
+
+
+def shaped(
+    pattern: re.Pattern[bytes],
+    outlines: tuple[bytes, ...],
+    *,
+    ahead: int = 0,
+    apart_from: Collection[int] = _ALNUM,
+) -> Callable[[bytes], Spans]:
+    """Return a finder of all matches of *pattern* that no byte of *apart_from* stands before.
+
+    Every match holds one of *outlines*, where ``0`` stands for a digit and ``A`` for a capital, at
+    most *ahead* bytes behind its begin. Searching for these is several times as fast as trying the
+    pattern everywhere.
     """
+    reach = max(len(each) for each in outlines) - 1
 
     def find(data: bytes) -> Spans:
-        match = pattern.search(data)
-        while match is not None:
-            start, end = match.span()
-            if start and beside(data[start - 1 : start]):
-                end = start + 1
-            else:
-                yield start, end
-            match = pattern.search(data, end)
+        drawn = data.translate(_OUTLINE)
+        at = 0
+        # In windows, for hostile text may hold an outline at every byte.
+        for low in range(0, len(data), _WINDOW):
+            begins: set[int] = set()
+            for each in outlines:
+                hit = drawn.find(each, low, low + _WINDOW + reach)
+                while hit >= 0:
+                    begins.update(range(hit - ahead, hit + 1))
+                    hit = drawn.find(each, hit + 1, low + _WINDOW + reach)
+            for begin in sorted(begins):
+                if begin < at or (begin and data[begin - 1] in apart_from):
+                    continue
+                if match := pattern.match(data, begin):
+                    yield match.span()
+                    at = match.end()
 
     return find
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, is_date, standing
+from signatures.identifiers.base import DIGITS, Identifier, is_date, shaped
 
 _DATE = re.compile(
-    rb"[0-9][0-9](?:(?:(?<=19)|(?<=20))[0-9]{2}([-/.])[0-9]{2}\1[0-9]{2}"
-    rb"|([-/.])[0-9]{2}\2(?:19|20)[0-9]{2})(?![0-9])"
+    rb"[0-9][0-9](?:(?<=19|20)[0-9]{2}([-/.])[0-9]{2}\1[0-9]{2}|([-/.])[0-9]{2}\2(?:19|20)[0-9]{2})"
+    rb"(?![0-9])"
 )
+_FORMS = (b"0000-00-00", b"00-00-0000")
 NAME = re.compile(
     rb"(?i)(?<![a-z])(?:nama|nama_lengkap|nama_lgkp|namalengkap|nm_lengkap|fullname|full_name|name)"
     rb"(?![a-z])"
@@ -30,7 +31,11 @@ def validate(value: str) -> bool:
     return year in _BORN and is_date(day, month, year)
 
 
-find_births = standing(_DATE, bytes.isdigit)
+find_births = shaped(
+    _DATE,
+    tuple(form.replace(b"-", sign) for form in _FORMS for sign in (b"-", b"/", b".")),
+    apart_from=DIGITS,
+)
 """Finds whatever is written as a date."""
 
 BIRTH = Identifier(

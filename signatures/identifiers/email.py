@@ -25,7 +25,13 @@ def validate(value: str) -> bool:
 
 def find_emails(data: bytes) -> Spans:
     """Yield begin and end of every address."""
-    for match in _DOMAIN.finditer(data):
+    at = -1
+    # bytes.find, for it is many times as fast as a pattern that begins with one character.
+    while (at := data.find(b"@", at + 1)) >= 0:
+        match = _DOMAIN.match(data, at)
+        if match is None:
+            continue
+        at = match.end() - 1
         local = _LOCAL.search(data[max(0, match.start() - 64) : match.start()])
         if local:
             yield match.start() - len(local.group()), match.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, standing
+from signatures.identifiers.base import Identifier, shaped
 
 # Letters of the series printed so far, ordinary, electronic, official and diplomatic.
 _NUMBER = re.compile(rb"[A-EXSUV][A-Z]?[0-9]{6,7}(?![A-Za-z0-9])")
@@ -28,7 +28,7 @@ def validate(value: str) -> bool:
     )
 
 
-find_passports = standing(_NUMBER, bytes.isalnum)
+find_passports = shaped(_NUMBER, (b"A000000",), ahead=1)
 """Finds whatever has the form."""
 
 PASSPORT = Identifier(

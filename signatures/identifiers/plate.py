@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from signatures.identifiers.base import Identifier, standing
+from signatures.identifiers.base import Identifier, shaped
 
 _REGIONS = """
 A AA AB AD AE AG B BA BB BD BE BG BH BK BL BM BN BP BR D DA DB DC DD DE DG DH DK DL DM DN DP DR DS
@@ -26,7 +26,7 @@ def validate(value: str) -> bool:
     return parts is not None and parts[1] in REGIONS
 
 
-find_plates = standing(_NUMBER, bytes.isalnum)
+find_plates = shaped(_NUMBER, (b"A0", b"A 0", b"A-0"), ahead=1)
 """Finds whatever has the form."""
 
 PLATE = Identifier(

@@ -137,6 +137,16 @@ def _value(annotation: Any, name: str) -> Any:
                 name=Scrubbed("bash:amd64"), action="upgrade", old=Scrubbed("5.2-1"), new=None
             ),
         )
+    if "PackageStatement" in text:
+        return (
+            kinds.PackageStatement(
+                name=Scrubbed("bash:amd64"),
+                version=Scrubbed("5.2-1"),
+                digest="ab" * 32,
+                listed="cd" * 16,
+                files=7,
+            ),
+        )
     if "PackageLeftover" in text:
         return (kinds.PackageLeftover(directory=Scrubbed("/etc/alternatives"), count=3),)
     for fragment, value in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,9 +24,19 @@ class Member(NamedTuple):
     part: Part
 
 
+# Spaced as one likes, but nothing else stands there: most text is seen not to be an archive by it.
+_SUM = re.compile(rb"[ \0]*[0-7]*[ \0]*")
+
+
 def is_tar(head: bytes) -> bool:
     """Tell whether *head* is a tar header: its checksum fits."""
-    return len(head) >= _BLOCK and head[0] != 0 and _checksum_fits(head[:_BLOCK])
+    if (
+        len(head) < _BLOCK
+        or head[0] == 0
+        or not (head[148] & 0x80 or _SUM.fullmatch(head, 148, 156))
+    ):
+        return False
+    return _checksum_fits(head[:_BLOCK])
 
 
 def _checksum_fits(header: bytes) -> bool:

@@ -38,17 +38,20 @@ _BEGIN = (
     (b"wOF", SKIP),
 )
 
+_ANY = (*MAGIC.values(), *(magic for magic, _ in _BEGIN))
+
 
 def kind_of(head: bytes) -> str:
     """Return ``plain``, ``skip``, ``unread`` or the container that begins with *head*."""
-    for name, magic in MAGIC.items():
-        if head.startswith(magic):
-            if name == "bzip2" and head[4:10] not in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):
-                continue
-            return name
-    for magic, name in _BEGIN:
-        if head.startswith(magic):
-            return name
+    if head.startswith(_ANY):
+        for name, magic in MAGIC.items():
+            if head.startswith(magic):
+                if name == "bzip2" and head[4:10] not in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):
+                    continue
+                return name
+        for magic, name in _BEGIN:
+            if head.startswith(magic):
+                return name
     if is_tar(head[:512]):
         return "tar"
     return "mail" if mail.is_mail(head) else PLAIN

@@ -31,6 +31,13 @@ class Manifests(Protocol):
         """
         ...
 
+    def versions(self) -> dict[str, str]:
+        """Return what is installed, by name with architecture as `Act` has it; one version each.
+
+        Nothing where it cannot be read just now.
+        """
+        ...
+
     def read(self, names: Collection[str]) -> Iterator[tuple[str, list[Claim]]]:
         """Yield the claims of these packages; one that cannot be read is left out."""
         ...

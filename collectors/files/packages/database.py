@@ -13,6 +13,7 @@ from typing import Protocol
 
 from collectors.files.packages.archive import Entry
 from collectors.files.packages.case import Acted, Disk
+from collectors.files.packages.claims import Manifests
 from collectors.files.packages.index import Index
 from collectors.files.packages.manifests import Act
 from collectors.files.packages.places import States
@@ -63,6 +64,7 @@ class Proofs(Protocol):
 class View(Protocol):
     """One run's access to a database."""
 
+    manifests: Manifests
     index: Index
     proofs: Proofs
 

@@ -22,6 +22,7 @@ from collectors.paths import PathGuard, SafePath
 MAX_FILES = 50_000
 """Of one package; the largest in Debian 12 has about 20,000."""
 _LIST_DIGITS = 32
+_TELLING = ("install", "upgrade", "reinstall", "remove")
 
 
 class Sum(NamedTuple):
@@ -56,12 +57,15 @@ class Digests:
 
     def of(self, acts: Sequence[Act]) -> dict[str, Sum]:
         """Return the sums of the packages that *acts* put there, named as *acts* do."""
-        last = {act.package: act for act in acts if act.action in ("install", "upgrade", "remove")}
-        found = {name: self._sum(name) for name, act in last.items() if act.action != "remove"}
+        last = {act.package: act for act in acts if act.action in _TELLING}
+        found = {name: self.sum_of(name) for name, act in last.items() if act.action != "remove"}
         return {name: each for name, each in found.items() if each is not None}
 
-    def _sum(self, package: str) -> Sum | None:
-        """Return None when there is nothing to compare, or a file is just being written."""
+    def sum_of(self, package: str) -> Sum | None:
+        """Return that of one package.
+
+        None when there is nothing to compare, or a file is just being written.
+        """
         paths = self._index.files(package)
         if len(paths) > MAX_FILES:
             return None

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 
 from collectors.files.packages.case import Acted, Disk
-from collectors.files.packages.claims import Claim
+from collectors.files.packages.claims import Claim, Manifests
 from collectors.files.packages.database import Proofs
 from collectors.files.packages.index import Index
 from collectors.files.packages.info import Controls
@@ -68,7 +68,8 @@ class DpkgView:
         gpgv: str,
     ) -> None:
         self._dpkg = dpkg
-        self.index = Index(connection, DpkgManifests(dpkg), guard, dpkg.root)
+        self.manifests: Manifests = DpkgManifests(dpkg)
+        self.index = Index(connection, self.manifests, guard, dpkg.root)
         self._archives = Archives(connection, self.index, root=dpkg.root, pulse=pulse, gpgv=gpgv)
         self.proofs: Proofs = self._archives
 
@@ -115,6 +116,11 @@ class DpkgManifests:
                 text = f"{name[-4:].decode()}:{state.st_ino}:{state.st_ctime_ns}:{state.st_size}"
                 parts.setdefault(package, []).append(text)
         return {name: " ".join(sorted(texts)) for name, texts in parts.items()}
+
+    def versions(self) -> dict[str, str]:
+        """Return what the status file says is there."""
+        packages = parse_status(lines_of(self._dpkg.status))
+        return {f"{p.name}:{p.architecture}": p.version for p in packages if p.version}
 
     def read(self, names: Collection[str]) -> Iterator[tuple[str, list[Claim]]]:
         """Yield what each package's files say."""

@@ -15,12 +15,14 @@ from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
 from collectors.files.compare import Row
 from collectors.files.journal import NAME, Journal
-from collectors.files.packages import disk, judge, weigh
+from collectors.files.meaning.urgent import urgent
+from collectors.files.packages import disk, inventory, judge, weigh
 from collectors.files.packages.case import Acted
 from collectors.files.packages.database import Database
 from collectors.files.packages.digests import Digests, Sum
 from collectors.files.packages.hold import MAX_HELD, Before, Buffer, Held
 from collectors.files.packages.index import Owned
+from collectors.files.packages.inventory import Inventory
 from collectors.files.packages.lists import GPGV
 from collectors.files.packages.manifests import Act, plain
 from collectors.files.packages.places import NEVER_PACKAGED
@@ -60,6 +62,8 @@ class Packages:
     stale: ClassVar[float] = STALE
     limit: ClassVar[float] = LIMIT
     gpgv: ClassVar[str] = GPGV
+    inventory_start: ClassVar[float] = inventory.START
+    inventory_pause: ClassVar[float] = inventory.PAUSE
 
     def __init__(
         self,
@@ -86,7 +90,16 @@ class Packages:
         self._accounts: dict[bytes, set[str]] = {}
         self._looked = 0.0
         self._begin: int | None = None
+        self._inventory = Inventory(
+            baseline,
+            journal,
+            self._view.manifests,
+            self._digests,
+            start=self.inventory_start,
+            pause=self.inventory_pause,
+        )
         baseline.begin()
+        self._inventory.create_tables()
         self._index.create_tables()
         self._buffer.create_tables()
         self._proofs.create_tables()
@@ -145,6 +158,19 @@ class Packages:
                 return True
         return False
 
+    def state_some(self, seconds: float) -> bool:
+        """Tell what is installed, for about *seconds*; return whether there is more at once.
+
+        For times when nothing else is to be done.
+        """
+        if not self.ready:
+            return False
+        # Asked again: packages that change must not be stated half.
+        if self._transaction.open or self.poll() is not Verdict.NONE:
+            self._inventory.interrupt()
+            return False
+        return self._inventory.step(seconds)
+
     def _read_some(self) -> bool:
         """Index a few packages in one transaction; return whether there are more."""
         if self._reading is None:
@@ -182,6 +208,7 @@ class Packages:
             self.poll()
         before = _before(row)
         held = self._transaction.holding and self._held < MAX_HELD
+        held = held and not urgent(record, owned=bool(owners))
         if held and not judge.hopeless(record, before):
             names = frozenset(owner.package for owner in owners)
             sighting = Sighting(record=record, observed=self._context.now(), module=NAME)
@@ -294,8 +321,11 @@ class Packages:
         """Return what other hosts should have alike; nothing while it still runs."""
         if verdict is not Verdict.CLOSED:
             return {}
+        return self._digests().of(acts)
+
+    def _digests(self) -> Digests:
         guard, root = self._context.guard, self._database.root
-        return Digests(self._baseline, self._index, guard, root=root, pulse=self._pulse).of(acts)
+        return Digests(self._baseline, self._index, guard, root=root, pulse=self._pulse)
 
     def _learn(self, acts: Sequence[Act], before: Evidence) -> tuple[Acted, dict[bytes, str]]:
         """Read the manifests that may have changed; return who acted, and former directories."""

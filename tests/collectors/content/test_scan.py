@@ -31,6 +31,7 @@ KKS = [f"{nik[:6]}{SOURCE.randint(1, 28):02d}0119{index + 1:04d}" for index, nik
         b"".join(b"%d%s9" % (index, nik.encode()) for index, nik in enumerate(NIKS)),
         b"DB_PASSWORD=\nDB_PASSWORD=null\nAPP_KEY=\nMAIL_PASSWORD=${SECRET}\n",
         b"'password' => env('DB_PASSWORD', '')",
+        b"$link->connect(DB_HOST, DB_USER,\n\tDB_PASS, DB_NAME, DB_PORT);\n(DB_PASS, DB_NAME)\n",
         b"see mysql://user:password@host/db and http://user:pass@example.com/",
         b"-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
         bytes(range(256)) * 5000,

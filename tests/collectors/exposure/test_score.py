@@ -22,6 +22,7 @@ def tally(type_: str, count: int = 1, confidence: float = 0.95) -> Tally:
         ([tally("dsn")], "web_root", "/config.php", Severity.LOW),
         ([tally("password")], "private", "/.env", Severity.LOW),
         ([tally("private_key")], "world_readable", "/usr/share/doc/x/key.pem", Severity.LOW),
+        ([tally("password")], "world_readable", "/usr/share/x/doc/upgrade.md", Severity.LOW),
         ([tally("password_hash")], "world_readable", "/opt/x/_test/users.php", Severity.LOW),
         ([tally("private_key")], "web_root", "/var/www/tests/key.pem", Severity.CRITICAL),
         ([tally("phone", 500)], "world_readable", "/srv/a.csv", Severity.LOW),

@@ -101,6 +101,7 @@ def test_stopped_by_a_signal(tmp_path: Path) -> None:
     (lost,) = context.lost()
     assert (lost.cause, lost.repaired) == ("suspended", True)
     assert lost.end is not None
+    assert lost.duration == lost.end - lost.begin
     assert lost.begin - 2 * SECOND <= before
     assert lost.end >= after
     told = {(change.action, str(change.path)) for change in context.changes()}

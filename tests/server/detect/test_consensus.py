@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from server.alerts.queries import list_alerts
 from server.detect import consensus
-from server.detect.consensus import QUORUM, claims, majority
+from server.detect.consensus import QUORUM, RATIO, claims, verdict
 from server.detect.engine import Engine
 from server.detect.rulebook import write_down
 from server.detect.runner import COLLECTOR, Runner
@@ -23,7 +23,8 @@ from server.store.state import StateStore
 from signatures.sigma_load import load_texts
 from tests.server.detect.detect_samples import Source
 
-_RULE = Path(__file__).parents[3] / "signatures/sigma/event/package_differs.yml"
+_RULES = Path(__file__).parents[3] / "signatures/sigma/event"
+_NAMES = ("package_differs.yml", "package_differs_few.yml")
 
 Tell = Callable[..., list[dict[str, Any]]]
 
@@ -42,7 +43,7 @@ def had(digest: str, version: str = "1.0", listed: str = "1") -> dict[str, Any]:
 
 @pytest.fixture
 def runner(state: StateStore, tmp_path: Path) -> Iterator[Runner]:
-    rules = load_texts({_RULE.name: _RULE.read_text()})
+    rules = load_texts({name: (_RULES / name).read_text() for name in _NAMES})
     assert rules.problems == ()
     write_down(state, rules)
     with closing(EventStore(tmp_path / "events")) as events:
@@ -68,15 +69,20 @@ def tell(state: StateStore, runner: Runner, tmp_path: Path) -> Iterator[Tell]:
 
 
 A, B = had("a"), had("b")
+MORE = [(name, had("x", version="0.9")) for name in "45"]
+"""Two more hosts that tell of packages."""
 SILENT = [
     [("1", A), ("2", A), ("3", A), ("4", A)],
-    [("1", A), ("2", A), ("3", B)],  # too few agree
+    [("1", A), ("2", B)],  # one against one
+    [*MORE, ("1", A), ("2", A), ("3", B), ("4", B), ("5", A)],  # 3 against 2 is a split
+    [*MORE, ("1", A), ("2", A), ("3", B)],  # others may still be asked
+    [*MORE, ("1", A), ("2", A), ("3", B), ("4", had("c"))],  # two, and two others
     [("1", A), ("1", A), ("1", A), ("2", B)],  # one host is one voice
     [("1", A), ("2", A), ("3", A), ("4", had("b", version="1.1"))],
     [("1", A), ("2", A), ("3", A), ("4", had("b", listed="2"))],  # another list of files
     [("1", A), ("2", A), ("3", A), ("4", had("<b>"))],  # no digest
-    [("1", A), ("2", B), ("3", B), ("4", A)],  # as many against
-    [("1", A), ("2", A), ("1", B), ("2", B), ("3", B), ("4", B)],  # all went over
+    [*MORE, ("1", A), ("2", B), ("3", B), ("4", A)],  # as many against
+    [*MORE, ("1", A), ("2", A), ("1", B), ("2", B), ("3", B), ("4", B)],  # all went over
 ]
 
 
@@ -90,7 +96,7 @@ def test_the_one_that_differs_is_told_once(tell: Tell, place: int) -> None:
     """Whoever comes last: the note is about the host that differs."""
     order = [("1", A), ("2", A), ("3", A)]
     order.insert(place, ("odd", B))
-    (note,) = tell(*order, ("odd", B), ("1", A))
+    (note,) = tell(*MORE, *order, ("odd", B), ("1", A))
     assert (note["ronda.kind"], note["ronda.subject.agent"]) == ("package.differs", "odd")
     assert (note["package.name"], note["package.version"]) == ("nginx:amd64", "1.0")
     assert (note["ronda.package.agree"], note["ronda.package.others"]) == (3, 1)
@@ -110,7 +116,11 @@ def test_an_agent_keeps_few_rows(
 ) -> None:
     monkeypatch.setattr(consensus, "MAX_ROWS", 3)
     tell(("2", A), *(("1", had("a", version=str(n))) for n in range(9)))
-    rows = state.query("SELECT agent, version FROM package_digest ORDER BY id")
+    rows = state.query(
+        "SELECT a.agent, s.version FROM package_held h JOIN package_agent a ON a.id = h.agent"
+        " JOIN package_set s ON s.id = h.package_set ORDER BY h.id"
+    )
+    assert state.query("SELECT count(*) AS n FROM package_set")[0]["n"] == 4
     assert [(r["agent"], r["version"]) for r in rows] == [
         ("2", "1.0"),
         ("1", "6"),
@@ -119,11 +129,50 @@ def test_an_agent_keeps_few_rows(
     ]
 
 
-@given(st.dictionaries(st.text(max_size=3), st.integers(1, 20), max_size=5))
-def test_a_majority_is_one(counts: dict[str, int]) -> None:
-    found = majority(counts)
-    fit = [d for d, n in counts.items() if n >= QUORUM and n > sum(counts.values()) - n]
-    assert [found] == [(d, counts[d]) for d in fit] if fit else found is None
+def stated(digest: str, version: str = "1.0", count: int = 1) -> dict[str, Any]:
+    names = ["nginx:amd64", *(f"p{n}:all" for n in range(count - 1))]
+    each = {"version": version, "digest": digest, "listed": "1", "files": 7}
+    statements = [{"name": name, **each} for name in names]
+    return {"ronda.kind": "package.inventory", "ronda.package.stated": statements}
+
+
+def test_what_was_there_before_is_compared_from_the_first_day(tell: Tell) -> None:
+    """A statement and a later run count alike."""
+    (note,) = tell(*MORE, ("1", stated("a")), ("2", A), ("3", stated("a")), ("odd", stated("b")))
+    assert note["ronda.subject.agent"] == "odd"
+    assert note["ronda.package.agree"] == 3
+
+
+def test_two_against_one_names_the_odd_one_as_a_guess(
+    state: StateStore, runner: Runner, tell: Tell
+) -> None:
+    (note,) = tell(("1", A), ("odd", B), ("3", A))
+    assert (note["ronda.subject.agent"], note["ronda.package.consensus"]) == ("odd", "few")
+    tell((COLLECTOR, note))
+    (alert,) = list_alerts(state)
+    assert alert["level"] == "medium"
+    # A third that agrees makes it sure.
+    sure = tell(("4", A), ("4", A))[1:]
+    assert [n["ronda.package.agree"] for n in sure] == [3]
+
+
+def test_a_host_that_changes_its_mind_is_one_voice(state: StateStore, tell: Tell) -> None:
+    tell(*(("1", had(digest)) for digest in "abcabc"), ("2", A))
+    rows = state.query("SELECT digest, hosts FROM package_sum ORDER BY digest")
+    assert [(r["digest"], r["hosts"]) for r in rows] == [("a", 1), ("c", 1)]
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 20), max_size=5), st.integers(2, 9))
+def test_a_verdict_is_clear(counts: dict[str, int], fleet: int) -> None:
+    found = verdict(counts, fleet)
+    total = sum(counts.values())
+    least = 2 if fleet <= QUORUM else QUORUM
+    fit = [d for d, n in counts.items() if least <= n < total and n >= RATIO * (total - n)]
+    assert (found is None) == (not fit)
+    if found is not None:
+        assert [found.digest] == fit
+        assert found.agree + found.others == total
+        assert (found.consensus == "clear") == (found.agree >= QUORUM)
 
 
 _JSON = st.recursive(

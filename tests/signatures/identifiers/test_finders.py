@@ -68,6 +68,8 @@ HS = {"alg": "HS256", "typ": "JWT"}
         ),
         jwt({"alg": "none"}, {"sub": "42"}),
         jwt(HS, {"sub": "1234567890", "name": "John Doe"}),
+        jwt(HS, {"some": "payload"}),
+        "AIzaSyDdI0hCZtE6vySjMm-WEfRq3CPzqKqqsHI",
         jwt([], {"sub": "42"}),
         "eyJhbGciOiJIUzI1NiJ9.eyJhbGciOiJIUzI1NiJ9." + "?" * 30,
         "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11",

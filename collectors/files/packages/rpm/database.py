@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from collectors.files.packages.case import Acted, Disk
+from collectors.files.packages.claims import Manifests
 from collectors.files.packages.database import Proofs
 from collectors.files.packages.index import Index
 from collectors.files.packages.manifests import Act
@@ -59,7 +60,8 @@ class RpmView:
     ) -> None:
         self._connection = connection
         self._manifests = RpmManifests(rpm, pulse)
-        self.index = Index(connection, self._manifests, guard, rpm.root)
+        self.manifests: Manifests = self._manifests
+        self.index = Index(connection, self.manifests, guard, rpm.root)
         self.proofs: Proofs = Signed(connection, self.index, self._manifests, self._former, gpgv)
 
     def began(self, *, ready: bool) -> None:

@@ -53,6 +53,11 @@ class RpmManifests:
             self._listed = (seen, stamps)
         return stamps
 
+    def versions(self) -> dict[str, str]:
+        """Return what is installed in one version: the files of several cannot be told apart."""
+        found = {name: listing.unstamp(text) for name, text in (self.stamps() or {}).items()}
+        return {name: each[0].version for name, each in found.items() if len(each) == 1}
+
     def read(self, names: Collection[str]) -> Iterator[tuple[str, list[Claim]]]:
         """Yield what the headers of each package claim, where all of them can be read."""
         stamps = self.stamps() or {}

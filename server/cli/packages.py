@@ -1,0 +1,55 @@
+"""`ronda packages`: is a package the same on all hosts?"""
+
+from __future__ import annotations
+
+import click
+
+from server.cli.base import Command, Group, pass_context
+from server.cli.context import Context
+from server.cli.output import Column, plain
+
+_SHORT = 12
+
+
+def short(value: object) -> str:
+    """Return the beginning of a hash."""
+    return plain(value)[:_SHORT]
+
+
+COMPARED = (
+    Column(key="package", heading="PACKAGE"),
+    Column(key="version", heading="VERSION"),
+    Column(key="consensus", heading="CONSENSUS"),
+    Column(key="differs", heading="DIFFERS"),
+    Column(key="count", heading="HOSTS", right=True),
+    Column(key="files", heading="FILES", right=True),
+    Column(key="digest", heading="DIGEST", show=short),
+    Column(key="hosts", heading="FOR EXAMPLE"),
+)
+
+
+@click.group(cls=Group)
+def packages() -> None:
+    """Packages: compared between hosts."""
+
+
+@packages.command("compare", cls=Command)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=200,
+    show_default=True,
+    help="Versions at most.",
+)
+@pass_context
+def compare(context: Context, limit: int) -> None:
+    """List package versions whose files are not the same on all hosts.
+
+    One line for each kind of files. CONSENSUS: clear (three hosts or more agree, and twice as many
+    as all others), few (two against one, in a fleet of three), or no consensus, which raises no
+    alert. Configuration files do not count.
+    """
+    answer = context.client().get("/v1/packages/compare", limit=limit)
+    context.out().rows(
+        answer["digests"], COMPARED, empty="every version has the same files on all its hosts"
+    )
