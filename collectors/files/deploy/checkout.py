@@ -66,6 +66,10 @@ class Listing(NamedTuple):
     changed: int
     """ctime of the index, ns."""
 
+    def recent(self, now: int) -> bool:
+        """Tell whether a deletion at *now*, ns, may be what wrote the index."""
+        return abs(now - self.changed) < _SETTLED_NS
+
 
 class Reader:
     """Asks the child. All calls from the sensor's worker."""
@@ -177,6 +181,11 @@ class Reader:
         self._listing = (key, listing)
         return listing
 
+    def tracked(self, checkout: Checkout) -> bytes | None:
+        """Return hashes of what the index has (see `collectors.content.git.hashes`)."""
+        answer = self._ask(checkout.git + b"/index", "tracked")
+        return answer if isinstance(answer, bytes) else None
+
     def head(self, checkout: Checkout) -> str:
         """Return branch and commit of HEAD for people, not yet scrubbed; empty if unknown."""
         found = self._ask(checkout.git + b"/HEAD", "head")
@@ -253,19 +262,19 @@ def state_of(
     row: Row | None,
     *,
     now: int,
+    had: bool,
     blob: Callable[[str], bytes | None],
 ) -> str:
     """Return ``committed``, ``modified`` or ``untracked``.
 
-    *row*: what is there, None when it is gone; *now*: ns since 1970; *blob* returns the object id
-    of the content by ``sha1`` or ``sha256``.
+    *row*: what is there, None when it is gone; *now*: ns since 1970; *had*: the index had the name
+    before; *blob* returns the object id of the content by ``sha1`` or ``sha256``.
     """
     entry = listing.entries.get(name)
     if row is None:
         if entry is not None:
             return MODIFIED
-        recent = abs(now - listing.changed) < _SETTLED_NS
-        return COMMITTED if recent else UNTRACKED
+        return COMMITTED if had and listing.recent(now) else UNTRACKED
     if entry is None:
         return UNTRACKED
     if entry.flags >> 12 & 3 or not _same_mode(entry.numbers[6], row.mode):

@@ -40,6 +40,7 @@ from collectors.files.deploy.checkout import (
 )
 from collectors.files.deploy.drift import GIT, Drift
 from collectors.files.deploy.plausible import makes, stands, what_is
+from collectors.files.deploy.tracked import Tracked
 from collectors.files.hashing import Hasher
 from collectors.files.journal import Journal
 from collectors.files.scope import below, join, split
@@ -113,6 +114,8 @@ class Commits:
         self._behind = behind
         self._enabled = enabled
         self._reader = Reader()
+        self._tracked = Tracked(self._reader)
+        self._unknown: set[Checkout] = set()
         self._hasher = Hasher(limit, pulse)
         self._hold = False
         self._explained = False
@@ -152,6 +155,8 @@ class Commits:
         checkout = self._reader.find(where)
         if checkout is None:
             return record
+        if not self._tracked.knows(checkout):
+            self._unknown.add(checkout)
         if below(path, join(checkout.work, b".git")):
             self._explained = self._is_bookkeeping(checkout, path)
             return record
@@ -187,10 +192,23 @@ class Commits:
         """
         if self.held:
             self._settle()
+        while self._unknown:
+            self._tracked.note(self._unknown.pop())
         for window in list(self._bursts):
             if self._over(window):
                 self._finish(window)
         self._reader.rest()
+
+    def compared(self) -> None:
+        """Remember what all checkouts track; called when the tree has been compared."""
+        if not self._enabled:
+            return
+        query = "SELECT path FROM directory WHERE substr(path, -5) = ?"
+        for (path,) in self._baseline.connection.execute(query, (b"/.git",)).fetchall():
+            real = self._guard.resolve(SafePath(bytes(path)))
+            checkout = None if real is None else self._reader.find(split(real)[0])
+            if checkout is not None:
+                self._tracked.note(checkout)
 
     def _may_wait(self, checkout: Checkout, now: Row | None) -> bool:
         """Tell whether a change is to be held: not for a lock that anybody could have made."""
@@ -236,9 +254,12 @@ class Commits:
         directory, name = split(real)
         if (there.type if there is not None else record.type) == "dir":
             listing = self._reader.listing(checkout, real)
-            if listing is not None and listing.known == (there is not None):
-                return COMMITTED
-            return None if listing is None or not listing.known else "modified"
+            if listing is None:
+                return None
+            if there is None and not listing.known:
+                gits = listing.recent(self._context.now()) and self._tracked.had(checkout, real)
+                return COMMITTED if gits else None
+            return (COMMITTED if there is not None else MODIFIED) if listing.known else None
         listing = self._reader.listing(checkout, directory)
         if listing is None:
             return None
@@ -250,7 +271,8 @@ class Commits:
                 return None
             return blob_of_file(real, None, self._limit, algorithm, self._pulse)
 
-        return state_of(listing, name, there, now=self._context.now(), blob=blob)
+        had = there is None and self._tracked.had(checkout, real)
+        return state_of(listing, name, there, now=self._context.now(), had=had, blob=blob)
 
     def _is_bookkeeping(self, checkout: Checkout, path: bytes) -> bool:
         inside = path[len(checkout.work.rstrip(b"/")) + 1 :]
@@ -307,6 +329,8 @@ class Commits:
         checkout = None if work is None else self._reader.find(work)
         head = "" if checkout is None else self._reader.head(checkout)
         owner = None if checkout is None else self._reader.owner(checkout)
+        if checkout is not None:
+            self._tracked.note(checkout)
         total = sum(burst.actions.values())
         said = f"{total} files as the index of the checkout has them"
         self._journal.wrote()

@@ -159,6 +159,28 @@ def test_a_pull_is_one_line(site: Site, tmp_path: Path) -> None:
         assert running.context.changes()[-2].window is None
 
 
+def test_what_git_never_had_is_not_deleted_by_it(site: Site, tmp_path: Path) -> None:
+    work = site.clone()
+    (work / "uploads/deep").mkdir(parents=True)
+    for name in ("shell.php", "uploads/deep/proof.php"):
+        (work / name).write_text("x")
+    with Running(tmp_path / "agent", [site.root]) as running:
+        site.release()
+        git(work, "pull", "-q")
+        (work / "shell.php").unlink()
+        shutil.rmtree(work / "uploads")
+        (one,) = eventually(lambda: pulls(running), "the line")
+        running.wait("deleted", work / "shell.php")
+        running.wait("deleted", work / "uploads")
+        running.wait("deleted", work / "page4.php")
+        found = changes(running, work)
+        assert found["page4.php"].window == one.window
+        assert found["lib/deep"].window == one.window
+        for name in ("shell.php", "uploads", "uploads/deep", "uploads/deep/proof.php"):
+            assert (found[name].git, found[name].window) != ("committed", one.window), name
+            assert found[name].window is None, name
+
+
 def test_a_checkout_that_somebody_planted_explains_nothing(site: Site, tmp_path: Path) -> None:
     site.work.mkdir()
     (site.work / "index.php").write_text("good")
