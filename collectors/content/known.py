@@ -56,6 +56,10 @@ class Watch:
         self._people = people
         self._canaries: Counter[tuple[str, str]] = Counter()
 
+    def __bool__(self) -> bool:
+        """Tell whether a canary was seen, or somebody of a register."""
+        return bool(self._canaries) or bool(self._people)
+
     def see(self, type_: str, values: Numbers, data: bytes, starts: Ints) -> None:
         """Look at valid numbers, encoded as `collectors.content.columns` does.
 

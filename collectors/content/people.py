@@ -100,6 +100,10 @@ class People:
         self._lookups = lookups
         self._counts: dict[tuple[int, str], _Count] = {}
 
+    def __bool__(self) -> bool:
+        """Tell whether a number of a register was seen."""
+        return any(count.matched for count in self._counts.values())
+
     def see(self, type_: str, values: Numbers, hashes: Numbers, data: bytes, starts: Ints) -> None:
         """Look up valid numbers of a column of *type_*, which stand at *starts* of *data*."""
         for index, lookup in enumerate(self._lookups):

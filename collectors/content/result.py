@@ -11,6 +11,7 @@ from collectors.knowledge import Canary
 
 __all__ = [
     "CLEAN",
+    "CRASHED",
     "CUSTOM_PREFIX",
     "DAMAGED",
     "ENCRYPTED",
@@ -40,6 +41,7 @@ ENCRYPTED = "encrypted"
 UNSUPPORTED = "unsupported"
 TOO_LARGE = "too_large"
 TIMED_OUT = "timed_out"
+CRASHED = "crashed"
 
 
 class Init(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes by fstat."""
     seconds: float = 25.0
     """After this the child stops by itself and tells what it has: sooner than it is killed."""
+    again: bool = False
+    """A child has died of this file: only containers are opened, and in them nothing that foreign
+    code reads (PDF, old sheets): their other parts are not lost."""
 
 
 class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +104,9 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: str
     """``clean``, ``found``, ``sampled`` (found or not, but not looked at whole), ``unreadable``,
-    ``damaged``, ``encrypted``, ``too_large``, ``timed_out`` or ``unsupported``. What was found
-    before something else went wrong is in `tallies` all the same."""
+    ``damaged``, ``encrypted``, ``too_large``, ``timed_out``, ``unsupported`` or, when looked at
+    again, ``crashed``. What was found before something else went wrong is in `tallies` all the
+    same."""
     format: str = "text"
     tallies: tuple[Tally, ...] = ()
     sha256: str | None = None

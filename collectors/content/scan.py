@@ -15,6 +15,7 @@ from collectors.content.known import Known
 from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
+    CRASHED,
     DAMAGED,
     ENCRYPTED,
     FOUND,
@@ -31,7 +32,7 @@ from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
 from collectors.redact import Redactor
 
-_WORST = (TIMED_OUT, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
+_WORST = (TIMED_OUT, CRASHED, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
 # What a reader of formats may stumble over in bytes that somebody has bent on purpose.
 _MALFORMED = (ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 
@@ -59,6 +60,9 @@ class Scanner:
         source = FileSource(descriptor, request.size)
         try:
             kind = kinds.kind_of(source.read(0, kinds.HEAD))
+            if kind == kinds.PLAIN and request.again:
+                gathered.failures.add((), CRASHED, "left out after a crash of the scanner")
+                return _answer(gathered, sha256=None, complete=False)
             if kind == kinds.PLAIN:
                 return self._bare(descriptor, request, gathered)
         except OSError:
@@ -85,7 +89,7 @@ class Scanner:
     def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
         leaf: Leaf | None = None
         try:
-            for found in Walk(gathered.budget).file(source, request.name):
+            for found in Walk(gathered.budget, again=request.again).file(source, request.name):
                 if isinstance(found, Failure):
                     gathered.failures.add(found.where, found.outcome, found.detail)
                     continue

@@ -169,19 +169,45 @@ class Examiner:
             if before.st_size > self._settings.max_bytes:
                 limit = f"{before.st_size} bytes, over max_bytes"
                 return self._incomplete(safe, signature, "too_large", limit)
-            answer = self._ask(descriptor, before.st_size, safe)
+            answer, crash = self._answer(descriptor, before.st_size, safe)
         except OSError as error:
             return self._incomplete(safe, signature, UNREADABLE, os.strerror(error.errno or 0))
         except ChildError as error:
             return self._crashed(safe, signature, error)
+        settled = self._judge(answer, before, real, safe)._replace(crash=crash)
         if Signature.of(os.fstat(descriptor)) != signature:
-            return Look(CHANGED, signature, settled=self._judge(answer, before, real, safe))
-        return self._judge(answer, before, real, safe)
+            return Look(CHANGED, signature, settled=settled)
+        return settled
 
-    def _ask(self, descriptor: int, size: int, safe: SafePath) -> ScanResult:
+    def _answer(
+        self, descriptor: int, size: int, safe: SafePath
+    ) -> tuple[ScanResult, ChildCrashed | None]:
+        """Return what the child says; if it dies, what another says of the harmless parts.
+
+        Raises:
+            ChildError: nothing was found in them, or they are not harmless either.
+        """
+        try:
+            return self._ask(descriptor, size, safe), None
+        except ChildError as error:
+            first = error
+        try:
+            answer = self._ask(descriptor, size, safe, again=True)
+        except ChildError:
+            raise first from None
+        if not (answer.tallies or answer.canaries or answer.people):
+            raise first
+        return answer, _crash(first)
+
+    def _ask(
+        self, descriptor: int, size: int, safe: SafePath, *, again: bool = False
+    ) -> ScanResult:
         self.learn()
         request = Request(
-            name=self._guard.display(safe), size=size, seconds=_OWN_TIME * self._settings.timeout
+            name=self._guard.display(safe),
+            size=size,
+            seconds=_OWN_TIME * self._settings.timeout,
+            again=again,
         )
         descriptors = [descriptor, *self.knowledge.registers]
         answer = self.child.call(
@@ -200,7 +226,7 @@ class Examiner:
         if not answer.tallies:
             return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
-        place = self._place(real, status)
+        place = self._place(real, status, root)
         reachable = reach.reachability(
             real,
             status.st_mode,
@@ -245,10 +271,12 @@ class Examiner:
         )
         return Look(FOUND, signature, record, int(judged.severity), _digest(record))
 
-    def _place(self, real: bytes, status: os.stat_result) -> Place:
+    def _place(self, real: bytes, status: os.stat_result, root: bytes | None) -> Place:
         if self.web is None or not self.web.sites:
             return Place("")
-        return self.web.place(real, status.st_size, status.st_mode)
+        place = self.web.place(real, status.st_size, status.st_mode)
+        # A file far from any site is no news of the web servers.
+        return Place("") if place.url is None and root is None else place
 
     def _url_path(self, real: bytes, root: bytes | None, place: Place) -> Scrubbed | None:
         if place.path is not None:
@@ -286,13 +314,15 @@ class Examiner:
     def _crashed(self, safe: SafePath, signature: Signature, error: ChildError) -> Look:
         outcome = "timed_out" if isinstance(error, ChildTimeout) else "crashed"
         detail = str(error) if isinstance(error, (ChildTimeout, ChildDied)) else ""
-        look = self._incomplete(safe, signature, outcome, detail)
-        crash = ChildCrashed(
-            target="exposure content scan",
-            cause=error.cause,
-            detail=Scrubbed(error.detail) if error.detail else None,
-        )
-        return look._replace(crash=crash)
+        return self._incomplete(safe, signature, outcome, detail)._replace(crash=_crash(error))
+
+
+def _crash(error: ChildError) -> ChildCrashed:
+    return ChildCrashed(
+        target="exposure content scan",
+        cause=error.cause,
+        detail=Scrubbed(error.detail) if error.detail else None,
+    )
 
 
 def _open(path: bytes) -> int:
@@ -308,6 +338,8 @@ def _digest(record: SensitiveData) -> str:
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
     known = [record.canaries, record.registered.bit_length(), record.registers]
     missed = sorted(unread.outcome for unread in record.unread)
+    # That a server could be asked this time is no other finding.
+    reasons = [reason for reason in record.reasons if reason != "url_checked"]
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, known])
+        msgspec.msgpack.encode([said, record.reachable, reasons, missed, known])
     ).hexdigest()

@@ -58,7 +58,8 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     """Parts of a file that could not be read, for one reason."""
 
     outcome: str
-    """``encrypted``, ``damaged``, ``too_large``, ``timed_out``, ``unreadable``, ``unsupported``."""
+    """``encrypted``, ``damaged``, ``too_large``, ``timed_out``, ``unreadable``, ``unsupported``,
+    ``crashed``: the scanner died and the part was left out."""
     count: int
     """How many parts."""
     detail: Scrubbed | None = None
