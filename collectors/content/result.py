@@ -25,6 +25,7 @@ __all__ = [
     "CanarySeen",
     "CustomIdentifier",
     "Init",
+    "RegisterSeen",
     "Request",
     "ScanResult",
 ]
@@ -83,6 +84,21 @@ class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
     """How often; these stand in the tally of the type, too."""
 
 
+class RegisterSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of people of a register in the file."""
+
+    register: int
+    """Which one: its place among the descriptors behind the file's."""
+    type: str
+    """Of the register's numbers; ``nik`` and ``kk`` may be told as each other in tallies."""
+    count: int
+    distinct: int
+    confirmed: int = 0
+    """Numbers beside which another column of the same person stands."""
+    sure: bool = False
+    """Chance does not explain it."""
+
+
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. Nothing in it is raw."""
 
@@ -103,3 +119,5 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be read, by outcome."""
     canaries: tuple[CanarySeen, ...] = ()
     """Also of a type or in a column that nothing is told of."""
+    people: tuple[RegisterSeen, ...] = ()
+    """As canaries."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Sequence
 
 from collectors.content.extract import kinds
 from collectors.content.extract.budget import Budget, PartError, Stop
@@ -45,8 +46,8 @@ class Scanner:
         self._rules = RuleSets(init.custom)
         self._known = Known(init.key, self._redactor, init.canaries)
 
-    def scan(self, descriptor: int, request: Request) -> ScanResult:
-        """Look into the file behind *descriptor*."""
+    def scan(self, descriptor: int, request: Request, registers: Sequence[int] = ()) -> ScanResult:
+        """Look into the file behind *descriptor*; *registers* are descriptors, too."""
         budget = Budget(request.seconds)
         gathered = Gathered(
             self._rules,
@@ -54,7 +55,7 @@ class Scanner:
             budget,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
-            watch=self._known.watch(),
+            watch=self._known.watch(registers),
         )
         source = FileSource(descriptor, request.size)
         try:
@@ -137,6 +138,7 @@ def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanRe
         parts=parts,
         unread=unread,
         canaries=gathered.watch.canaries(),
+        people=gathered.watch.people(),
     )
 
 

@@ -119,9 +119,13 @@ class Examiner:
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, and let go of the registers."""
         self.child.close()
         self.knowledge.close()
+
+    def rest(self) -> None:
+        """End the child; the next look starts another."""
+        self.child.close()
 
     def learn(self) -> bool:
         """Take what the agent was given to look for; True when it has changed."""
@@ -191,7 +195,7 @@ class Examiner:
             answer = self._ask(descriptor, size, safe, again=True)
         except ChildError:
             raise first from None
-        if not answer.tallies and not answer.canaries:
+        if not (answer.tallies or answer.canaries or answer.people):
             raise first
         return answer, _crash(first)
 
@@ -216,6 +220,7 @@ class Examiner:
     ) -> Look:
         signature = Signature.of(status)
         answer, canaries = told.sort_out(answer, lambda one: self.knowledge.is_planted(one, real))
+        answer, people = told.people_in(answer, self.knowledge.register_names)
         if not answer.tallies and answer.unread:
             return self._unread(safe, signature, answer)
         if not answer.tallies:
@@ -231,6 +236,8 @@ class Examiner:
         shown = self._guard.display(safe)
         web = score.Web(place.served, place.checked, place.reasons)
         judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
+        if people.sure:
+            judged = score.registered(judged, reachable)
         if canaries:
             judged = score.betrayed(judged)
         record = SensitiveData(
@@ -247,6 +254,9 @@ class Examiner:
             parts=answer.parts,
             unread=answer.unread,
             canaries=canaries,
+            registered=people.registered,
+            confirmed=people.confirmed,
+            registers=people.registers,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
@@ -326,9 +336,10 @@ def _open(path: bytes) -> int:
 def _digest(record: SensitiveData) -> str:
     """Hash what makes a finding another one: not the exact count of a log that grows."""
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
+    known = [record.canaries, record.registered.bit_length(), record.registers]
     missed = sorted(unread.outcome for unread in record.unread)
     # That a server could be asked this time is no other finding.
     reasons = [reason for reason in record.reasons if reason != "url_checked"]
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, reasons, missed, record.canaries])
+        msgspec.msgpack.encode([said, record.reachable, reasons, missed, known])
     ).hexdigest()
