@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from typing import NamedTuple, Protocol
 
+from collectors.boot import since_boot
+
 SECOND = 1_000_000_000
 """Nanoseconds."""
 
@@ -40,7 +42,7 @@ class SystemClock:
 
     def boottime(self) -> float:
         """Return seconds of CLOCK_BOOTTIME."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return since_boot()
 
 
 class Gap(NamedTuple):

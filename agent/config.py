@@ -14,6 +14,7 @@ import msgspec
 
 from agent.watching import share_web_roots
 from collectors.api import Settings
+from collectors.quantities import parse_duration, parse_size
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,10 +23,6 @@ else:
 
 DEFAULT_PATH = Path("/etc/ronda/agent.toml")
 _LEVELS = ("debug", "info", "warning", "error")
-_SIZE = re.compile(r"\s*(\d+)\s*([kmgt](?:i?b)?|b)?\s*", re.IGNORECASE)
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_UNITS = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SMALLEST_SPOOL = 64 << 10
 _LARGEST = 1 << 50
 
@@ -49,35 +46,6 @@ class AgentConfig:
     log_level: str = "info"
     sensors: Mapping[str, Settings] = field(default_factory=dict)
     """By name; also the ones that are switched off."""
-
-
-def parse_size(value: object) -> int:
-    """Return bytes: a whole number, or text such as ``"1GiB"`` (a GB is a GiB here).
-
-    Raises:
-        ValueError: not a size.
-    """
-    match = _SIZE.fullmatch(value) if isinstance(value, str) and len(value) < 32 else None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if match is None:
-        raise ValueError(f'{value!r} is not a size such as "512MiB" or "1GiB"')
-    size = int(match[1]) << 10 * _UNITS[(match[2] or "b")[0].lower()]
-    if size > _LARGEST:
-        raise ValueError(f"{value!r} is over 1024 TiB")
-    return size
-
-
-def parse_duration(value: str) -> float:
-    """Return the seconds of text such as ``"200ms"`` or ``"5m"``.
-
-    Raises:
-        ValueError: not a duration.
-    """
-    match = _DURATION.fullmatch(value)
-    if match is None:
-        raise ValueError(f'{value!r} is not a duration such as "200ms", "30s", "5m" or "1h"')
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def load(path: Path, types: Mapping[str, type[Settings]] | None) -> AgentConfig:

@@ -36,6 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "canary_opd": ("ronda.canary.opd",),
     "canary_place": ("ronda.canary.place",),
     "registered": ("ronda.data.registered",),
+    "registers": ("ronda.data.registers",),
     "cause": ("ronda.visibility.cause", "event.reason"),
     "reason": ("event.reason", "error.message"),
     "begin": ("event.start",),

@@ -89,7 +89,7 @@ def view(found: Host) -> View:
 
 def seconds(text: str) -> float:
     """Return a duration that was typed; exits with 2 when it is none."""
-    from agent.config import parse_duration
+    from collectors.quantities import parse_duration
 
     try:
         return parse_duration(text)

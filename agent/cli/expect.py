@@ -90,8 +90,8 @@ def _open(
     wait: float,
     output: str,
 ) -> None:
+    from collectors.boot import boot_id, since_boot
     from collectors.files.deploy import requests
-    from collectors.files.deploy.windows import boot_id, since_boot
     from collectors.redact import scrub
 
     if not paths:

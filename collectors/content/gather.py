@@ -161,9 +161,8 @@ class Gathered:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to tell: no value, no part that could not be read."""
-        return not (
-            self._found or self.failures or self._named or self._credentials or self._custom
-        )
+        found = self._found or self._named or self._credentials or self._custom or self.watch
+        return not (found or self.failures)
 
     def _end(self, layout: Layout, numbers: Numbers, where: tuple[str, ...], format_: str) -> None:
         counts = Counter(self._credentials.part)

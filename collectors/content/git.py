@@ -4,7 +4,8 @@ The bytes belong to whoever can write ``.git``; git itself is never run on them.
 gitformat-index(5), gitrepository-layout(5), git-pack-refs(1).
 
 A request is msgpack ``[word, argument]`` with one descriptor; the answer is msgpack. Words:
-``directory`` (of an index; argument: the directory), ``link`` (a ``.git`` file or ``commondir``),
+``directory`` (of an index; argument: the directory), ``tracked`` (of an index: hashes of all names
+in it and of their directories, in order), ``link`` (a ``.git`` file or ``commondir``),
 ``head``, ``reference`` and ``packed`` (packed-refs; argument: the reference).
 """
 
@@ -192,6 +193,17 @@ def _fill(directories: dict[bytes, list[Place]]) -> None:
             directories[above] = []
 
 
+def hashes(index: Index) -> bytes:
+    """Return hashes of all names and directories, eight bytes each, in order. Pure."""
+    found: set[bytes] = set()
+    for where, places in index.directories.items():
+        stem = where + b"/" if where else b""
+        found.update(hashlib.blake2b(stem + p.name, digest_size=8).digest() for p in places)
+        if where:
+            found.add(hashlib.blake2b(where, digest_size=8).digest())
+    return b"".join(sorted(found))
+
+
 def link(data: bytes) -> bytes | None:
     """Return where a ``.git`` file (``gitdir: PATH``) or a ``commondir`` file leads. Pure."""
     path = data[:_SMALL].removeprefix(b"gitdir:").strip(b" \t\r\n")
@@ -234,6 +246,19 @@ class _Reader:
         self._index: Index | str = "malformed"
 
     def directory(self, descriptor: int, where: bytes) -> Any:
+        index = self._read(descriptor)
+        if isinstance(index, str):
+            return index
+        places = index.directories.get(where)
+        return places is not None, [index.entry(place) for place in places or ()]
+
+    def tracked(self, descriptor: int) -> Any:
+        index = self._read(descriptor)
+        if isinstance(index, str):
+            return index
+        return hashes(index)
+
+    def _read(self, descriptor: int) -> Index | str:
         state = os.fstat(descriptor)
         key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         if key != self._key:
@@ -243,10 +268,7 @@ class _Reader:
             except Malformed as error:
                 self._index = str(error)
             self._key = key
-        if isinstance(self._index, str):
-            return self._index
-        places = self._index.directories.get(where)
-        return places is not None, [self._index.entry(place) for place in places or ()]
+        return self._index
 
 
 def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
@@ -262,6 +284,8 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
             answer: Any
             if word == "directory":
                 answer = reader.directory(descriptor, argument)
+            elif word == "tracked":
+                answer = reader.tracked(descriptor)
             elif word == "packed":
                 answer = packed(_read(descriptor, MAX_PACKED), argument)
             else:

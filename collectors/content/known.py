@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from collectors.content.result import CanarySeen
+from collectors.content.digits import Ints
+from collectors.content.people import People, Registers
+from collectors.content.result import CanarySeen, RegisterSeen
 from collectors.content.validate import Numbers
 from collectors.knowledge import Canary
 from collectors.redact import Redactor
-from signatures.edm.scalar import value_key
-from signatures.edm.vector import hash_numbers
 
 _MOST_TOLD = 50
 """Canaries of one file that are told."""
@@ -22,9 +22,9 @@ class Known:
     """What is known, for all files."""
 
     def __init__(self, key: bytes, redactor: Redactor, canaries: Sequence[Canary]) -> None:
-        """*key* is the fleet key that marks were made with."""
-        self._key = key
+        """*key* is the fleet key that marks and registers were made with."""
         self._redactor = redactor
+        self.registers = Registers(key, redactor)
         self.tokens: dict[str, dict[str, str]] = {}
         """Type and token to the id of the canary."""
         hashes: dict[str, list[int]] = {}
@@ -33,56 +33,59 @@ class Known:
                 self.tokens.setdefault(mark.type, {})[mark.token] = canary.id
                 if mark.hash is not None:
                     hashes.setdefault(mark.type, []).append(mark.hash)
-        self._hashes = {
+        self.hashes = {
             type_: np.unique(np.array(values, np.uint64)) for type_, values in hashes.items()
         }
-        self._keys = {type_: value_key(key, type_) for type_ in self._hashes}
+        """Of the numbers among the canaries, by type."""
 
-    def watch(self) -> Watch:
-        """Return a watch over one file."""
-        return Watch(self)
+    def watch(self, descriptors: Sequence[int] = ()) -> Watch:
+        """Return a watch over one file; *descriptors* are of registers."""
+        return Watch(self, People(self.registers, self.registers.attach(descriptors)))
 
     def canary_of(self, type_: str, value: str) -> str | None:
         """Return the canary that has *value*, normalised, if any."""
         tokens = self.tokens.get(type_)
         return tokens.get(self._redactor.token(type_, value)) if tokens else None
 
-    def suspects(self, type_: str, values: Numbers) -> Numbers:
-        """Return which of *values*, encoded, have the hash of a canary."""
-        wanted = self._hashes.get(type_)
-        if wanted is None:
-            return values[:0]
-        hashed = hash_numbers(self._keys[type_], values)
-        found: Numbers = values[np.isin(hashed, wanted)]
-        return found
-
 
 class Watch:
     """What was seen in one file."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, people: People) -> None:
         self._known = known
+        self._people = people
         self._canaries: Counter[tuple[str, str]] = Counter()
 
-    def see(self, type_: str, values: Numbers, text: Iterable[str] = ()) -> None:
-        """Look at valid numbers of *type_*, encoded as `collectors.content.columns` does.
+    def __bool__(self) -> bool:
+        """Tell whether a canary was seen, or somebody of a register."""
+        return bool(self._canaries) or bool(self._people)
 
-        *text*: unused but by types whose encoding is not their digits.
+    def see(self, type_: str, values: Numbers, data: bytes, starts: Ints) -> None:
+        """Look at valid numbers, encoded as `collectors.content.columns` does.
+
+        *starts*: where each stands in *data*.
         """
-        del text
-        for value in self._known.suspects(type_, values).tolist():
-            canary = self._known.canary_of(type_, f"{value:016d}")
-            if canary is not None:
-                self._canaries[canary, type_] += 1
+        wanted = self._known.hashes.get(type_)
+        people = self._people.wants(type_)
+        if not len(values) or (wanted is None and not people):
+            return
+        hashes = self._known.registers.hash_numbers(type_, values)
+        if wanted is not None:
+            for value in values[np.isin(hashes, wanted)].tolist():
+                self._count(type_, f"{value:016d}", 1)
+        if people:
+            self._people.see(type_, values, hashes, data, starts)
 
     def see_texts(self, type_: str, values: dict[str, int]) -> None:
         """Look at credentials, normalised, with how often each stands in the file."""
-        if type_ not in self._known.tokens:
-            return
-        for value, count in values.items():
-            canary = self._known.canary_of(type_, value)
-            if canary is not None:
-                self._canaries[canary, type_] += count
+        if type_ in self._known.tokens:
+            for value, count in values.items():
+                self._count(type_, value, count)
+
+    def _count(self, type_: str, value: str, count: int) -> None:
+        canary = self._known.canary_of(type_, value)
+        if canary is not None:
+            self._canaries[canary, type_] += count
 
     def canaries(self) -> tuple[CanarySeen, ...]:
         """Return the canaries that stand in the file."""
@@ -90,3 +93,7 @@ class Watch:
             CanarySeen(id=canary, type=type_, count=count)
             for (canary, type_), count in self._canaries.most_common(_MOST_TOLD)
         )
+
+    def people(self) -> tuple[RegisterSeen, ...]:
+        """Return the people of registers that stand in the file."""
+        return self._people.told()

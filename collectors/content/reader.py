@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -132,12 +133,24 @@ class Reader:
 
     def _sampled(self) -> Iterator[bytes]:
         for offset in range(self._whole, self._size, self._stride):
+            if self._is_hole(offset):
+                length = min(_SAMPLE, self._size - offset)
+                self._sample += length
+                self.text.scanned += length
+                continue
             data = os.pread(self._descriptor, _SAMPLE, offset)
             begin = data.find(b"\n") + 1
             end = safe_cut(data)
             if begin < end:
                 self._sample += end - begin
                 yield self.text.count(data[begin:end])
+
+    def _is_hole(self, offset: int) -> bool:
+        """Tell whether nothing was written there: reading it would take as long as data."""
+        try:
+            return os.lseek(self._descriptor, offset, os.SEEK_DATA) >= offset + _SAMPLE
+        except OSError as error:
+            return error.errno == errno.ENXIO  # no more data
 
 
 def joined(pieces: Iterator[bytes]) -> Iterator[bytes]:

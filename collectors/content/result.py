@@ -11,6 +11,7 @@ from collectors.knowledge import Canary
 
 __all__ = [
     "CLEAN",
+    "CRASHED",
     "CUSTOM_PREFIX",
     "DAMAGED",
     "ENCRYPTED",
@@ -24,6 +25,7 @@ __all__ = [
     "CanarySeen",
     "CustomIdentifier",
     "Init",
+    "RegisterSeen",
     "Request",
     "ScanResult",
 ]
@@ -39,6 +41,7 @@ ENCRYPTED = "encrypted"
 UNSUPPORTED = "unsupported"
 TOO_LARGE = "too_large"
 TIMED_OUT = "timed_out"
+CRASHED = "crashed"
 
 
 class Init(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +70,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes by fstat."""
     seconds: float = 25.0
     """After this the child stops by itself and tells what it has: sooner than it is killed."""
+    again: bool = False
+    """A child has died of this file: only containers are opened, and in them nothing that foreign
+    code reads (PDF, old sheets): their other parts are not lost."""
 
 
 class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,13 +84,29 @@ class CanarySeen(msgspec.Struct, frozen=True, kw_only=True):
     """How often; these stand in the tally of the type, too."""
 
 
+class RegisterSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of people of a register in the file."""
+
+    register: int
+    """Which one: its place among the descriptors behind the file's."""
+    type: str
+    """Of the register's numbers; ``nik`` and ``kk`` may be told as each other in tallies."""
+    count: int
+    distinct: int
+    confirmed: int = 0
+    """Numbers beside which another column of the same person stands."""
+    sure: bool = False
+    """Chance does not explain it."""
+
+
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. Nothing in it is raw."""
 
     outcome: str
     """``clean``, ``found``, ``sampled`` (found or not, but not looked at whole), ``unreadable``,
-    ``damaged``, ``encrypted``, ``too_large``, ``timed_out`` or ``unsupported``. What was found
-    before something else went wrong is in `tallies` all the same."""
+    ``damaged``, ``encrypted``, ``too_large``, ``timed_out``, ``unsupported`` or, when looked at
+    again, ``crashed``. What was found before something else went wrong is in `tallies` all the
+    same."""
     format: str = "text"
     tallies: tuple[Tally, ...] = ()
     sha256: str | None = None
@@ -97,3 +119,5 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be read, by outcome."""
     canaries: tuple[CanarySeen, ...] = ()
     """Also of a type or in a column that nothing is told of."""
+    people: tuple[RegisterSeen, ...] = ()
+    """As canaries."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Sequence
 
 from collectors.content.extract import kinds
 from collectors.content.extract.budget import Budget, PartError, Stop
@@ -14,6 +15,7 @@ from collectors.content.known import Known
 from collectors.content.reader import Reader
 from collectors.content.result import (
     CLEAN,
+    CRASHED,
     DAMAGED,
     ENCRYPTED,
     FOUND,
@@ -30,7 +32,7 @@ from collectors.content.rules import RuleSets
 from collectors.kinds import Tally
 from collectors.redact import Redactor
 
-_WORST = (TIMED_OUT, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
+_WORST = (TIMED_OUT, CRASHED, TOO_LARGE, DAMAGED, ENCRYPTED, UNREADABLE, UNSUPPORTED)
 # What a reader of formats may stumble over in bytes that somebody has bent on purpose.
 _MALFORMED = (ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 
@@ -44,8 +46,8 @@ class Scanner:
         self._rules = RuleSets(init.custom)
         self._known = Known(init.key, self._redactor, init.canaries)
 
-    def scan(self, descriptor: int, request: Request) -> ScanResult:
-        """Look into the file behind *descriptor*."""
+    def scan(self, descriptor: int, request: Request, registers: Sequence[int] = ()) -> ScanResult:
+        """Look into the file behind *descriptor*; *registers* are descriptors, too."""
         budget = Budget(request.seconds)
         gathered = Gathered(
             self._rules,
@@ -53,11 +55,14 @@ class Scanner:
             budget,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
-            watch=self._known.watch(),
+            watch=self._known.watch(registers),
         )
         source = FileSource(descriptor, request.size)
         try:
             kind = kinds.kind_of(source.read(0, kinds.HEAD))
+            if kind == kinds.PLAIN and request.again:
+                gathered.failures.add((), CRASHED, "left out after a crash of the scanner")
+                return _answer(gathered, sha256=None, complete=False)
             if kind == kinds.PLAIN:
                 return self._bare(descriptor, request, gathered)
         except OSError:
@@ -84,7 +89,7 @@ class Scanner:
     def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
         leaf: Leaf | None = None
         try:
-            for found in Walk(gathered.budget).file(source, request.name):
+            for found in Walk(gathered.budget, again=request.again).file(source, request.name):
                 if isinstance(found, Failure):
                     gathered.failures.add(found.where, found.outcome, found.detail)
                     continue
@@ -133,6 +138,7 @@ def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanRe
         parts=parts,
         unread=unread,
         canaries=gathered.watch.canaries(),
+        people=gathered.watch.people(),
     )
 
 

@@ -42,7 +42,8 @@ _NO_COLUMN = frozenset(
     b"PRIMARY KEY UNIQUE CONSTRAINT FOREIGN INDEX FULLTEXT CHECK SPATIAL EXCLUDE LIKE".split()
 )
 _LONGEST_TABLE = 64 << 10
-_MOST_TABLES = 1000
+_MOST_CREATED = 8 << 20
+"""Bytes of CREATE TABLE that are read in a file: a thousand large tables."""
 _MOST_COLUMNS = 1 << 20
 _MOST_KEYS = 10_000
 """Values outside of rows whose key is read, in one block."""
@@ -69,7 +70,7 @@ class Sql:
     def __init__(self) -> None:
         self.groups = Groups()
         self._tables: dict[str, tuple[str, ...]] = {}
-        self._created = 0
+        self._left = _MOST_CREATED
         self._current: _Target | None = None
         self._places: list[int] = []
         self._targets: list[_Target | None] = [None]
@@ -116,9 +117,9 @@ class Sql:
         for end, kind, match in found:
             table = _text(match.group(1))
             if kind == "create":
-                self._created += 1
-                if self._created <= _MOST_TABLES:  # counted: one name may come again and again
-                    self._tables[table] = _columns_of(data, end)
+                if self._left > 0:  # of all: one name may come again and again
+                    self._tables[table], read = _columns_of(data, end)
+                    self._left -= read
                 targets.append(None)
                 continue
             listed = match.group(2)
@@ -147,18 +148,20 @@ def _names(parts: list[bytes]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _columns_of(data: bytes, start: int) -> tuple[str, ...]:
-    depth, begin = 1, start
+def _columns_of(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
+    """Return the columns of the table whose bracket opens before *start*, and the bytes read."""
+    depth, begin, end = 1, start, start + _LONGEST_TABLE
     parts: list[bytes] = []
-    for match in re.finditer(rb"[(),]", data[start : start + _LONGEST_TABLE]):
+    for match in re.finditer(rb"[(),]", data[start:end]):
         char, place = match.group(), start + match.start()
         depth += {b"(": 1, b")": -1, b",": 0}[char]
         if depth == 0 or (depth == 1 and char == b","):
             parts.append(data[begin:place])
             begin = place + 1
         if depth == 0:
+            end = place
             break
-    return _names(parts)
+    return _names(parts), end - start
 
 
 def value_column(block: Bytes, starts: Ints) -> Ints:

@@ -21,8 +21,10 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
 
     def handle(request: bytes, descriptors: list[int]) -> bytes:
         try:
-            descriptor = descriptors[0]  # registers ride behind it
-            return msgspec.msgpack.encode(scanner.scan(descriptor, decoder.decode(request)))
+            descriptor, *registers = descriptors
+            return msgspec.msgpack.encode(
+                scanner.scan(descriptor, decoder.decode(request), registers)
+            )
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -119,9 +119,13 @@ class Examiner:
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, and let go of the registers."""
         self.child.close()
         self.knowledge.close()
+
+    def rest(self) -> None:
+        """End the child; the next look starts another."""
+        self.child.close()
 
     def learn(self) -> bool:
         """Take what the agent was given to look for; True when it has changed."""
@@ -165,19 +169,45 @@ class Examiner:
             if before.st_size > self._settings.max_bytes:
                 limit = f"{before.st_size} bytes, over max_bytes"
                 return self._incomplete(safe, signature, "too_large", limit)
-            answer = self._ask(descriptor, before.st_size, safe)
+            answer, crash = self._answer(descriptor, before.st_size, safe)
         except OSError as error:
             return self._incomplete(safe, signature, UNREADABLE, os.strerror(error.errno or 0))
         except ChildError as error:
             return self._crashed(safe, signature, error)
+        settled = self._judge(answer, before, real, safe)._replace(crash=crash)
         if Signature.of(os.fstat(descriptor)) != signature:
-            return Look(CHANGED, signature, settled=self._judge(answer, before, real, safe))
-        return self._judge(answer, before, real, safe)
+            return Look(CHANGED, signature, settled=settled)
+        return settled
 
-    def _ask(self, descriptor: int, size: int, safe: SafePath) -> ScanResult:
+    def _answer(
+        self, descriptor: int, size: int, safe: SafePath
+    ) -> tuple[ScanResult, ChildCrashed | None]:
+        """Return what the child says; if it dies, what another says of the harmless parts.
+
+        Raises:
+            ChildError: nothing was found in them, or they are not harmless either.
+        """
+        try:
+            return self._ask(descriptor, size, safe), None
+        except ChildError as error:
+            first = error
+        try:
+            answer = self._ask(descriptor, size, safe, again=True)
+        except ChildError:
+            raise first from None
+        if not (answer.tallies or answer.canaries or answer.people):
+            raise first
+        return answer, _crash(first)
+
+    def _ask(
+        self, descriptor: int, size: int, safe: SafePath, *, again: bool = False
+    ) -> ScanResult:
         self.learn()
         request = Request(
-            name=self._guard.display(safe), size=size, seconds=_OWN_TIME * self._settings.timeout
+            name=self._guard.display(safe),
+            size=size,
+            seconds=_OWN_TIME * self._settings.timeout,
+            again=again,
         )
         descriptors = [descriptor, *self.knowledge.registers]
         answer = self.child.call(
@@ -190,12 +220,13 @@ class Examiner:
     ) -> Look:
         signature = Signature.of(status)
         answer, canaries = told.sort_out(answer, lambda one: self.knowledge.is_planted(one, real))
+        answer, people = told.people_in(answer, self.knowledge.register_names)
         if not answer.tallies and answer.unread:
             return self._unread(safe, signature, answer)
         if not answer.tallies:
             return Look(SAMPLED if answer.outcome == SAMPLED else CLEAN, signature)
         root = self.scope.web_root(real)
-        place = self._place(real, status)
+        place = self._place(real, status, root)
         reachable = reach.reachability(
             real,
             status.st_mode,
@@ -205,6 +236,8 @@ class Examiner:
         shown = self._guard.display(safe)
         web = score.Web(place.served, place.checked, place.reasons)
         judged = score.judge(answer.tallies, reachable, shown, self._weights, web)
+        if people.sure:
+            judged = score.registered(judged, reachable)
         if canaries:
             judged = score.betrayed(judged)
         record = SensitiveData(
@@ -221,6 +254,9 @@ class Examiner:
             parts=answer.parts,
             unread=answer.unread,
             canaries=canaries,
+            registered=people.registered,
+            confirmed=people.confirmed,
+            registers=people.registers,
             size=status.st_size,
             sha256=answer.sha256,
             inode=str(status.st_ino),
@@ -235,10 +271,12 @@ class Examiner:
         )
         return Look(FOUND, signature, record, int(judged.severity), _digest(record))
 
-    def _place(self, real: bytes, status: os.stat_result) -> Place:
+    def _place(self, real: bytes, status: os.stat_result, root: bytes | None) -> Place:
         if self.web is None or not self.web.sites:
             return Place("")
-        return self.web.place(real, status.st_size, status.st_mode)
+        place = self.web.place(real, status.st_size, status.st_mode)
+        # A file far from any site is no news of the web servers.
+        return Place("") if place.url is None and root is None else place
 
     def _url_path(self, real: bytes, root: bytes | None, place: Place) -> Scrubbed | None:
         if place.path is not None:
@@ -276,13 +314,15 @@ class Examiner:
     def _crashed(self, safe: SafePath, signature: Signature, error: ChildError) -> Look:
         outcome = "timed_out" if isinstance(error, ChildTimeout) else "crashed"
         detail = str(error) if isinstance(error, (ChildTimeout, ChildDied)) else ""
-        look = self._incomplete(safe, signature, outcome, detail)
-        crash = ChildCrashed(
-            target="exposure content scan",
-            cause=error.cause,
-            detail=Scrubbed(error.detail) if error.detail else None,
-        )
-        return look._replace(crash=crash)
+        return self._incomplete(safe, signature, outcome, detail)._replace(crash=_crash(error))
+
+
+def _crash(error: ChildError) -> ChildCrashed:
+    return ChildCrashed(
+        target="exposure content scan",
+        cause=error.cause,
+        detail=Scrubbed(error.detail) if error.detail else None,
+    )
 
 
 def _open(path: bytes) -> int:
@@ -296,7 +336,10 @@ def _open(path: bytes) -> int:
 def _digest(record: SensitiveData) -> str:
     """Hash what makes a finding another one: not the exact count of a log that grows."""
     said = [[tally.type, tally.count.bit_length(), tally.tokens[:8]] for tally in record.tallies]
+    known = [record.canaries, record.registered.bit_length(), record.registers]
     missed = sorted(unread.outcome for unread in record.unread)
+    # That a server could be asked this time is no other finding.
+    reasons = [reason for reason in record.reasons if reason != "url_checked"]
     return hashlib.sha256(
-        msgspec.msgpack.encode([said, record.reachable, record.reasons, missed, record.canaries])
+        msgspec.msgpack.encode([said, record.reachable, reasons, missed, known])
     ).hexdigest()

@@ -14,6 +14,7 @@ import signatures
 from collectors.exposure.settings import ExposureSettings
 
 _CODE = (
+    (signatures, "edm"),
     (signatures, "identifiers"),
     (signatures, "yara"),
     (collectors, "content"),

@@ -31,6 +31,8 @@ class Knowledge:
         self._planted: dict[str, frozenset[str]] = {}
         self.registers: tuple[int, ...] = ()
         """Descriptors, open until the next change or `close`."""
+        self.register_names: tuple[str, ...] = ()
+        """Of these, in the same order."""
 
     @property
     def canaries(self) -> tuple[Canary, ...]:
@@ -38,8 +40,8 @@ class Knowledge:
         return self._manifest.canaries
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Return the hashes of the registers in use."""
+    def hashes(self) -> tuple[str, ...]:
+        """Return the hashes of the registers in force."""
         return tuple(one.sha256 for one in self._manifest.registers)
 
     def refresh(self) -> bool:
@@ -54,7 +56,9 @@ class Knowledge:
             manifest = _NOTHING  # tokens of another key mean nothing here
         self._manifest = manifest
         self._planted = {one.id: frozenset(one.planted) for one in manifest.canaries if one.planted}
-        self.registers = tuple(self._open())
+        opened = self._open()
+        self.registers = tuple(descriptor for descriptor, _ in opened)
+        self.register_names = tuple(name for _, name in opened)
         return True
 
     def _place(self) -> _Place | None:
@@ -74,14 +78,15 @@ class Knowledge:
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return _NOTHING
 
-    def _open(self) -> list[int]:
+    def _open(self) -> list[tuple[int, str]]:
         found = []
         for one in self._manifest.registers:
             path = self._directory + b"/" + one.sha256.encode() + b".edm"
             try:
-                found.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             except OSError:
                 continue  # a new bundle is just coming; the next look sees it
+            found.append((descriptor, one.name))
         return found
 
     def is_planted(self, canary: str, real: bytes) -> bool:
@@ -96,4 +101,5 @@ class Knowledge:
         for descriptor in self.registers:
             os.close(descriptor)
         self.registers = ()
+        self.register_names = ()
         self._seen = None

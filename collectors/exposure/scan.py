@@ -12,6 +12,7 @@ from collectors.api import Keys
 from collectors.exposure import examine
 from collectors.exposure.select import Scope
 from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.web.view import WebView
 from collectors.kinds import Kind, ScanIncomplete, Scrubbed
 from collectors.paths import PathGuard
 
@@ -44,7 +45,11 @@ def scan_paths(
     """
     outcomes: Counter[str] = Counter()
     examiner = examine.Examiner(settings, guard, keys, own=b"")
+    web = WebView(settings.web_configs, asks=settings.web_check, rate=settings.web_check_rate)
     try:
+        web.refresh()
+        examiner.web = web
+        examiner.scope.serve(web.roots)
         for path in paths:
             blind: list[bytes] = []
             for real in _files(os.path.abspath(path), examiner.scope, blind):
@@ -65,6 +70,7 @@ def scan_paths(
                 on_result(_blind(guard, folder))
     finally:
         examiner.close()
+        web.close()
     return outcomes
 
 

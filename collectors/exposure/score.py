@@ -123,6 +123,18 @@ def _web_reasons(web: Web) -> tuple[str, ...]:
     return (*known, *(reason for reason in web.reasons if reason not in known))
 
 
+def registered(judged: Score, reachable: str) -> Score:
+    """Return the judgement of a file with people of the operator's register: one level more.
+
+    That they are real raises it, not their number: that is counted already. A file that only its
+    owner can read stays below high.
+    """
+    reasons = tuple(one for one in judged.reasons if one != "low_confidence")
+    most = Severity.MEDIUM if reachable == PRIVATE else Severity.CRITICAL
+    level = max(judged.severity, min(Severity(min(judged.severity + 1, 4)), most))
+    return Score(min(100, judged.score + 10), Severity(level), (*reasons, "registered"))
+
+
 def betrayed(judged: Score) -> Score:
     """Return the judgement of a file that holds a canary: nobody has a reason to have it."""
     reasons = tuple(one for one in judged.reasons if one not in {"documentation", "low_confidence"})

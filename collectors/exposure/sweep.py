@@ -145,6 +145,12 @@ class Sweep:
             self._roots = roots
             self._pass = None
 
+    def use(self, rules: str) -> None:
+        """Look with other *rules* from now on: everything is to be read again."""
+        if rules != self._rules:
+            self._rules = rules
+            self._pass = None
+
     def coverage(self) -> Coverage:
         """Return what is swept, how much of it, and how long it will take.
 

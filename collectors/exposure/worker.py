@@ -75,7 +75,8 @@ class Worker:
         self._examiner = Examiner(settings, context.guard, context.keys, own)
         self._web = WebWatch(settings, context, self._state.connection, self._outbox)
         self._examiner.web = self._web.view
-        self._rules = fingerprint(settings)
+        self._examiner.learn()
+        self._rules = self._fingerprint()
         self._sweep = Sweep(
             settings,
             self._examiner.scope,
@@ -133,6 +134,8 @@ class Worker:
         self._alive = time.monotonic()
         if self._web.refresh():
             self._follow_servers()
+        if self._examiner.learn():
+            self._learned()
         pending = self._state.newest()
         if pending is None:
             self._rest()
@@ -155,9 +158,24 @@ class Worker:
             return
         self._coverage["waiting"] = 0
         if time.monotonic() - self._used >= self._settings.child_idle:
-            self._examiner.close()
+            self._examiner.rest()
             self._web.view.close()
         self._wake.wait(_IDLE)
+
+    def _fingerprint(self) -> str:
+        registers = sorted(self._examiner.knowledge.hashes)
+        return fingerprint(self._settings, *(one.encode() for one in registers))
+
+    def _learned(self) -> None:
+        """With other registers old files say other things; with new canaries they do not."""
+        rules = self._fingerprint()
+        if rules == self._rules:
+            return
+        self._rules = rules
+        with self._transaction():
+            self._state.look_again()
+        self._sweep.use(rules)
+        self._stale = True
 
     def _follow_servers(self) -> None:
         """Roots have come or gone, or files are handed out that were not: judge them anew."""

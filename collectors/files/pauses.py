@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
+from collectors.boot import since_boot
 from collectors.files.notes import Gap
 
 _SECOND = 1_000_000_000
@@ -29,7 +30,7 @@ class Reading(NamedTuple):
     @classmethod
     def now(cls) -> Reading:
         """Read the clocks of this host."""
-        return cls(time.time_ns(), time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME))
+        return cls(time.time_ns(), time.monotonic(), since_boot())
 
 
 class Pauses:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from collectors.api import Settings
+from collectors.quantities import parse_duration, parse_size
 
 # The exposure sensor learns of changes from this one: what it looks into has to be here, too; and
 # so has what starts programs, lets people in or logs (collectors.files.meaning.catalogue).
@@ -47,47 +46,6 @@ DEFAULT_PATHS = (
 DEFAULT_EXCLUDE = (".*.swp", ".*.swx", "/root/.cache", "/home/*/.cache")
 
 BACKENDS = ("auto", "fanotify", "inotify", "observer")
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
-_SIZES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-_SIZE = re.compile(r"\s*(\d+)\s*([a-z]*)\s*")
-
-
-def parse_duration(value: str | float) -> float:
-    """Return seconds: a number is seconds already, text has a unit (``200ms``, ``5m``, ``1h``).
-
-    Raises:
-        ValueError: not a duration; ``str()`` says what is expected.
-    """
-    if isinstance(value, (int, float)):
-        seconds = float(value)
-    else:
-        match = _DURATION.fullmatch(value)
-        if match is None:
-            raise ValueError(f"not a duration: {value!r} (write for example 200ms, 30s, 5m or 1h)")
-        seconds = float(match[1]) * _UNITS[match[2]]
-    if not 0 <= seconds <= 366 * 86400:
-        raise ValueError(f"duration out of range: {value!r} (0 to 366d)")
-    return seconds
-
-
-def parse_size(value: str | int) -> int:
-    """Return bytes: a number is bytes already, text has a unit (``64MiB``).
-
-    Raises:
-        ValueError: not a size; ``str()`` says what is expected.
-    """
-    if isinstance(value, int):
-        size = value
-    else:
-        match = _SIZE.fullmatch(value.lower())
-        if match is None or match[2] not in _SIZES:
-            raise ValueError(f"not a size: {value!r} (write for example 64KiB, 256MiB or 1GiB)")
-        size = int(match[1]) * _SIZES[match[2]]
-    if size < 0:
-        raise ValueError(f"size out of range: {value!r}")
-    return size
 
 
 class FileSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -307,6 +307,7 @@ class Worker:
         self._baseline.whole = not self._examiner.first
         self._voucher.scanned()
         self._losses.repaired(self._reconciler.gap)
+        self._deployments.compared()
         self._journal.commit()
         self._report()
         self._status.update(

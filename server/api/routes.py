@@ -14,6 +14,7 @@ from server.api import (
     files,
     hosts,
     packages,
+    registers,
     status,
 )
 
@@ -47,5 +48,8 @@ ROUTES = [
     Route("/v1/enroll/tokens", admin.make_token, methods=["POST"]),
     Route("/v1/notify", admin.notify_status),
     Route("/v1/notify/test", admin.notify_test, methods=["POST"]),
+    Route("/v1/registers", registers.list_registers, methods=["GET"]),
+    Route("/v1/registers", registers.add, methods=["POST"]),
+    Route("/v1/registers/{name}/remove", registers.remove, methods=["POST"]),
     Route("/v1/rules", admin.list_rules),
 ]

@@ -48,6 +48,10 @@ class Client:
         """Send *body* as JSON and return the JSON answer. Raises like `get`."""
         return self._answer("POST", _target(path, query), json.dumps(dict(body or {})).encode())
 
+    def send(self, path: str, body: bytes, **query: object) -> Any:
+        """Send *body* as it is and return the JSON answer. Raises like `get`."""
+        return self._answer("POST", _target(path, query), body)
+
     def stream(self, path: str, **query: object) -> Iterator[Any]:
         """Connect, and return the values of a newline-delimited JSON stream as they come.
 

@@ -48,6 +48,10 @@ class Context:
         chosen = self.socket or os.environ.get("RONDA_SOCKET")
         return chosen or str(self._settings().get("socket") or DEFAULT_SOCKET)
 
+    def state_dir(self) -> str:
+        """Return the collector's state directory, as its settings say or by default."""
+        return str(self._settings().get("state_dir") or "/var/lib/ronda-server")
+
     def _settings(self) -> dict[str, Any]:
         """Return the settings unchecked, for a client: empty when it may not read them.
 

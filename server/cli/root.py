@@ -12,6 +12,7 @@ COMMANDS = {
     "events": "server.cli.events:events",
     "exposure": "server.cli.exposure:exposure",
     "canary": "server.cli.canary:canary",
+    "edm": "server.cli.edm:edm",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
     "packages": "server.cli.packages:packages",

@@ -17,8 +17,9 @@ LENGTH = 8 << 56
 
 
 def value_key(fleet_key: bytes, type_: str) -> tuple[int, int]:
-    """Return the key of hashes of numbers of *type_*."""
-    digest = hmac.digest(fleet_key, b"number hash\0" + type_.encode(), hashlib.sha256)
+    """Return the key of hashes of numbers of *type_*; citizen and family have one form, one key."""
+    name = "nik" if type_ == "kk" else type_
+    digest = hmac.digest(fleet_key, b"number hash\0" + name.encode(), hashlib.sha256)
     first, second = struct.unpack("<QQ", digest[:16])
     return first, second
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import DEFAULT_PATH, AgentConfig, ConfigError, load, parse, parse_size
+from agent.config import DEFAULT_PATH, AgentConfig, ConfigError, load, parse
 from collectors.api import Settings
 
 
@@ -149,22 +149,6 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_sensor_tables_can_be_left_alone() -> None:
     """For commands that only need the state directory."""
     assert parse("[sensors.x]\ny = 1", Path("a"), None).sensors == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("1GiB", 1 << 30), ("64 kib", 65536), ("7", 7), (12, 12), ("3M", 3 << 20), ("9 B", 9)],
-)
-def test_sizes(text: object, size: int) -> None:
-    """Units are powers of 1024."""
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("wrong", ["", "x", "-1", "1.5GiB", -1, None, "1 PiB"])
-def test_wrong_sizes(wrong: object) -> None:
-    """Never guessed."""
-    with pytest.raises(ValueError, match="not a size"):
-        parse_size(wrong)
 
 
 @given(st.text(alphabet="[]{}=\"\n'. #ab1,", max_size=80))

@@ -119,6 +119,7 @@ def test_no_planted_value_gets_past_the_child(tmp_path: Path) -> None:
             plant(here, planted)
             found = wait_for(lambda: findings(here), 300, "findings for nearly all documents")
             assert found
+            register(here, tmp_path, planted)
             printed = {
                 f"ronda {words}": here.ronda(*words.split(), check=False).encode()
                 for words in (
@@ -126,6 +127,12 @@ def test_no_planted_value_gets_past_the_child(tmp_path: Path) -> None:
                     "alerts list --limit 5000 -o json",
                     "alerts show 1",
                     "events search --limit 100000 -o jsonl",
+                    "exposure list --limit 100000",
+                    "exposure list --all -o json",
+                    f"exposure show {here.ronda_json('exposure', 'list')[0]['id']}",
+                    "exposure overlap --by file --all -o json",
+                    "canary list --all -o json",
+                    "edm list -o json",
                     "events search --limit 100000 -o csv",
                     "hosts list",
                     "delivery",
@@ -146,6 +153,20 @@ def test_no_planted_value_gets_past_the_child(tmp_path: Path) -> None:
     print(f"{len(planted)} planted values, {len(places)} places, {size} bytes, 0 leaks")
     assert size > 1_000_000
     assert receiver.bodies
+
+
+def register(here: Deployment, folder: Path, planted: list[str]) -> None:
+    """Give the agent a register of the planted people; the table goes away again."""
+    table, built = folder / "people.csv", folder / "people.edm"
+    table.write_text("nik\n" + "\n".join(one for one in planted if len(one) == 16) + "\n")
+    here.ronda("edm", "build", str(table), "--out", str(built), "--column", "nik=nik")
+    here.ronda("edm", "add", str(built), "--name", "planted")
+    here.ronda("canary", "create", "--opd", "x", "--planted-at", "web1:/srv/")
+    known = here.agent_state / "knowledge"
+    wait_for(lambda: list(known.glob("*.edm")), 60, "the register on the agent")
+    wait_for(
+        lambda: any(row["registered"] for row in here.ronda_json("exposure", "list")), 120, "people"
+    )
 
 
 def plant(here: Deployment, planted: list[str]) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
+import re
+import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +22,13 @@ MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST = 16 << 20
 """Bytes of a file that calamine may hold in memory, with what it makes of it."""
 _ROWS = 500
+_WORKBOOK = re.compile(rb"\x09\x08[\x08\x10]\0\0[\x05\x06]\x05\0")
+"""The record that a workbook begins with, of Excel 5 to 2003."""
+_RECORD = struct.Struct("<HH")
+_FILE_PASS = 0x2F
+_FIRST_RECORDS = 3
+"""Only what says that it is to be opened for reading may stand before the one that we look for."""
+_MOST_WORKBOOKS = 1000
 _BLANKS = str.maketrans("\t\r\n", "   ")
 
 
@@ -63,14 +73,34 @@ def sheets(source: Source, budget: Budget) -> Iterator[Sheet]:
         raise PartError(UNSUPPORTED, detail) from error
     if source.size > _MOST:
         raise PartError(TOO_LARGE, f"binary sheet of more than {_MOST >> 20} MiB")
+    data = source.read(0, source.size)
+    if data.startswith(MAGIC) and has_password(data):
+        raise PartError(ENCRYPTED, "sheet with a password")
     try:
         with _trouble(calamine.CalamineError):
-            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read(0, source.size)))
+            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except calamine.PasswordError as error:
         raise PartError(ENCRYPTED, "sheet with a password") from error
+    if not book.sheet_names:
+        raise damaged("binary sheet")
     for name in book.sheet_names:
         budget.member()
         yield Sheet(name, _lines(book, name, budget, calamine.CalamineError))
+
+
+def has_password(data: bytes) -> bool:
+    """Tell whether the records of a workbook before 2007 are encrypted (MS-XLS 2.4.117, FilePass).
+
+    calamine reads what is obfuscated as if it were not, and takes the rest for another format.
+    """
+    for match in itertools.islice(_WORKBOOK.finditer(data), _MOST_WORKBOOKS):
+        at = match.start()
+        for _ in range(_FIRST_RECORDS):
+            kind, length = _RECORD.unpack(data[at : at + 4].ljust(4, b"\0"))
+            if kind == _FILE_PASS:
+                return True
+            at += 4 + length
+    return False
 
 
 def _lines(book: Any, name: str, budget: Budget, failure: type[Exception]) -> Iterator[bytes]:

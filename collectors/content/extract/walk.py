@@ -18,7 +18,7 @@ from collectors.content.extract import (
 from collectors.content.extract.archive_zip import Zip
 from collectors.content.extract.budget import Budget, Meter, PartError, Stop, damaged
 from collectors.content.extract.source import BytesSource, Source, Stream, pieces_of
-from collectors.content.result import ENCRYPTED, TOO_LARGE, UNSUPPORTED
+from collectors.content.result import CRASHED, ENCRYPTED, TOO_LARGE, UNSUPPORTED
 
 TEXT, TABLE, MARKUP, PAGES = "text", "table", "markup", "pages"
 
@@ -52,8 +52,10 @@ _Where = tuple[str, ...]
 class Walk:
     """One file, once."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, *, again: bool = False) -> None:
+        """*again*: see `collectors.content.result.Request`."""
         self._budget = budget
+        self._again = again
 
     def file(self, source: Source, name: str) -> Iterator[Found]:
         """Yield the leaves of the file *name* (shown, for its extension).
@@ -127,6 +129,8 @@ class Walk:
         self, kind: str, source: Source, where: _Where, name: str, depth: int
     ) -> Iterator[Found]:
         self._budget.check_depth(depth)
+        if self._again and kind in ("pdf", "ole"):
+            raise PartError(CRASHED, f"{kind}, left out after a crash of the scanner")
         if kind == "zip":
             yield from self._zip(source, where, depth)
         elif kind == "pdf":
@@ -139,6 +143,8 @@ class Walk:
     def _zip(self, source: Source, where: _Where, depth: int) -> Iterator[Found]:
         archive = Zip(source, self._budget)
         kind = office.kind_of(archive)
+        if kind == "xlsb" and self._again:
+            raise PartError(CRASHED, f"{kind}, left out after a crash of the scanner")
         if kind == "xlsb":
             yield from self._sheets(source, where, kind)
         elif kind:

@@ -60,7 +60,7 @@ def judge(reply: Reply | None, size: int, later: int | None = None) -> str:
         return UNKNOWN
     if reply.status in (401, 403, 407, 410, 451):
         return FORBIDDEN
-    if reply.status in (404, 301, 302, 303, 307, 308):
+    if reply.status in (404, 500, 301, 302, 303, 307, 308):
         return NOT_SERVED
     if reply.status not in (200, 206, 416):
         return UNKNOWN

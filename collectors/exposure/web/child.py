@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from collectors.exposure.web import nginx, nginx_route
+from collectors.exposure.web import apache, apache_route, caddy, lighttpd, nginx, nginx_route
 from collectors.exposure.web.frameworks import identify
 from collectors.exposure.web.lines import Files, below
 from collectors.exposure.web.model import (
+    APACHE,
+    CADDY,
+    LIGHTTPD,
     NGINX,
+    NOT_SERVED,
     SERVED,
     Identified,
     Identify,
@@ -27,8 +32,16 @@ from collectors.exposure.web.model import (
 )
 
 TARGET = "collectors.exposure.web.child:start"
-_READERS: dict[str, Callable[..., list[Site]]] = {NGINX: nginx.sites}
+_READERS: dict[str, Callable[..., list[Site]]] = {
+    APACHE: apache.sites,
+    CADDY: caddy.sites,
+    LIGHTTPD: lighttpd.sites,
+    NGINX: nginx.sites,
+}
 _ROUTERS: dict[str, Callable[[Site, str, Locate], Outcome]] = {
+    APACHE: lambda site, url, request: apache_route.route(site, url, request.paths, request.access),
+    CADDY: lambda site, url, _request: caddy.route(site, url),
+    LIGHTTPD: lambda site, url, _request: lighttpd.route(site, url),
     NGINX: lambda site, url, _request: nginx_route.route(site, url),
 }
 _MOST_ROUTES = 64
@@ -78,7 +91,7 @@ def _routes(request: Locate, sites: tuple[Site, ...]) -> Iterator[Route]:
             seen.add(url)
             outcome = _outcome(site, url, request)
             if outcome.path is not None and outcome.path != path:
-                continue  # the URL leads to another file
+                outcome = Outcome(verdict=NOT_SERVED, reasons=("leads_elsewhere",))
             found += 1
             yield Route(
                 site=number,
@@ -106,5 +119,8 @@ def _outcome(site: Site, url: str, request: Locate) -> Outcome:
 def _is_listed(site: Site, url: str, request: Locate) -> bool:
     outcome = _outcome(site, url.rpartition("/")[0] + "/", request)
     if outcome.verdict != SERVED or not outcome.autoindex:
+        return False
+    name = url.rpartition("/")[2]
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in outcome.hidden):
         return False
     return not any(name in request.exists for name in outcome.index)

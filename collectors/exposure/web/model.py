@@ -170,6 +170,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     autoindex: bool = False
     """For a folder: its names are shown when no index file is there."""
     index: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Patterns of names that the folder does not show."""
 
 
 MAX_FILE = 1 << 20

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"|\"(?P<double>(?:[^\"\\]|\\.)*)\""
     r"|'(?P<single>(?:[^'\\]|\\.)*)'"
     # ${name} belongs to a word; another brace ends it.
-    r"|(?P<word>(?:\$\{[^}\n]*\}|\\.|[^\s;{}\\])+)",
+    r"|(?P<word>(?![\"'])(?:\$\{[^}\n]*\}|\\.|[^\s;{}\\])+)",
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\([\"'\\ tnr])")

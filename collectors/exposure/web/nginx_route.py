@@ -21,7 +21,7 @@ from collectors.exposure.web.model import (
     Site,
 )
 from collectors.exposure.web.nginx import DEFAULT_PREFIX, DEFAULT_ROOT
-from collectors.exposure.web.patterns import Unclear, found_by
+from collectors.exposure.web.patterns import Unclear, found_by, groups_put
 
 _RUNS = frozenset({"fastcgi_pass", "uwsgi_pass", "scgi_pass", "content_by_lua_block", "perl"})
 _ELSEWHERE = frozenset({"proxy_pass", "grpc_pass", "memcached_pass"})
@@ -134,14 +134,10 @@ def _rewrite(one: Directive, uri: str) -> tuple[Outcome | None, str, bool]:
     target = one.args[1]
     if flag in ("redirect", "permanent") or re.match(r"https?://|\$scheme", target):
         return Outcome(verdict=NOT_SERVED, reasons=("redirect",)), uri, True
-    changed = re.sub(r"\$\{?(\d)\}?", lambda found: _group(match, int(found[1])), target)
+    changed = groups_put(target, match)
     if "$" in changed:
         raise Unclear("rewrite_with_variable")
     return None, changed.partition("?")[0], flag in ("last", "break")
-
-
-def _group(match: re.Match[str], number: int) -> str:
-    return (match[number] or "") if number <= (match.re.groups or 0) else ""
 
 
 def _if(one: Directive, site: Site, uri: str) -> tuple[Outcome | None, str]:
@@ -234,6 +230,7 @@ def _content(
         path=_path(site, uri, location, levels),
         autoindex=autoindex,
         index=index or ("index.html",),
+        hidden=(".*",),
     )
 
 
@@ -271,7 +268,7 @@ def _aliased(target: str, location: Directive, uri: str, prefix: str) -> str:
         match = found_by(pattern, uri, ignore_case=kind == "~*")
         if match is None:
             raise Unclear("alias_with_variable")
-        path = re.sub(r"\$\{?(\d)\}?", lambda found: _group(match, int(found[1])), target)
+        path = groups_put(target, match)
         if "$" in path:
             raise Unclear("alias_with_variable")
         return absolute(path, prefix)

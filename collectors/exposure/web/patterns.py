@@ -55,3 +55,13 @@ def found_by(pattern: str, text: str, *, ignore_case: bool = False) -> re.Match[
     if known is None:
         raise Unclear("pattern_not_understood")
     return known.search(text)
+
+
+def groups_put(text: str, match: re.Match[str]) -> str:
+    """Return *text* with ``$1`` (or ``${1}``) replaced by the groups of *match*."""
+
+    def group(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return (match[number] or "") if number <= match.re.groups else ""
+
+    return re.sub(r"\$\{?(\d)\}?", group, text)

@@ -32,10 +32,11 @@ DOWNLOADABLE = "downloadable"
 LISTED = "listed"
 _RANK = (NOT_SERVED, FORBIDDEN, EXECUTED, UNKNOWN, DOWNLOADABLE, LISTED)
 """The open door counts, however many are shut."""
-_NEVER = re.compile(
-    r"\.(?:php\d?|phtml|phar|py|rb|jspx?|aspx?|cgi|pl|sh|do|lua)(?:[./]|\Z)", re.IGNORECASE
-)
-"""Asking for a program may run it."""
+_ENDINGS = r"\.(?:php\d?|phtml|phar|py|rb|jspx?|aspx?|cgi|fcgi|pl|sh|do|lua)"
+_PROGRAM = re.compile(_ENDINGS + r"\Z", re.IGNORECASE)
+"""Asking for a program may run it: that is never done, whatever the configuration says."""
+_PERHAPS = re.compile(_ENDINGS + r"[./]", re.IGNORECASE)
+"""config.php.bak: a program for some servers; asked for where the configuration is clear."""
 _WEB_PORTS = frozenset({80, 443, 3000, 5000, 8000, 8008, 8080, 8081, 8088, 8443, 8888, 9000})
 _MOST_ACCESS = 40
 _ACCESS_BYTES = 64 << 10
@@ -173,8 +174,11 @@ class WebView:
             for number, route in enumerate(routes)
         ]
         if not places:
-            return Place(NOT_SERVED if self.complete else UNKNOWN, reasons=("no_url",))
-        return max(places, key=lambda place: (_RANK.index(place.served), place.checked))
+            return Place(NOT_SERVED, reasons=("no_url",)) if self.complete else Place(UNKNOWN)
+        best = max(places, key=lambda place: (_RANK.index(place.served), place.checked))
+        if best.reasons == ("leads_elsewhere",) and not self.complete:
+            return Place(UNKNOWN, reasons=best.reasons)
+        return best
 
     def _routes(self, real: bytes, mode: int) -> list[Route] | None:
         """Return the ways to the file by sites in force; None when the child gave no answer."""
@@ -224,8 +228,9 @@ class WebView:
         if listen is not None and ask and self._may_ask(route):
             said = self._ask(site, listen, path, real, size)
             if said != check.UNKNOWN:
+                if served == UNKNOWN or said == DOWNLOADABLE:
+                    reasons = ()  # of what was not certain, or not so
                 served, checked = said, True
-                reasons = tuple(one for one in reasons if one != "pattern_not_understood")
         if served == SERVED:
             served = DOWNLOADABLE
         if served == DOWNLOADABLE and route.listed:
@@ -239,7 +244,8 @@ class WebView:
             and route.verdict in (SERVED, UNKNOWN, FORBIDDEN)
             and not self._stopping()
             and "restricted_by_address" not in route.reasons
-            and (route.verdict == SERVED or not _NEVER.search(route.url))
+            and not _PROGRAM.search(route.url)
+            and (route.verdict == SERVED or not _PERHAPS.search(route.url))
         )
 
     def _ask(self, site: Site, listen: Listen, path: bytes, real: bytes, size: int) -> str:

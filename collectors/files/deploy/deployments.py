@@ -61,6 +61,10 @@ class Deployments:
         self._orders.turn()
         self._commits.turn()
 
+    def compared(self) -> None:
+        """Take note that the tree has been compared with the baseline."""
+        self._commits.compared()
+
     def close(self) -> None:
         """End the child."""
         self._commits.close()

@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from collectors.files.who.proc import login
+
 DIRECTORY = "requests"
 MAX_BYTES = 64 << 10
 """Of one request or answer."""
@@ -36,8 +38,6 @@ KEEP_ANSWERS = 3600
 _NAME = re.compile(r"[0-9a-f]{32}\.json")
 _ANSWER = re.compile(r"[0-9a-f]{32}\.answer")
 _LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.new")
-_NOBODY = 0xFFFFFFFF
-"""loginuid of a process that nobody logged in for (audit.h: AUDIT_UID_UNSET)."""
 
 
 class Request(
@@ -116,10 +116,9 @@ class Author(NamedTuple):
 
 def author(loginuid: Path = Path("/proc/self/loginuid")) -> Author:
     """Return who runs this process: the login user stays through sudo and su."""
-    with contextlib.suppress(OSError, ValueError):
-        number = int(loginuid.read_text())
-        if number != _NOBODY:
-            return Author(str(number), "login")
+    number = login(loginuid)
+    if number is not None:
+        return Author(str(number), "login")
     said = os.environ.get("SUDO_UID", "")
     if os.geteuid() == 0 and re.fullmatch(r"[0-9]{1,10}", said):
         return Author(said, "sudo")

@@ -8,12 +8,11 @@ that was left is kept beside it.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
+from collectors.boot import boot_id, since_boot
 from collectors.files.compare import Row
 from collectors.files.deploy.requests import MAX_PATHS, Expect
 from collectors.files.journal import Journal
@@ -81,19 +80,6 @@ class Window(msgspec.Struct, kw_only=True):
     def covers(self, row: Row | None) -> bool:
         """Tell whether a file in this state may have been changed while it was open."""
         return row is None or self.begin - _TICK <= row.ctime <= self.until
-
-
-def boot_id() -> str:
-    """Return the id of this boot, or nothing where the kernel hides it."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def since_boot() -> float:
-    """Return seconds of CLOCK_BOOTTIME: runs while suspended, cannot be set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def refusal(paths: Sequence[bytes], seconds: float, longest: float, own: Iterable[bytes]) -> str:

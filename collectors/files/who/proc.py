@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 _NO_LOGIN = 0xFFFF_FFFF
-"""The kernel's (uid_t)-1: nobody logged in, a service."""
+"""The kernel's (uid_t)-1, AUDIT_UID_UNSET: nobody logged in, a service."""
 
 
 class Seen(NamedTuple):
@@ -27,7 +28,7 @@ def look(pid: int) -> Seen | None:
             parent, started = parse_stat(file.read(4096))
     except (OSError, ValueError):
         return None
-    return Seen(parent, started, user, _login(pid))
+    return Seen(parent, started, user, login(f"/proc/{pid}/loginuid"))
 
 
 def program(pid: int) -> bytes | None:
@@ -51,10 +52,11 @@ def parse_stat(text: bytes) -> tuple[int, int]:
     return int(fields[1]), int(fields[19])
 
 
-def _login(pid: int) -> int | None:
+def login(path: str | Path) -> int | None:
+    """Return who logged in at first, given a ``loginuid``; None when nobody did or it is hidden."""
     try:
-        with open(f"/proc/{pid}/loginuid", "rb", buffering=0) as file:
-            login = int(file.read(16))
+        with open(path, "rb", buffering=0) as file:
+            number = int(file.read(16))
     except (OSError, ValueError):
         return None
-    return None if login == _NO_LOGIN else login
+    return None if number == _NO_LOGIN else number

@@ -15,7 +15,7 @@ from collectors.exposure.settings import ExposureSettings
 from collectors.kinds import ScanIncomplete, SensitiveData
 from collectors.paths import PathGuard
 from tests.collectors.content.citizens import make_niks
-from tests.collectors.content.extract import builders
+from tests.collectors.content.extract import bombs, builders
 
 TEXT = "nik\n" + "\n".join(make_niks(30))
 GUARD = PathGuard(b"k" * 32)
@@ -127,3 +127,50 @@ def test_bombs_and_huge_files_have_an_outcome_and_cost_a_bounded_child(tmp_path:
             assert int(peak.split()[1]) < 150 << 10
     finally:
         made.close()
+
+
+def test_a_sparse_file_within_max_bytes_is_a_sample(tmp_path: Path) -> None:
+    """Ten gigabytes of nothing with a table in front: the table is found, the rest is no time."""
+    settings = ExposureSettings(
+        paths=(str(tmp_path),), web_roots=(), timeout=20.0, max_bytes=16 << 30
+    )
+    made = examine.Examiner(settings, GUARD, Keys(fleet=b"f" * 32, fleet_epoch=1), own=b"")
+    path = tmp_path / "sparse.sql"
+    with path.open("wb") as file:
+        file.write((TEXT + "\n").encode())
+        file.truncate(10 << 30)
+    try:
+        told = look(made, path).record
+    finally:
+        made.close()
+    assert isinstance(told, SensitiveData)
+    assert (told.outcome, told.count, told.unread) == ("sampled", 30, ())
+    assert not told.tallies[0].exact
+
+
+def test_a_part_that_kills_the_child_hides_no_other(tmp_path: Path) -> None:
+    """The death is told, what the other parts hold too, and the next file is read."""
+    settings = ExposureSettings(paths=(str(tmp_path),), web_roots=(), timeout=20.0)
+    examiner = examine.Examiner(settings, GUARD, Keys(fleet=b"f" * 32, fleet_epoch=1), own=b"")
+    path = tmp_path / "x"
+    try:
+        check_crash(examiner, path)
+    finally:
+        examiner.close()
+
+
+def check_crash(examiner: examine.Examiner, path: Path) -> None:
+    bomb = bombs.BOMBS["pdf"]()
+    path.write_bytes(builders.make_zip({"a.pdf": bomb, "b.csv": TEXT.encode()}))
+    found = look(examiner, path)
+    assert found.crash is not None
+    assert isinstance(found.record, SensitiveData)
+    assert (found.record.count, found.record.parts[0].path) == (30, "b.csv")
+    assert [(one.outcome, one.path) for one in found.record.unread] == [("crashed", "a.pdf")]
+    path.write_bytes(bomb)
+    alone = look(examiner, path)
+    assert alone.crash is not None
+    assert isinstance(alone.record, ScanIncomplete)
+    assert alone.record.outcome == "crashed"
+    path.write_text(TEXT)
+    assert look(examiner, path).outcome == examine.FOUND

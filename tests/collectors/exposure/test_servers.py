@@ -21,6 +21,7 @@ from tests.collectors.content.citizens import make_niks
 from tests.collectors.exposure.context import FakeContext
 from tests.collectors.exposure.web import real
 
+pytestmark = real.needs("nginx")
 NIKS = make_niks(20)
 DUMP = "INSERT INTO `warga` (`nik`) VALUES " + ",".join(f"('{nik}')" for nik in NIKS) + ";\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -198,3 +199,77 @@ def make_mail(text: str, files: dict[str, bytes]) -> bytes:
     for name, data in files.items():
         mail.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
     return mail.as_bytes()
+
+
+def make_xls(rows: Rows, *, encrypted: bool = False) -> bytes:
+    """Return a sheet of Excel 97 (MS-XLS, MS-CFB): labels, and numbers where a cell is short.
+
+    *encrypted*: with the record that says so, for the RC4 of then; the rest is left in clear.
+    """
+
+    def record(kind: int, *fields: bytes) -> bytes:
+        body = b"".join(fields)
+        return struct.pack("<HH", kind, len(body)) + body
+
+    def cell(row: int, column: int, text: str) -> bytes:
+        place = struct.pack("<HHH", row, column, 0)
+        if text.isdigit() and len(text) < 16:
+            return record(0x203, place, struct.pack("<d", float(text)))
+        raw = text.encode("latin-1")
+        return record(0x204, place, struct.pack("<HB", len(raw), 0), raw)
+
+    def begin(kind: int) -> bytes:
+        return record(0x809, struct.pack("<HHHHII", 0x600, kind, 0x0DBB, 0x07CC, 0, 6))
+
+    end = record(0x0A)
+    locked = record(0x2F, struct.pack("<HHH", 1, 1, 1), bytes(48)) if encrypted else b""
+    name = b"\x05\x00Warga"
+    # The place of the sheet is told in what stands before it: of a known length.
+    length = len(begin(5) + locked + record(0x85, bytes(6), name) + end)
+    book = begin(5) + locked + record(0x85, struct.pack("<IH", length, 0), name) + end
+    book += begin(0x10)
+    book += record(0x200, struct.pack("<IIHHH", 0, len(rows), 0, max(map(len, rows)), 0))
+    for number, row in enumerate(rows):
+        book += b"".join(cell(number, column, text) for column, text in enumerate(row))
+    return make_ole({"Workbook": book + end})
+
+
+def make_ole(streams: dict[str, bytes]) -> bytes:
+    """Return a compound file (MS-CFB, version 3) that holds *streams*; each is padded."""
+    sectors: list[bytes] = []
+    chains: list[int] = []  # the table of sectors, 32 bits each
+    entries = []
+    for name, data in streams.items():
+        padded = data.ljust(max(4096, -(-len(data) // 512) * 512), b"\0")  # no mini stream
+        first = len(sectors)
+        sectors += [padded[at : at + 512] for at in range(0, len(padded), 512)]
+        chains += [*range(first + 1, len(sectors)), 0xFFFFFFFE]
+        entries.append((name, 2, first, len(padded)))
+    root = ("Root Entry", 5, 0xFFFFFFFE, 0)
+    directory = b""
+    for number, (name, kind, first, size) in enumerate([root, *entries]):
+        raw = name.encode("utf-16-le") + b"\0\0"
+        child = 1 if kind == 5 else 0xFFFFFFFF
+        right = number + 1 if 0 < number < len(entries) else 0xFFFFFFFF
+        directory += raw.ljust(64, b"\0") + struct.pack("<HBB", len(raw), kind, 1)
+        directory += struct.pack("<III", 0xFFFFFFFF, right, child) + bytes(36)
+        directory += struct.pack("<IQ", first, size)
+    directory = directory.ljust(-(-len(directory) // 512) * 512, b"\0")
+    at_directory = len(sectors)
+    sectors += [directory[at : at + 512] for at in range(0, len(directory), 512)]
+    chains += [*range(at_directory + 1, len(sectors)), 0xFFFFFFFE]
+    tables = 1
+    while (len(sectors) + tables) > tables * 128:
+        tables += 1
+    at_table = len(sectors)
+    chains += [0xFFFFFFFD] * tables
+    chains += [0xFFFFFFFF] * (tables * 128 - len(chains))
+    table = struct.pack(f"<{len(chains)}I", *chains)
+    places = [*range(at_table, at_table + tables), *([0xFFFFFFFF] * (109 - tables))]
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack(
+        "<IIIIIIIII", 0, tables, at_directory, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0
+    )
+    header += struct.pack("<109I", *places)
+    return header + b"".join(sectors) + table

@@ -35,6 +35,19 @@ SQL = (
     + ",".join(f"({at},'{nik}')" for at, nik in enumerate(NIKS))
     + ";\n"
 ).encode()
+MYSQL = b"""-- MySQL dump 10.19
+DROP TABLE IF EXISTS `warga`;
+CREATE TABLE `warga` (
+  `id` int(11) NOT NULL,
+  `nik` varchar(16) DEFAULT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB;
+INSERT INTO `warga` VALUES """ + SQL.partition(b"VALUES ")[2]
+COPY = (
+    b"-- PostgreSQL database dump\nCOPY public.warga (id, nama, nik) FROM stdin;\n"
+    + b"".join(b"%d\tSiti\t%s\n" % (at, nik.encode()) for at, nik in enumerate(NIKS))
+    + b"\\.\n"
+)
 LINES = [f"NIK : {nik}" for nik in NIKS]
 
 
@@ -55,6 +68,14 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "sql.bz2": lambda: bz2.compress(SQL),
     "sql.xz": lambda: lzma.compress(SQL),
     "sql.zst": lambda: zstd(SQL),
+    "mysql.sql.gz": lambda: gzip.compress(MYSQL),
+    "mysql.sql in zip": lambda: builders.make_zip({"backup/db.sql": MYSQL}),
+    "pg.sql.gz": lambda: gzip.compress(COPY),
+    "pg.sql.zst": lambda: zstd(COPY),
+    # pg_dump -Fd: a table of contents, and the rows of each table without their columns' names
+    "pg directory in tar": lambda: builders.make_tar(
+        {"db/toc.txt": b"x", "db/2953.dat.gz": gzip.compress(COPY.split(b"\n", 2)[2])}
+    ),
     "tar.gz": lambda: gzip.compress(builders.make_tar({"a/b.sql": SQL})),
     "tar.zst": lambda: zstd(builders.make_tar({"a/b.sql": SQL})),
     "docx table": lambda: builders.make_docx(["Daftar warga"], ROWS),
@@ -64,6 +85,8 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "xlsx inline": lambda: builders.make_xlsx({"Warga": TITLED}, shared=False),
     "ods": lambda: builders.make_ods(ROWS),
     "odt": lambda: builders.make_odt(LINES),
+    "xls": lambda: builders.make_xls(TITLED),
+    "zip with xls": lambda: builders.make_zip({"w.xls": builders.make_xls(ROWS)}),
     "pdf": lambda: builders.make_pdf([["Sampul"], LINES[:30], LINES[30:]]),
     "eml": lambda: builders.make_mail("Terlampir.", {"warga.csv": CSV}),
     "eml with xlsx": lambda: builders.make_mail("x", {"w.xlsx": builders.make_xlsx({"W": ROWS})}),
@@ -93,6 +116,7 @@ def test_every_value_is_counted_once_and_its_place_is_told(name: str) -> None:
         ("zip", "data/warga.csv", 2, None),
         ("xlsx", "Warga", 4, None),
         ("pdf", None, None, 2),
+        ("zip with xls", "w.xls > Warga", 2, None),
         ("sql.gz", None, 1, None),
         ("zip in tar.gz", "a.zip > w.xlsx > W", 2, None),
         ("eml", "part 3 warga.csv", 2, None),
@@ -164,6 +188,11 @@ def test_databases(tmp_path: Path) -> None:
             ENCRYPTED,
         ),
         (builders.make_odf("text", "<x/>", encrypted=True), ENCRYPTED),
+        (builders.make_xls(ROWS, encrypted=True), ENCRYPTED),
+        (builders.make_zip({"w.xls": builders.make_xls(ROWS, encrypted=True)}), ENCRYPTED),
+        (builders.make_ole({"EncryptedPackage": b"x"}), ENCRYPTED),
+        (builders.make_ole({"WordDocument": b"x"}), UNSUPPORTED),
+        (builders.make_ole({"Workbook": b"x"}), DAMAGED),
         (builders.make_pdf([["x"]], encrypt=builders.ENCRYPTED), ENCRYPTED),
         (b"PK\x03\x04" + bytes(100), DAMAGED),
         (b"%PDF-1.7\n" + b"x" * 300, DAMAGED),

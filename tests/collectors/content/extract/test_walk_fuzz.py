@@ -51,6 +51,7 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     "xlsx": lambda: builders.make_xlsx({"W": ROWS}),
     "ods": lambda: builders.make_ods(ROWS),
     "pdf": lambda: builders.make_pdf([[f"NIK {nik}" for nik in NIKS]]),
+    "xls": lambda: builders.make_xls(ROWS),
     "sqlite": database,
     "eml": lambda: builders.make_mail("halo", {"a.csv": CSV, "b.zip": b"PK\3\4"}),
 }

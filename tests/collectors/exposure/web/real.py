@@ -1,108 +1,15 @@
-"""Real web servers for tests: unprivileged, on loopback, with a configuration of the test's own.
-
-Taken from PATH, /usr/sbin, or the folder in RONDA_TEST_SERVERS, into which `scripts/web_servers`
-unpacks Debian's packages without installing them.
-"""
+"""Marks for tests that need a real web server; see bench/web_servers.py."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
-_UNPACKED = Path(os.environ.get("RONDA_TEST_SERVERS", "/nonexistent"))
-_PLACES = os.pathsep.join(
-    (
-        os.environ.get("PATH", ""),
-        "/usr/sbin",
-        *(str(_UNPACKED / "usr" / name) for name in ("sbin", "bin")),
-    )
-)
+from bench.web_servers import apache, caddy, free_port, lighttpd, missing, nginx
+
+__all__ = ["apache", "caddy", "free_port", "lighttpd", "needs", "nginx"]
 
 
-def program(name: str) -> str:
-    """Return where *name* is; skips the test, and says so, when it is nowhere."""
-    found = shutil.which(name, path=_PLACES)
-    if found is None:
-        pytest.skip(f"there is no {name} here: scripts/web_servers DIRECTORY brings it")
-    return found
-
-
-def unpacked(path: str) -> str:
-    """Return *path*, or the same in the folder of unpacked packages."""
-    there = _UNPACKED / path.lstrip("/")
-    return str(there) if there.exists() else path
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def started(command: list[str], ports: list[int], log: Path) -> Iterator[None]:
-    """Run a server in the foreground until the block ends."""
-    libraries = ":".join(
-        str(path) for path in (_UNPACKED / "usr/lib/x86_64-linux-gnu",) if path.exists()
-    )
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(log.parent)}
-    if libraries:
-        environment["LD_LIBRARY_PATH"] = libraries
-    with open(log, "ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
-        )
-    try:
-        for port in ports:
-            _wait(port, process, log)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise AssertionError(f"the server does not listen: {log.read_text()[-2000:]}")
-
-
-@contextmanager
-def nginx(folder: Path, servers: str, ports: list[int]) -> Iterator[Path]:
-    """Run nginx with the server blocks *servers*; yield the main configuration."""
-    binary = program("nginx")
-    (folder / "run").mkdir(parents=True, exist_ok=True)
-    main = folder / "nginx.conf"
-    temp = "".join(
-        f"    {name}_temp_path {folder}/run/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "sites.conf").write_text(servers)
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    main.write_text(
-        f"{user}daemon off;\nworker_processes 1;\npid {folder}/run/nginx.pid;\n"
-        f"error_log stderr;\nevents {{ worker_connections 64; }}\n"
-        f"http {{\n    access_log {folder}/access.log;\n{temp}    include sites.conf;\n}}\n"
-    )
-    command = [binary, "-p", str(folder), "-c", str(main), "-e", "stderr"]
-    with started(command, ports, folder / "server.log"):
-        yield main
+def needs(*servers: str) -> pytest.MarkDecorator:
+    """Skip the test, and say why, where one of *servers* is missing."""
+    reasons = [reason for server in servers if (reason := missing(server))]
+    return pytest.mark.skipif(bool(reasons), reason="; ".join(reasons) or "all are here")

@@ -12,6 +12,7 @@ import pytest
 from collectors.exposure.web.view import Place, WebView
 from tests.collectors.exposure.web import real
 
+pytestmark = real.needs("nginx")
 CONTENT = b"nothing that anybody should fetch\n"
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from collectors.files.deploy import commits
-from collectors.files.deploy.checkout import Reader, blob_of_bytes, blob_of_file
+from collectors.files.deploy import commits, trust
+from collectors.files.deploy.checkout import Reader
 from collectors.files.deploy.drift import GIT, read_drift
+from collectors.files.deploy.indexed import blob_of_bytes, blob_of_file
 from collectors.kinds import ChangeWindow, FileChange
 from tests.collectors.files.context import Running, eventually
 from tests.collectors.files.deploy.test_orders import accept, ask, told
@@ -159,6 +160,28 @@ def test_a_pull_is_one_line(site: Site, tmp_path: Path) -> None:
         assert running.context.changes()[-2].window is None
 
 
+def test_what_git_never_had_is_not_deleted_by_it(site: Site, tmp_path: Path) -> None:
+    work = site.clone()
+    (work / "uploads/deep").mkdir(parents=True)
+    for name in ("shell.php", "uploads/deep/proof.php"):
+        (work / name).write_text("x")
+    with Running(tmp_path / "agent", [site.root]) as running:
+        site.release()
+        git(work, "pull", "-q")
+        (work / "shell.php").unlink()
+        shutil.rmtree(work / "uploads")
+        (one,) = eventually(lambda: pulls(running), "the line")
+        running.wait("deleted", work / "shell.php")
+        running.wait("deleted", work / "uploads")
+        running.wait("deleted", work / "page4.php")
+        found = changes(running, work)
+        assert found["page4.php"].window == one.window
+        assert found["lib/deep"].window == one.window
+        for name in ("shell.php", "uploads", "uploads/deep", "uploads/deep/proof.php"):
+            assert (found[name].git, found[name].window) != ("committed", one.window), name
+            assert found[name].window is None, name
+
+
 def test_a_checkout_that_somebody_planted_explains_nothing(site: Site, tmp_path: Path) -> None:
     site.work.mkdir()
     (site.work / "index.php").write_text("good")
@@ -176,7 +199,7 @@ def test_a_checkout_that_somebody_planted_explains_nothing(site: Site, tmp_path:
         assert str(site.work / ".git") in drift(running)
         # Accepted by a person it counts.
         ask(running, accept(site.work))
-        time.sleep(commits._TRUSTED_FOR)
+        time.sleep(trust.BELIEVED)
         (site.work / "index.php").write_text("better")
         git(site.work, "add", "-A")
         eventually(lambda: pulls(running))
@@ -216,7 +239,7 @@ def test_an_index_that_the_web_server_can_replace_explains_nothing(
         os.chown(open_to, 0, 33)
         open_to.chmod(0o664 if place else 0o775)
         running.settle()
-        time.sleep(commits._TRUSTED_FOR)
+        time.sleep(trust.BELIEVED)
         shutil.copy(page, again)
         again.replace(page)  # as the index has it when it is looked at
         running.settle()

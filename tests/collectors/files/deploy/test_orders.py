@@ -13,10 +13,11 @@ from typing import TypeVar
 
 import pytest
 
+from collectors.boot import boot_id, since_boot
 from collectors.files.deploy import requests
 from collectors.files.deploy.drift import Drifted, read_drift
 from collectors.files.deploy.requests import Accept, Answer, Close, Expect, fetch, new_id, post
-from collectors.files.deploy.windows import boot_id, read_windows, since_boot
+from collectors.files.deploy.windows import read_windows
 from collectors.kinds import BaselineAccepted, ChangeWindow, Record
 from tests.collectors.files.context import PATIENCE, FakeContext, Running, eventually
 

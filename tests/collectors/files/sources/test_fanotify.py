@@ -15,15 +15,10 @@ from collectors.files.scope import ROOTS, Scope
 from collectors.files.sources import fanotify
 from collectors.files.sources.choose import probe_fanotify
 from collectors.files.sources.fanotify import FanotifySource
-from collectors.files.tree import open_directory
 from tests.collectors.files.context import eventually
+from tests.collectors.files.sources.adding import add
 
 pytestmark = pytest.mark.skipif(bool(probe_fanotify()), reason=probe_fanotify() or "works")
-
-
-@pytest.fixture
-def dirty() -> DirtySet:
-    return DirtySet()
 
 
 @pytest.fixture(params=[True, False], ids=["unmerged", "merged"])
@@ -43,14 +38,6 @@ def source(
     yield made
     made.stop()
     assert not made.alive()
-
-
-def add(source: FanotifySource, path: Path) -> bool:
-    descriptor = open_directory(os.fsencode(path))
-    try:
-        return source.add(os.fsencode(path), descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def names(source: FanotifySource, dirty: DirtySet, directory: Path) -> dict[bytes, Marks]:

@@ -13,13 +13,8 @@ from collectors.files.dirty import GONE, DirtySet
 from collectors.files.scope import Scope
 from collectors.files.sources import inotify
 from collectors.files.sources.inotify import InotifySource
-from collectors.files.tree import open_directory
 from tests.collectors.files.context import eventually
-
-
-@pytest.fixture
-def dirty() -> DirtySet:
-    return DirtySet()
+from tests.collectors.files.sources.adding import add
 
 
 @pytest.fixture
@@ -31,14 +26,6 @@ def source(
     yield made
     made.stop()
     assert not made.alive()
-
-
-def add(source: InotifySource, path: Path) -> bool:
-    descriptor = open_directory(os.fsencode(path))
-    try:
-        return source.add(os.fsencode(path), descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def test_events_have_the_path_of_now(

@@ -1,4 +1,4 @@
-"""State schema, version 6: canaries, registers of protected people, and the bundle for agents."""
+"""State schema, version 8: canaries, registers of protected people, and the bundle for agents."""
 
 from __future__ import annotations
 

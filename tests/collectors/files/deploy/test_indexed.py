@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collectors.files.compare import Row
-from collectors.files.deploy.checkout import Entry, Listing, state_of, unchanged
+from collectors.files.deploy.indexed import Entry, Listing, state_of, unchanged
 
 OID = b"o" * 20
 ROW = Row(7, 1, 5_000_000_002, 3_000_000_001, 11, 0o100644, 1000, 1001)
@@ -36,9 +36,16 @@ def test_unchanged_unless_racy() -> None:
     assert not unchanged(coarse, ROW, WRITTEN)
 
 
-def judge(entry: Entry | None, row: Row | None, blob: bytes = b"", changed: int = 0) -> str:
+def judge(
+    entry: Entry | None,
+    row: Row | None,
+    blob: bytes = b"",
+    changed: int = 0,
+    *,
+    had: bool = False,
+) -> str:
     listing = Listing(True, {} if entry is None else {b"f": entry}, WRITTEN, changed)
-    return state_of(listing, b"f", row, now=100_000_000_000, blob=lambda _: blob)
+    return state_of(listing, b"f", row, now=100_000_000_000, had=had, blob=lambda _: blob)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +74,10 @@ def test_the_content_decides() -> None:
     assert judge(ENTRY, ROW._replace(ctime=1), blob=b"x" * 20) == "modified"
 
 
-def test_a_deletion_is_gits_only_when_the_index_was_just_written() -> None:
-    assert judge(None, None, changed=95_000_000_000) == "committed"
-    assert judge(None, None, changed=80_000_000_000) == "untracked"
+def test_a_deletion_is_gits_only_when_the_index_had_it_and_was_just_written() -> None:
+    assert judge(None, None, changed=95_000_000_000) == "untracked"
+    assert judge(None, None, changed=95_000_000_000, had=True) == "committed"
+    assert judge(None, None, changed=80_000_000_000, had=True) == "untracked"
 
 
 def test_the_place_of_a_submodule() -> None:
