@@ -50,7 +50,7 @@ def test_what_is_no_request(tmp_path: Path, data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests, "_read", lambda _: data)
+        patch.setattr(mailbox, "_read", lambda _: data)
         assert isinstance(mailbox._request(Path(f"{'a' * 32}.json")), Bad)
 
 
