@@ -64,7 +64,10 @@ def check(old: Manifest | None, new: Manifest, epoch: int, now: int) -> None:
     if old is not None:
         gone = lost(old, new)
         if 2 * len(gone) > len(old.canaries) + len(old.registers):
-            raise Refused(f"bundle {new.version} lacks {len(gone)} entries and does not say why")
+            raise Refused(
+                f"bundle {new.version} lacks {len(gone)} entries and does not say why (a restored"
+                f" collector?); if that is right, remove the folder {FOLDER} in the agent's state"
+            )
 
 
 def store(directory: Path, signed: bytes, registers: dict[str, bytes]) -> None:
