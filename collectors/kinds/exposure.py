@@ -132,12 +132,15 @@ class SensitiveData(Record, frozen=True, kw_only=True, tag="exposure.finding"):
 
 
 class WebApplication(Record, frozen=True, kw_only=True, tag="exposure.application"):
-    """A virtual host of a web server on this host. Told when it changes, and daily."""
+    """A virtual host of a web server on this host, or an application in a folder of one. Told when
+    it changes, and daily."""
 
     application: str = ecs("ronda.application.id")
     """Stays the same while its names, or else its folder, do."""
     names: tuple[Scrubbed, ...] = ecs("ronda.application.names")
     """Host names; empty when it answers to all."""
+    path: Scrubbed = ecs("url.path", Scrubbed(""))
+    """Empty for a whole site; where it is an application in a folder of a site, that folder."""
     state: str = ecs("ronda.application.state")
     """``active``, ``dormant`` (unchanged for 12 months, yet reachable), ``deactivated`` (switched
     off, yet its files are served), ``off`` or ``gone``."""

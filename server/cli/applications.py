@@ -26,6 +26,7 @@ def standing(row: Mapping[str, Any]) -> str:
 APPLICATIONS = (
     Column(key="standing", heading="STATE"),
     Column(key="names", heading="NAMES"),
+    Column(key="path", heading="BELOW"),
     Column(key="opd", heading="OPD"),
     Column(key="host", heading="HOST"),
     Column(key="software", heading="SOFTWARE"),
@@ -52,7 +53,8 @@ def applications(
 ) -> None:
     """List the web applications of all hosts, the neglected first.
 
-    Each virtual host of a web server is one. Dormant: none of its code files has changed for 12
+    Each virtual host of a web server is one, and each known framework in a folder of one (BELOW
+    tells which). Dormant: none of its code files has changed for 12
     months, and it can be reached. Deactivated: its configuration is switched off, or it shows a
     maintenance page, yet its files are handed out by another site or the application itself.
     """

@@ -30,6 +30,7 @@ _PRUNE = (
 )
 _FIELDS = {
     "names": ("ronda.application.names", list),
+    "path": ("url.path", str),
     "server": ("service.type", str),
     "root": ("file.directory", str),
     "ports": ("ronda.application.ports", list),

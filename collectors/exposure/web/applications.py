@@ -38,9 +38,11 @@ class Application(NamedTuple):
         """Whether the server itself answers that it is switched off."""
         return all(site.maintenance for site in self.sites)
 
-    def key(self, guarded_root: bytes) -> str:
+    def key(self, guarded_root: bytes, guarded_path: bytes = b"") -> str:
         """Return what stays the same while its names, or else its folder, do."""
         told = "\0".join(self.names).encode("latin-1") if self.names else guarded_root
+        if guarded_path:
+            told += b"\0" + guarded_path
         return hashlib.sha256(self.server.encode() + b"\0" + told).hexdigest()[:16]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
 from collectors.child import ChildError
 from collectors.exposure.web import applications
-from collectors.exposure.web.applications import Application, Facts
+from collectors.exposure.web.applications import Facts
 from collectors.exposure.web.find import read_bounded
 from collectors.exposure.web.frameworks import MAX_BYTES, WANTED
 from collectors.exposure.web.model import Identified, Identify, Site
@@ -29,6 +30,13 @@ _NOT_CODE = frozenset(
     b" uploads writable".split()
 )
 """What grows while nobody works on the application."""
+_MARKS = (
+    *(b"wp-config.php", b"artisan", b"spark", b"system/core/CodeIgniter.php", b"lib/moodlelib.php"),
+    *(b"dbscripts/xml/version.xml", b"core/lib/Drupal.php", b"libraries/src/Version.php"),
+    *(b"composer.lock", b"application/config/database.php", b"configuration.php"),
+)
+"""One of these begins an application in a folder of a site."""
+_MOST_PARTS = 200
 _IDENTIFIED = msgspec.msgpack.Decoder(Identified)
 
 
@@ -69,14 +77,8 @@ def newest(
     return Facts(changed, files, complete)
 
 
-def facts_of(
-    view: WebView, application: Application, stopping: Callable[[], bool] = lambda: False
-) -> Facts:
-    """Return what the folder of *application* tells."""
-    if application.root is None:
-        return Facts(complete=False)
-    root = os.path.realpath(application.root.encode("latin-1"))
-    base = base_of(root)
+def facts_of(view: WebView, base: bytes, stopping: Callable[[], bool] = lambda: False) -> Facts:
+    """Return what the folder *base* of an application tells."""
     facts = newest(base, stopping=stopping)
     identified = _identify(view, base)
     return facts._replace(
@@ -84,6 +86,35 @@ def facts_of(
         version=identified.version,
         maintenance=identified.maintenance,
     )
+
+
+def parts(root: bytes, *, deep: bool) -> list[bytes]:
+    """Return the folders below *root*, one deep or two, that hold an application of their own."""
+    found: list[bytes] = []
+    waiting = [(root, 0)]
+    while waiting and len(found) < _MOST_PARTS:
+        place, depth = waiting.pop(0)
+        for folder in _folders(place):
+            if any(os.path.lexists(os.path.join(folder, mark)) for mark in _MARKS):
+                found.append(folder)
+            elif deep and depth == 0:
+                waiting.append((folder, 1))
+    return found
+
+
+def _folders(place: bytes) -> list[bytes]:
+    try:
+        with os.scandir(place) as entries:
+            names = [
+                entry.path
+                for entry in entries
+                if entry.name.lower() not in _NOT_CODE
+                and entry.name not in (b"vendor", b"wp-content", b"wp-includes", b"wp-admin")
+                and entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError:
+        return []
+    return sorted(names)[:_MOST_PARTS]
 
 
 def _identify(view: WebView, base: bytes) -> Identified:
@@ -125,12 +156,13 @@ def records(
     for application in applications.group(sites):
         listens = {listen for site in application.sites for listen in site.listens}
         listening = application.enabled and any(view.address(one) for one in listens)
-        facts = facts_of(view, application, stopping)
+        root = os.path.realpath(application.root.encode("latin-1")) if application.root else b""
+        base = base_of(root)
+        facts = facts_of(view, base, stopping) if root else Facts(complete=False)
         other = applications.served_by(application, sites, real)
         by = _name(other) if other is not None else None
-        root = application.root.encode("latin-1") if application.root else b""
         stands = applications.state(application, facts, listening=listening, served_by=by, now=now)
-        yield WebApplication(
+        whole = WebApplication(
             application=application.key(guard.guard(root)),
             names=tuple(_shown(name) for name in application.names),
             state=stands,
@@ -139,14 +171,37 @@ def records(
             ports=tuple(sorted({listen.port for listen in listens})),
             listening=listening,
             owner=applications.owner(application.names, owners),
-            framework=facts.framework,
-            version=facts.version,
-            changed=facts.changed,
-            files=facts.files,
-            complete=facts.complete,
             served_by=scrub(by) if by and stands == applications.DEACTIVATED else None,
             config=_config(guard, application.sites[0]),
+            **_told(facts),
         )
+        yield whole
+        if root and application.enabled and not application.maintenance:
+            deep = base == root and facts.framework in ("", "PHP", "static")
+            for folder in parts(root, deep=deep):
+                part = facts_of(view, folder, stopping)
+                path = guard.guard(folder[len(root.rstrip(b"/")) :])
+                yield msgspec.structs.replace(
+                    whole,
+                    application=application.key(guard.guard(root), path),
+                    path=guard.display(path),
+                    root=guard.display(guard.guard(folder)),
+                    state=applications.state(
+                        application, part, listening=listening, served_by=None, now=now
+                    ),
+                    served_by=None,
+                    **_told(part),
+                )
+
+
+def _told(facts: Facts) -> dict[str, Any]:
+    return {
+        "framework": facts.framework,
+        "version": facts.version,
+        "changed": facts.changed,
+        "files": facts.files,
+        "complete": facts.complete,
+    }
 
 
 def _name(site: Site) -> str:

@@ -15,13 +15,9 @@ explained by none.
 from __future__ import annotations
 
 import contextlib
-import grp
-import hashlib
 import logging
 import os
-import pwd
 import re
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -29,36 +25,31 @@ import msgspec
 from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
 from collectors.files.compare import Row
-from collectors.files.deploy.checkout import (
+from collectors.files.deploy.bursts import Bursts
+from collectors.files.deploy.checkout import Checkout, Reader
+from collectors.files.deploy.drift import GIT, Drift
+from collectors.files.deploy.indexed import (
     COMMITTED,
     MODIFIED,
-    Checkout,
-    Reader,
     blob_of_bytes,
     blob_of_file,
     state_of,
 )
-from collectors.files.deploy.drift import GIT, Drift
 from collectors.files.deploy.plausible import makes, stands, what_is
 from collectors.files.deploy.tracked import Tracked
+from collectors.files.deploy.trust import Trust
 from collectors.files.hashing import Hasher
 from collectors.files.journal import Journal
 from collectors.files.scope import below, join, split
 from collectors.files.tell import Listener, Subject
-from collectors.kinds import ChangeWindow, FileChange, Scrubbed
+from collectors.kinds import FileChange
 from collectors.paths import SafePath
-from collectors.redact import excerpt
 from collectors.sighting import Sighting
 
-QUIET = 2.0
-"""Seconds without a further change after which a pull is over."""
 LIMIT = 60.0
-"""Seconds for which a change is held, and for which a pull is one pull, at most."""
+"""Seconds for which a change is held, at most."""
 MAX_HELD = 50_000
-SAMPLE = 10
 _STEP = 500
-_TRUSTED_FOR = 2.0
-_WEB = ("apache", "http", "httpd", "lighttpd", "nginx", "nobody", "www", "www-data", "wwwrun")
 _BOOKKEEPING = re.compile(
     rb"\.git/(?:index|HEAD|[A-Z_]*HEAD|packed-refs|COMMIT_EDITMSG|shallow"
     rb"|objects(?:/(?:[0-9a-f]{2}(?:/[0-9a-f]{38}(?:[0-9a-f]{24})?)?|info(?:/[a-z-]+)?"
@@ -68,24 +59,12 @@ _BOOKKEEPING = re.compile(
 """What git writes for itself; not hooks, not its configuration."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS git_held (
-  id INTEGER PRIMARY KEY, path BLOB NOT NULL, sighting BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS git_burst (window TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID
+  id INTEGER PRIMARY KEY, path BLOB NOT NULL, sighting BLOB NOT NULL)
 """
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.msgpack.Encoder()
 _sightings = msgspec.msgpack.Decoder(Sighting)
-
-
-class Burst(msgspec.Struct, kw_only=True):
-    """Committed changes of one checkout that belong together; times in ns since 1970."""
-
-    work: bytes
-    """Guarded."""
-    begin: int
-    last: int
-    actions: dict[str, int] = {}
-    sample: list[bytes] = []
 
 
 class Commits:
@@ -119,17 +98,19 @@ class Commits:
         self._hasher = Hasher(limit, pulse)
         self._hold = False
         self._explained = False
-        self._trust: dict[bytes, tuple[float, bool]] = {}
+        self._trust = Trust(context.guard, baseline, drift, self._reader)
         self._stale: dict[bytes, int] = {}
-        self._touched: dict[str, float] = {}
-        self._web = frozenset(filter(None, map(_uid, _WEB)))
-        self._web_groups = frozenset(filter(None, map(_gid, _WEB)))
-        for statement in _SCHEMA.split(";"):
-            baseline.connection.execute(statement)
+        baseline.connection.execute(_SCHEMA)
         query = "SELECT count(*) FROM git_held"
         self.held = int(baseline.connection.execute(query).fetchone()[0])
-        rows = baseline.connection.execute("SELECT window, body FROM git_burst")
-        self._bursts = {w: msgspec.msgpack.decode(body, type=Burst) for w, body in rows}
+        self._bursts = Bursts(
+            context,
+            baseline,
+            journal,
+            reader=self._reader,
+            tracked=self._tracked,
+            busy=self._busy,
+        )
         drift.explained = self.explained
 
     def close(self) -> None:
@@ -194,9 +175,7 @@ class Commits:
             self._settle()
         while self._unknown:
             self._tracked.note(self._unknown.pop())
-        for window in list(self._bursts):
-            if self._over(window):
-                self._finish(window)
+        self._bursts.turn()
         self._reader.rest()
 
     def compared(self) -> None:
@@ -217,7 +196,7 @@ class Commits:
             not dangerous
             and self.held < MAX_HELD
             and self._busy(checkout)
-            and self._trusted(checkout)
+            and self._trust(checkout)
         )
 
     def _busy(self, checkout: Checkout) -> bool:
@@ -241,12 +220,12 @@ class Commits:
         if state is None:
             return record
         record = msgspec.structs.replace(record, git=state)
-        if state != COMMITTED or not makes(record, path) or not self._trusted(checkout):
+        if state != COMMITTED or not makes(record, path) or not self._trust(checkout):
             return record
         self._explained = True
         if record.window is not None:
             return record
-        return msgspec.structs.replace(record, window=self._count(checkout, record, path))
+        return msgspec.structs.replace(record, window=self._bursts.count(checkout, record, path))
 
     def _state(
         self, record: FileChange, checkout: Checkout, real: bytes, there: Row | None
@@ -276,80 +255,7 @@ class Commits:
 
     def _is_bookkeeping(self, checkout: Checkout, path: bytes) -> bool:
         inside = path[len(checkout.work.rstrip(b"/")) + 1 :]
-        return _BOOKKEEPING.fullmatch(inside) is not None and self._trusted(checkout)
-
-    def _trusted(self, checkout: Checkout) -> bool:
-        """Tell whether *checkout* may explain changes: accepted, and not the web server's own."""
-        now = time.monotonic()
-        known = self._trust.get(checkout.work)
-        if known is not None and now - known[0] < _TRUSTED_FOR:
-            return known[1]
-        work = self._guard.guard(checkout.work)
-        entry = self._baseline.directory(work)
-        answer = (
-            entry is not None
-            and self._baseline.row(entry.id, b".git") is not None
-            and not self._drift.drifted(SafePath(join(work, b".git")))
-            and not self._reader.open_to(checkout, self._web, self._web_groups)
-        )
-        if len(self._trust) > 1000:
-            self._trust.clear()
-        self._trust[checkout.work] = (now, answer)
-        return answer
-
-    def _count(self, checkout: Checkout, record: FileChange, path: SafePath) -> str:
-        """Count a committed change into the burst of its checkout; return the window's id."""
-        work = self._guard.guard(checkout.work)
-        window = f"git-{hashlib.sha256(work).hexdigest()[:8]}"
-        now = self._context.now()
-        burst = self._bursts.setdefault(window, Burst(work=work, begin=now, last=now))
-        burst.last = now
-        burst.actions[record.action] = burst.actions.get(record.action, 0) + 1
-        if len(burst.sample) < SAMPLE and path not in burst.sample:
-            burst.sample.append(path)
-        self._touched[window] = time.monotonic()
-        self._journal.wrote()
-        self._baseline.connection.execute(
-            "INSERT OR REPLACE INTO git_burst VALUES (?, ?)", (window, _encoder.encode(burst))
-        )
-        return window
-
-    def _over(self, window: str) -> bool:
-        burst = self._bursts[window]
-        if abs(self._context.now() - burst.begin) > LIMIT * 1e9:
-            return True
-        work = self._guard.resolve(SafePath(burst.work))
-        checkout = None if work is None else self._reader.find(work)
-        quiet = time.monotonic() - self._touched.get(window, 0.0) >= QUIET
-        return quiet and (checkout is None or not self._busy(checkout))
-
-    def _finish(self, window: str) -> None:
-        burst = self._bursts.pop(window)
-        work = self._guard.resolve(SafePath(burst.work))
-        checkout = None if work is None else self._reader.find(work)
-        head = "" if checkout is None else self._reader.head(checkout)
-        owner = None if checkout is None else self._reader.owner(checkout)
-        if checkout is not None:
-            self._tracked.note(checkout)
-        total = sum(burst.actions.values())
-        said = f"{total} files as the index of the checkout has them"
-        self._journal.wrote()
-        self._baseline.connection.execute("DELETE FROM git_burst WHERE window = ?", (window,))
-        display = self._guard.display
-        self._journal.tell(
-            ChangeWindow(
-                action="closed",
-                window=window,
-                paths=(display(SafePath(burst.work)),),
-                reason=Scrubbed(f"{said}, HEAD {excerpt(head, 80)}" if head else said),
-                by="unknown" if owner is None else str(owner),
-                begin=burst.begin,
-                until=burst.last,
-                actions=dict(burst.actions),
-                sample=tuple(display(SafePath(path)) for path in burst.sample),
-            )
-        )
-        self._journal.commit()
+        return _BOOKKEEPING.fullmatch(inside) is not None and self._trust(checkout)
 
     def _settle(self) -> None:
         """Judge what is held in checkouts where git is done."""
@@ -388,17 +294,3 @@ class Commits:
         self._baseline.connection.execute("DELETE FROM git_held WHERE id = ?", (number,))
         self.held -= 1
         return True
-
-
-def _gid(name: str) -> int | None:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
-
-
-def _uid(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None

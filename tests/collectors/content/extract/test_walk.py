@@ -35,6 +35,19 @@ SQL = (
     + ",".join(f"({at},'{nik}')" for at, nik in enumerate(NIKS))
     + ";\n"
 ).encode()
+MYSQL = b"""-- MySQL dump 10.19
+DROP TABLE IF EXISTS `warga`;
+CREATE TABLE `warga` (
+  `id` int(11) NOT NULL,
+  `nik` varchar(16) DEFAULT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB;
+INSERT INTO `warga` VALUES """ + SQL.partition(b"VALUES ")[2]
+COPY = (
+    b"-- PostgreSQL database dump\nCOPY public.warga (id, nama, nik) FROM stdin;\n"
+    + b"".join(b"%d\tSiti\t%s\n" % (at, nik.encode()) for at, nik in enumerate(NIKS))
+    + b"\\.\n"
+)
 LINES = [f"NIK : {nik}" for nik in NIKS]
 
 
@@ -55,6 +68,14 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "sql.bz2": lambda: bz2.compress(SQL),
     "sql.xz": lambda: lzma.compress(SQL),
     "sql.zst": lambda: zstd(SQL),
+    "mysql.sql.gz": lambda: gzip.compress(MYSQL),
+    "mysql.sql in zip": lambda: builders.make_zip({"backup/db.sql": MYSQL}),
+    "pg.sql.gz": lambda: gzip.compress(COPY),
+    "pg.sql.zst": lambda: zstd(COPY),
+    # pg_dump -Fd: a table of contents, and the rows of each table without their columns' names
+    "pg directory in tar": lambda: builders.make_tar(
+        {"db/toc.txt": b"x", "db/2953.dat.gz": gzip.compress(COPY.split(b"\n", 2)[2])}
+    ),
     "tar.gz": lambda: gzip.compress(builders.make_tar({"a/b.sql": SQL})),
     "tar.zst": lambda: zstd(builders.make_tar({"a/b.sql": SQL})),
     "docx table": lambda: builders.make_docx(["Daftar warga"], ROWS),

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from collectors.files.deploy import commits
-from collectors.files.deploy.checkout import Reader, blob_of_bytes, blob_of_file
+from collectors.files.deploy import commits, trust
+from collectors.files.deploy.checkout import Reader
 from collectors.files.deploy.drift import GIT, read_drift
+from collectors.files.deploy.indexed import blob_of_bytes, blob_of_file
 from collectors.kinds import ChangeWindow, FileChange
 from tests.collectors.files.context import Running, eventually
 from tests.collectors.files.deploy.test_orders import accept, ask, told
@@ -198,7 +199,7 @@ def test_a_checkout_that_somebody_planted_explains_nothing(site: Site, tmp_path:
         assert str(site.work / ".git") in drift(running)
         # Accepted by a person it counts.
         ask(running, accept(site.work))
-        time.sleep(commits._TRUSTED_FOR)
+        time.sleep(trust.BELIEVED)
         (site.work / "index.php").write_text("better")
         git(site.work, "add", "-A")
         eventually(lambda: pulls(running))
@@ -238,7 +239,7 @@ def test_an_index_that_the_web_server_can_replace_explains_nothing(
         os.chown(open_to, 0, 33)
         open_to.chmod(0o664 if place else 0o775)
         running.settle()
-        time.sleep(commits._TRUSTED_FOR)
+        time.sleep(trust.BELIEVED)
         shutil.copy(page, again)
         again.replace(page)  # as the index has it when it is looked at
         running.settle()

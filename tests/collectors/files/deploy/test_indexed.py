@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collectors.files.compare import Row
-from collectors.files.deploy.checkout import Entry, Listing, state_of, unchanged
+from collectors.files.deploy.indexed import Entry, Listing, state_of, unchanged
 
 OID = b"o" * 20
 ROW = Row(7, 1, 5_000_000_002, 3_000_000_001, 11, 0o100644, 1000, 1001)
