@@ -27,7 +27,7 @@ _SAMPLES = re.compile(r"\A/usr/share/(?:[^/]+/)?docs?/|/(?:_?tests?|testdata|fix
 knows that."""
 _OPEN = frozenset({"downloadable", "listed"})
 _GIVEAWAY = re.compile(
-    r"(?:\.(?:sql|bak|backup|old|orig|save|swp|swo|dump|db|sqlite3?|env|log|tar|csv)|~)"
+    r"(?:\.(?:sql|bak|backup|old|orig|save|swp|swo|dump|db|sqlite3?|env|log|tar)|~)"
     r"(?:\.(?:gz|bz2|xz|zst|zip|\d{1,8}))?\Z|(?:\A|/)\.env[^/]*\Z",
     re.IGNORECASE,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.exposure.score import Score, betrayed, judge, registered
+from collectors.exposure.score import Score, Web, betrayed, judge, registered
 from collectors.kinds import Severity, Tally
 
 
@@ -43,6 +43,48 @@ def tally(type_: str, count: int = 1, confidence: float = 0.95) -> Tally:
 )
 def test_severity(tallies: list[Tally], reachable: str, name: str, severity: Severity) -> None:
     assert judge(tallies, reachable, name).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("tallies", "name", "web", "reachable", "severity"),
+    [
+        # Refused, or handed out by nobody: as for any file of the host.
+        ([tally("password")], "/.env", Web("forbidden", True), "world_readable", Severity.MEDIUM),
+        ([tally("password")], "/.env", Web("forbidden"), "private", Severity.LOW),
+        ([tally("nik", 500)], "/a.sql", Web("not_served"), "world_readable", Severity.HIGH),
+        ([tally("dsn")], "/config.php", Web("executed"), "web_root", Severity.LOW),
+        ([tally("dsn")], "/konfig.inc", Web("executed"), "web_root", Severity.LOW),
+        # Not known: as before there was anybody to ask.
+        ([tally("dsn")], "/.env", Web("unknown"), "web_root", Severity.HIGH),
+        # A sure answer does not make a guess sure.
+        ([tally("password", 1, 0.5)], "/.env", Web("downloadable"), "web_root", Severity.LOW),
+        ([tally("nik", 3)], "/surat.pdf", Web("downloadable", True), "web_root", Severity.HIGH),
+        ([tally("nik", 3)], "/bansos.csv", Web("listed", True), "web_root", Severity.HIGH),
+        ([tally("nip", 50)], "/a.sql", Web("downloadable"), "web_root", Severity.MEDIUM),
+        ([tally("nik", 3)], "/a.sql", Web("downloadable"), "web_root", Severity.CRITICAL),
+        ([tally("nik", 3)], "/a.sql.gz", Web("listed"), "web_root", Severity.CRITICAL),
+        ([tally("kk", 3)], "/laravel.log.1", Web("listed"), "web_root", Severity.CRITICAL),
+        ([tally("dsn")], "/config.php.bak", Web("downloadable"), "web_root", Severity.CRITICAL),
+        ([tally("dsn")], "/config.php", Web("downloadable"), "web_root", Severity.CRITICAL),
+        ([tally("password")], "/.env", Web("downloadable"), "web_root", Severity.CRITICAL),
+    ],
+)
+def test_what_the_web_server_does_decides(
+    tallies: list[Tally], name: str, web: Web, reachable: str, severity: Severity
+) -> None:
+    judged = judge(tallies, reachable, name, web=web)
+    assert judged.severity == severity
+    assert ("giveaway" in judged.reasons) <= (severity is Severity.CRITICAL)
+    assert ("url_checked" in judged.reasons) == web.checked
+
+
+def test_an_open_door_weighs_more() -> None:
+    found = [tally("nik", 12)]
+    unknown, open_, listed = (
+        judge(found, "web_root", "/a.html", web=Web(served)).score
+        for served in ("unknown", "downloadable", "listed")
+    )
+    assert unknown < open_ < listed
 
 
 def test_reasons() -> None:

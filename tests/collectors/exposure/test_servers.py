@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.web_servers import missing
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
 from collectors.kinds import Record, SensitiveData, Severity, WebApplication
@@ -109,3 +111,49 @@ def test_what_is_shut_goes_down_and_sites_are_told_once(tmp_path: Path) -> None:
         told = [one for one in context.records() if isinstance(one, WebApplication)]
         assert len(told) <= 2
     assert "index.php" not in (folder / "access.log").read_text()
+
+
+def test_a_htaccess_that_comes_is_heard_of_and_a_site_that_goes_is_told(tmp_path: Path) -> None:
+    if reason := missing("apache"):
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="ronda-web.") as name:
+        place = Path(name)
+        place.chmod(0o755)
+        root = place / "www"
+        root.mkdir()
+        (root / "cadangan.sql").write_text(DUMP)
+        context = FakeContext(tmp_path)
+        port = real.free_port()
+        block = f"""
+<VirtualHost *:{port}>
+    ServerName dinas.test
+    DocumentRoot {root}
+    <Directory {root}>
+        AllowOverride All
+        Require all granted
+    </Directory>
+</VirtualHost>
+"""
+        with real.apache(place / "apache", block, [port]) as main:
+            settings = ExposureSettings(
+                paths=(str(root),), web_roots=(), web_configs=(f"apache:{main}",)
+            )
+            with running(context, settings) as sensor:
+                until(context, lambda told: bool(findings(told, "cadangan.sql")))
+                access = root / ".htaccess"
+                access.write_text("Require all denied\n")
+                sensor.offer([context.guard.guard(os.fsencode(access))])
+                records = until(context, lambda told: len(findings(told, "cadangan.sql")) == 2)
+                until(context, lambda told: any(isinstance(one, WebApplication) for one in told))
+            served = [one.served for one in findings(records, "cadangan.sql")]
+            assert served == ["downloadable", "forbidden"]
+            (place / "apache/sites.conf").unlink()
+            with running(context, settings):
+                until(
+                    context,
+                    lambda told: any(
+                        isinstance(one, WebApplication) and one.state == "gone" for one in told
+                    ),
+                )
+        applications = [one for one in context.records() if isinstance(one, WebApplication)]
+        assert {one.names for one in applications if one.state == "gone"} == {("dinas.test",)}
