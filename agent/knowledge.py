@@ -16,6 +16,7 @@ from agent.clock import Clock
 from agent.errand import Errand
 from agent.files import give_to_owner_of, write_atomically
 from collectors.knowledge import (
+    MAX_ALL_REGISTERS,
     MAX_REGISTER,
     MAX_REGISTERS,
     Manifest,
@@ -57,14 +58,17 @@ def check(old: Manifest | None, new: Manifest, epoch: int, now: int) -> None:
         raise Refused(f"bundle {new.version} has expired: check both clocks")
     if new.epoch != epoch:
         raise Refused(f"bundle {new.version} is for epoch {new.epoch} of the key, not {epoch}")
-    if len(new.registers) > MAX_REGISTERS or any(
-        not 0 < one.size <= MAX_REGISTER for one in new.registers
-    ):
+    sizes = [one.size for one in new.registers]
+    fit = all(0 < size <= MAX_REGISTER for size in sizes) and sum(sizes) <= MAX_ALL_REGISTERS
+    if len(sizes) > MAX_REGISTERS or not fit:
         raise Refused(f"bundle {new.version} has more registers than fit here")
     if old is not None:
         gone = lost(old, new)
         if 2 * len(gone) > len(old.canaries) + len(old.registers):
-            raise Refused(f"bundle {new.version} lacks {len(gone)} entries and does not say why")
+            raise Refused(
+                f"bundle {new.version} lacks {len(gone)} entries and does not say why (a restored"
+                f" collector?); if that is right, remove the folder {FOLDER} in the agent's state"
+            )
 
 
 def store(directory: Path, signed: bytes, registers: dict[str, bytes]) -> None:

@@ -53,6 +53,12 @@ def unpacked(path: str) -> str:
     return str(there) if there.exists() else path
 
 
+def stock(folder: str) -> Path | None:
+    """Return where an unpacked package has put *folder*, None when there is none."""
+    there = _UNPACKED / folder.lstrip("/")
+    return there if there.is_dir() else None
+
+
 def free_port() -> int:
     """Return a port on which nobody listens."""
     with socket.socket() as probe:

@@ -16,6 +16,8 @@ MAX_MANIFEST = 4 << 20
 """Bytes."""
 MAX_REGISTER = 64 << 20
 """Bytes of one register: about six million people with two columns."""
+MAX_ALL_REGISTERS = 96 << 20
+"""Bytes of all together: they are mapped into the child, whose address space is bounded."""
 MAX_REGISTERS = 4
 """Each is a descriptor that rides beside every request to the child."""
 MAX_CANARIES = 2000

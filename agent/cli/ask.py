@@ -113,11 +113,11 @@ def send(found: Host, request: requests.Any, wait: float, output: str) -> None:
     import msgspec
 
     from agent.supervisor.lock import is_held
-    from collectors.files.deploy import requests
+    from collectors.files.deploy import mailbox
 
     try:
-        requests.post(found.sensor, request)
-        answer = requests.fetch(found.sensor, request.id, wait if is_held(found.agent) else 0.0)
+        mailbox.post(found.sensor, request)
+        answer = mailbox.fetch(found.sensor, request.id, wait if is_held(found.agent) else 0.0)
     except (OSError, ValueError) as error:
         fail(f"the request cannot be given to the agent: {error}; run as root or as its user")
     if answer is None:

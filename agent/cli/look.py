@@ -61,7 +61,8 @@ def scan(ctx: click.Context, paths: tuple[str, ...], output: str) -> None:
     try:
         with _progress(wanted, settings) as on_file:
             keys = Keys(fleet=fleet, fleet_epoch=1)
-            outcomes = scan_paths(wanted, settings, guard, keys, keep, on_file=on_file)
+            own = os.fsencode(config.state_dir)
+            outcomes = scan_paths(wanted, settings, guard, keys, keep, on_file=on_file, own=own)
     except (ChildError, OSError) as error:
         fail(f"scan failed: {error}")
     if output == "json":

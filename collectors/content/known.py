@@ -60,6 +60,10 @@ class Watch:
         """Tell whether a canary was seen, or somebody of a register."""
         return bool(self._canaries) or bool(self._people)
 
+    def wants(self, type_: str) -> bool:
+        """Tell whether anything is known of numbers of *type_*."""
+        return type_ in self._known.hashes or self._people.wants(type_)
+
     def see(self, type_: str, values: Numbers, data: bytes, starts: Ints) -> None:
         """Look at valid numbers, encoded as `collectors.content.columns` does.
 

@@ -93,7 +93,8 @@ class Numbers:
                 if column is not None:
                     self._look_near(column, data, found.starts[inside])
                     values = column.add(digits[inside], valid)
-                    self._watch.see(name, values, data, starts[inside][valid])
+                    if self._watch.wants(name):
+                        self._watch.see(name, values, data, starts[inside][valid])
 
     def _column(self, name: str, group: int, separated: bool, *, create: bool) -> Column | None:
         key = (name, group, separated)

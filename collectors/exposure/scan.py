@@ -36,15 +36,17 @@ def scan_paths(
     on_result: Callable[[FileResult], None],
     *,
     on_file: Callable[[Scrubbed, int], None] | None = None,
+    own: bytes = b"",
 ) -> Counter[str]:
     """Look into *paths*, directories with everything below; return how many had which outcome.
 
     The scope of the settings does not matter here but for ``exclude`` below a directory, and for
     the web roots, which decide how far a file is open. *on_file* is called before each look with
-    the path as it may be shown and the size in bytes, see `measure`.
+    the path as it may be shown and the size in bytes, see `measure`. *own* is the agent's state
+    directory, with the canaries and registers that it was given.
     """
     outcomes: Counter[str] = Counter()
-    examiner = examine.Examiner(settings, guard, keys, own=b"")
+    examiner = examine.Examiner(settings, guard, keys, own=own)
     web = WebView(settings.web_configs, asks=settings.web_check, rate=settings.web_check_rate)
     try:
         web.refresh()

@@ -21,6 +21,7 @@ from collectors.redact import scrub
 from collectors.sighting import Sighting
 
 DAY_NS = 86400 * 10**9
+_DAY_SECONDS = 86400.0
 _WALK_SECONDS = 6 * 3600.0
 """Between two looks into the folders of all applications."""
 _SCHEMA = (
@@ -56,13 +57,18 @@ class WebWatch:
         self._walk: Iterator[WebApplication] | None = None
         self._seen: set[str] = set()
         self._due = float("-inf")
+        self._judged = time.monotonic()
         self._said: tuple[str, ...] = ()
         connection.execute(_SCHEMA)
 
     def refresh(self) -> bool:
         """Return whether what the servers hand out may have changed; looks now and then."""
-        if not self.view.refresh() or self._context.stopping.is_set():
+        changed = self.view.refresh()
+        # What no file shows (a program, a firewall on the host) may have changed as well.
+        daily = bool(self.view.sites) and time.monotonic() - self._judged >= _DAY_SECONDS
+        if self._context.stopping.is_set() or not (changed or daily):
             return False
+        self._judged = time.monotonic()
         self._due = float("-inf")
         self._walk = None
         self._say_problems()

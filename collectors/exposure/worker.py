@@ -168,6 +168,7 @@ class Worker:
 
     def _learned(self) -> None:
         """With other registers old files say other things; with new canaries they do not."""
+        self._stale = True
         rules = self._fingerprint()
         if rules == self._rules:
             return
@@ -214,6 +215,9 @@ class Worker:
         now = self._state.outcomes()
         for outcome in OUTCOMES:
             self._coverage[outcome] = now.get(outcome, 0)
+        knowledge = self._examiner.knowledge
+        self._coverage["canaries"] = len(knowledge.canaries)
+        self._coverage["registers"] = len(knowledge.registers)
         self._web.tell_state(self._coverage)
 
     def _tell_sweep(self) -> None:

@@ -30,6 +30,9 @@ REASONS: Mapping[str, str] = {
     "needs_login": N_("It takes a login to fetch it."),
     "redirect": N_("Its address leads elsewhere."),
     "proxied": N_("Another program answers at its address."),
+    "alias_traversal": N_(
+        "An alias without a slash at the end of its location opens the folder above."
+    ),
     "no_url": N_("No configured site leads to it."),
     "internal": N_("The web server uses it itself only."),
     "not_understood": N_("The configuration of the web server was not understood."),

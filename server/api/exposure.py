@@ -36,6 +36,9 @@ _DETAILS = {
     "mode": "file.mode",
     "owner": "file.uid",
     "sha256": "file.hash.sha256",
+    "canaries": "ronda.data.canaries",
+    "confirmed": "ronda.data.confirmed",
+    "registers": "ronda.data.registers",
     "parts": "ronda.data.parts",
     "unread": "ronda.scan.unread",
 }

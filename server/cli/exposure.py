@@ -39,6 +39,7 @@ FILES = (
     Column(key="opd", heading="OPD"),
     Column(key="count", heading="COUNT", right=True),
     Column(key="distinct", heading="DISTINCT", right=True),
+    Column(key="registered", heading="REGISTERED", right=True),
     Column(key="types", heading="TYPES"),
     Column(key="reachable", heading="REACHABLE"),
     Column(key="still_there", heading="STILL THERE"),
@@ -132,7 +133,8 @@ def list_exposures(
     """List what lies open now, the gravest first.
 
     COUNT is of all values, DISTINCT the most different values of one type: how many people, at
-    least. STILL THERE is "unknown" when the agent could not look again or was revoked.
+    least; REGISTERED how many of them stand in your own register (ronda edm). STILL THERE is
+    "unknown" when the agent could not look again or was revoked.
     """
     answer = context.client().get(
         "/v1/exposure", by=by, type=type_, all=int(everything), limit=limit, **query

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.knowledge import MAX_REGISTER, MAX_REGISTERS
+from collectors.knowledge import MAX_ALL_REGISTERS, MAX_REGISTER, MAX_REGISTERS
 from server.fleet.bundle import register_path
 from server.store.state import StateStore
 from signatures.edm.form import BadRegister, Header, verify
@@ -47,11 +47,15 @@ class Shelf:
         facts = json.dumps(msgspec.to_builtins(header))
         state = self._state
         with state.transaction():
-            others = state.query(
-                "SELECT count(*) AS n FROM register WHERE removed IS NULL AND name <> ?", (name,)
+            (others,) = state.query(
+                "SELECT count(*) AS n, coalesce(sum(size), 0) AS bytes FROM register"
+                " WHERE removed IS NULL AND name <> ?",
+                (name,),
             )
-            if others[0]["n"] >= MAX_REGISTERS:
-                raise NotAdded(f"there are {others[0]['n']} registers already; remove one first")
+            if others["n"] >= MAX_REGISTERS:
+                raise NotAdded(f"there are {others['n']} registers already; remove one first")
+            if others["bytes"] + size > MAX_ALL_REGISTERS:
+                raise NotAdded(f"all registers together may have {MAX_ALL_REGISTERS} bytes")
             os.rename(fresh, register_path(self._directory, sha256))
             state.execute(
                 "INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",

@@ -40,6 +40,8 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_delivery ON event(agent, epoch, sequence);
 CREATE INDEX event_observed ON event(observed);
 CREATE INDEX event_severe ON event(observed) WHERE severity >= 3;
+CREATE INDEX event_exposure ON event(agent)
+    WHERE kind IN ('exposure.finding', 'exposure.cleared', 'exposure.incomplete');
 CREATE TABLE range (
     agent TEXT NOT NULL,
     epoch INTEGER NOT NULL,

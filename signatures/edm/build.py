@@ -22,6 +22,8 @@ from signatures.edm.vector import Hashes, hash_numbers
 from signatures.edm.xor import Filter, build
 
 _SAMPLE = 64 << 10
+_DIGITS = 6
+"""Digits from which on a title is taken for a value."""
 
 
 class BadTable(ValueError):  # noqa: N818 - named for what it is
@@ -110,9 +112,12 @@ def _positions(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
     places = {name.strip().lower(): index for index, name in reversed(list(enumerate(known)))}
     missing = [name for name in wanted if name.lower() not in places]
     if missing:
-        raise BadTable(
-            f"there is no column {', '.join(missing)}; there are: {', '.join(known)[:500]}"
+        # A table without a header would show its first person here.
+        valued = any(sum(char.isdigit() for char in name) >= _DIGITS for name in known)
+        there = (
+            "the first line holds no names" if valued else f"there are: {', '.join(known)[:500]}"
         )
+        raise BadTable(f"there is no column {', '.join(missing)}; {there}")
     return [places[name.lower()] for name in wanted]
 
 

@@ -35,14 +35,20 @@ class Filter(NamedTuple):
     def contains(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Return which of *hashes* are entries (or, rarely, look like one)."""
         found = np.zeros(len(hashes), np.bool_)
-        if not self.block:
-            return found
-        for start in range(0, len(hashes), _PIECE):
-            mixed = _mix(hashes[start : start + _PIECE], self.seed)
-            first, second, third = _places(mixed, self.block)
-            print_ = self.cells[first] ^ self.cells[second] ^ self.cells[third]
-            found[start : start + _PIECE] = print_ == _fingerprints(mixed)
+        if self.block:
+            for start in range(0, len(hashes), _PIECE):
+                piece = slice(start, start + _PIECE)
+                found[piece] = self.differences(hashes[piece]) == 0
         return found
+
+    def differences(self, hashes: Hashes) -> Cells:
+        """Return how the cells differ from each fingerprint: zero for an entry, else anything."""
+        mixed = _mix(hashes, self.seed)
+        first, second, third = _places(mixed, self.block)
+        result: Cells = _fingerprints(mixed) ^ self.cells[first]
+        result ^= self.cells[second]
+        result ^= self.cells[third]
+        return result
 
 
 def build(hashes: Hashes) -> Filter:

@@ -39,6 +39,13 @@ def manifest(version: int = 5, canaries: int = 0, **more: object) -> Manifest:
         (None, manifest(5, expires=NOW - 1), "expired"),
         (None, manifest(5, epoch=2), "epoch 2"),
         (None, manifest(5, registers=(Register(name="a", sha256="", size=1 << 40),)), "fit"),
+        (
+            None,
+            manifest(
+                registers=tuple(Register(name=n, sha256="", size=50 << 20) for n in ("a", "b"))
+            ),
+            "fit",
+        ),
         (manifest(5, 10), manifest(6, 4), "lacks 6"),
         (manifest(5, 1), manifest(6), "lacks 1"),
     ],

@@ -78,6 +78,10 @@ def test_a_canary_is_silent_where_it_was_planted_and_critical_elsewhere(tmp_path
             event.fields["file.path"] for event in here.events() if event.kind == "exposure.finding"
         }
         assert str(bait) not in paths
+        copy = tmp_path / "copy.log"
+        copy.write_text(f"export of {forms['csv']}\n")
+        seen = json.loads(here.ronda_agent("scan", "-o", "json", str(copy)))
+        assert made["id"] in json.dumps(seen["results"])
         listed = here.ronda_json("canary", "list")
         assert {row["id"]: row["alerts"] for row in listed} == {made["id"]: 1, key["id"]: 1}
         here.ronda("canary", "retire", key["id"])

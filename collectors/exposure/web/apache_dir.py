@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from collectors.exposure.web.model import Directive
 from collectors.exposure.web.patterns import Unclear
@@ -18,6 +18,7 @@ from collectors.exposure.web.patterns import Unclear
 OPEN, DENIED, BY_ADDRESS, LOGIN = "", "denied", "restricted_by_address", "needs_login"
 _REQUIRE = frozenset({"require", "requireall", "requireany", "requirenone"})
 _COMPAT = frozenset({"order", "allow", "deny"})
+_DECISIVE = _REQUIRE | _COMPAT | {"sethandler", "redirect", "rewriterule", "addhandler"}
 _RUNS = re.compile(r"php(?!.*source)|fcgi|fastcgi|proxy:|cgi-script|lua-script|wsgi|perl|lsapi")
 _TYPES = mimetypes.MimeTypes(()).types_map[True]
 CATEGORIES = {
@@ -58,7 +59,7 @@ class Merged:
 
     def add(self, section: Iterable[Directive]) -> None:
         """Merge one section."""
-        own = list(section)
+        own = list(_for_get(section))
         required = [one for one in own if one.name in _REQUIRE]
         if required:
             self.require = required
@@ -161,6 +162,24 @@ class Merged:
             if f".{ending}" in _TYPES:
                 return ""
         return ""
+
+
+def _for_get(section: Iterable[Directive]) -> Iterator[Directive]:
+    """Yield the directives, with those that stand in a Limit and hold for GET."""
+    for one in section:
+        methods = {arg.upper() for arg in one.args}
+        if one.name in ("limit", "limitexcept"):
+            if ("GET" in methods) == (one.name == "limit"):
+                yield from _for_get(one.block or ())
+        else:
+            yield one
+
+
+def decides(section: Iterable[Directive]) -> bool:
+    """Tell whether a section can forbid a file, or give it to a program."""
+    return any(
+        one.name in _DECISIVE or (one.block is not None and decides(one.block)) for one in section
+    )
 
 
 def breaks(directives: Iterable[Directive], allowed: frozenset[str]) -> bool:

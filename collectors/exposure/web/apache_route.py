@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from collectors.exposure.web import rewrite
-from collectors.exposure.web.apache_dir import Merged, breaks
+from collectors.exposure.web.apache_dir import Merged, breaks, decides
 from collectors.exposure.web.apache_lines import MODULES, Reader, Settings
 from collectors.exposure.web.lines import Files, absolute, below
 from collectors.exposure.web.model import (
@@ -119,21 +119,20 @@ class _Walk:
                 merged.add(section)
                 local.append((place, section))
             own = self._own(place, merged)
-            if own is None:
-                return Outcome(verdict=UNKNOWN, path=path, reasons=("htaccess_error",))
             if own:
                 merged.add(own)
                 local.append((place, own))
         for section in self._matched("directorymatch", folder):
             merged.add(section)
             local.append((folder, section))
-        name = posixpath.basename(path)
-        if not uri.endswith("/"):
-            scopes = [self._both, *(section for _, section in local)]
-            for section in _files(scopes, name):
-                merged.add(section)
+        scopes = [self._both, *(section for _, section in local)]
+        for section in () if uri.endswith("/") else _files(scopes, posixpath.basename(path)):
+            merged.add(section)
         for section in self._locations(uri):
             merged.add(section)
+            local.append(("", section))
+        if any(_has_condition(scope) for scope in (self._both, *(one for _, one in local))):
+            raise Unclear("depends_on_request")
         return self._judge(uri, path, merged, local)
 
     def _judge(
@@ -168,6 +167,8 @@ class _Walk:
         engine: bool | None = None
         chosen: tuple[str, list[Directive]] | None = None
         for place, section in local:
+            if not place:
+                continue  # a location has no rules of its own
             own = list(section)
             engine = rewrite.is_on(own) if rewrite.is_on(own) is not None else engine
             if any(one.name in ("rewriterule", "rewriteengine") for one in own):
@@ -187,20 +188,22 @@ class _Walk:
             return None
         return _rewritten(result) if result.action else None
 
-    def _own(self, place: str, merged: Merged) -> list[Directive] | None:
-        """Return what the .htaccess in *place* says; None when it breaks the server's answers."""
+    def _own(self, place: str, merged: Merged) -> list[Directive]:
+        """Return what the .htaccess in *place* says.
+
+        Raises:
+            Unclear: it breaks the server's answers, or is too long to be read.
+        """
         if not merged.override:
             return []
         for name in self._site.access_files:
             data = self._access.get(posixpath.join(place, name))
             if data is None:
                 continue
-            if b"\0" in data:
-                return None
             files = Files({name: data}, (name,))
             found = Reader(files, place, Settings(self._modules)).read(name)
-            if files.problems or breaks(found, merged.override):
-                return None
+            if b"\0" in data or files.problems or breaks(found, merged.override):
+                raise Unclear("htaccess_error")
             return found
         return []
 
@@ -258,6 +261,12 @@ class _Walk:
         if path not in self._paths:
             return None
         return {"-f": True, "-s": True, "-d": False, "-l": None, "-F": True}.get(test)
+
+
+def _has_condition(scope: Iterable[Directive]) -> bool:
+    """Tell whether an <If> in *scope* decides about files."""
+    names = ("if", "elseif", "else")
+    return any(one.name in names and decides(one.block or ()) for one in scope)
 
 
 def _fits(place: str, pattern: str) -> bool:

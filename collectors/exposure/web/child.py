@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -97,9 +98,15 @@ def _routes(request: Locate, sites: tuple[Site, ...]) -> Iterator[Route]:
                 site=number,
                 url=url,
                 verdict=outcome.verdict,
-                reasons=outcome.reasons,
+                reasons=_reasons(outcome, url),
                 listed=outcome.verdict == SERVED and _is_listed(site, url, request),
             )
+
+
+def _reasons(outcome: Outcome, url: str) -> tuple[str, ...]:
+    # nginx: "location /files" with "alias /srv/files/" gives /files../x from /srv.
+    traversal = outcome.verdict == SERVED and re.search(r"[^/]\.\./", url) is not None
+    return (*outcome.reasons, "alias_traversal") if traversal else outcome.reasons
 
 
 def _candidates(request: Locate, site: Site) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ DEFAULT_CONFIGS = (
 )
 _OFF = {
     NGINX: ("sites-available/*", "conf.d/*.disabled", "conf.d/*.off", "conf.d/*.bak"),
-    APACHE: ("sites-available/*.conf", "conf.d/*.disabled"),
+    APACHE: ("sites-available/*.conf", "conf.d/*.disabled", "../conf.d/*.disabled"),
     LIGHTTPD: (),
     CADDY: (),
 }

@@ -21,6 +21,13 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s\"=(){},+\[\]!#]+)|(?P<other>.)",
     re.DOTALL,
 )
+_DEBIAN: dict[str, tuple[str, ...]] = {
+    "/usr/share/lighttpd/create-mime.conf.pl": (),
+    "/usr/share/lighttpd/create-mime.assign.pl": (),
+    "/usr/share/lighttpd/use-ipv6.pl": (),
+    "/usr/share/lighttpd/include-conf-enabled.pl": ("/etc/lighttpd/conf-enabled/*.conf",),
+}
+"""Programs of Debian's package whose lines say nothing about files, or that are known."""
 _CONDITION = re.compile(r"\$(HTTP|SERVER|PHYSICAL|REQUEST_HEADER)\Z")
 
 
@@ -147,7 +154,9 @@ class Reader:
     def _include(self, name: str, found: list[Directive], depth: int) -> None:
         line = self._line
         value = self._value(depth)
-        if name == "include_shell":
+        if name == "include_shell" and value[0].split(" ")[0] in _DEBIAN:
+            value = _DEBIAN[value[0].split(" ")[0]]
+        elif name == "include_shell":
             self._files.note(
                 NotUnderstood(self._file, line, "include_shell is not followed").problem
             )

@@ -37,11 +37,21 @@ class Files:
         return data.decode("latin-1").removeprefix("\xef\xbb\xbf")
 
     def matching(self, pattern: str) -> list[str]:
-        """Return the files that were read for *pattern*, in the order of their names."""
+        """Return the files that were read for *pattern*, in the order of their names.
+
+        A folder stands for the files in it, as for Apache.
+        """
         if pattern not in self._answered:
             self.needs[pattern] = None
         if not is_pattern(pattern):
-            return [pattern] if pattern in self._files else []
+            if pattern in self._files:
+                return [pattern]
+            folder = pattern.rstrip("/") + "/"
+            return sorted(
+                path
+                for path in self._files
+                if path.startswith(folder) and "/" not in path[len(folder) :]
+            )
         return sorted(path for path in self._files if matches(path, pattern))
 
     def spend(self, file: str, line: int) -> None:

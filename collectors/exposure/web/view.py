@@ -75,15 +75,20 @@ class WebView:
         asks: bool = True,
         rate: float = 5.0,
         timeout: float = 1.5,
+        patience: float = 10.0,
         stopping: Callable[[], bool] = lambda: False,
         proc: str = "/proc/self/net",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*asks*: whether requests are made; *rate* of them in a second, *timeout* for one."""
+        """*asks*: whether requests are made; *rate* of them in a second, *timeout* for one.
+
+        *patience*: seconds that the child may take for one file.
+        """
         self._configs = configs
         self._asks = asks
         self._gate = check.Gate(rate)
         self._timeout = timeout
+        self._patience = patience
         self._stopping = stopping
         self._proc = proc
         self._clock = clock
@@ -195,7 +200,7 @@ class WebView:
             ),
         )
         try:
-            answer = self._child.call(msgspec.msgpack.encode(request), (), 10.0)
+            answer = self._child.call(msgspec.msgpack.encode(request), (), self._patience)
         except ChildError:
             return None
         sites = self._found.sites

@@ -12,7 +12,8 @@ from collectors.api import SensorContext
 from collectors.files.baseline import Baseline
 from collectors.files.deploy import requests
 from collectors.files.deploy.drift import Drift
-from collectors.files.deploy.requests import Accept, Answer, Bad, Close, Expect, Inbox
+from collectors.files.deploy.mailbox import Bad, Inbox
+from collectors.files.deploy.requests import Accept, Answer, Close, Expect
 from collectors.files.deploy.windows import Windows, clean
 from collectors.files.journal import Journal
 from collectors.files.scope import Scope, agent_directory

@@ -17,10 +17,17 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from collectors.files import attributes, tree
-from collectors.files.attributes import Attributes
+from collectors.files import attributes
 from collectors.files.compare import Row, differences, racy, row_of
 from collectors.files.hashing import open_file
+from collectors.files.meaning.neighbours import (
+    SUFFIX,
+    carried,
+    copied,
+    directory_of,
+    ends,
+    holds,
+)
 from collectors.files.meaning.roles import Roles
 from collectors.files.tell import Place, Subject
 from collectors.kinds import FileChange
@@ -34,7 +41,6 @@ QUIET = "quiet"
 """Grown, and told not long ago."""
 
 _CHUNK = 1 << 20
-_END = 64 << 10
 _MOST = 2_000
 _LIKE_A_LOG = re.compile(rb".*\.(?:log|out|err)|(?:.*[._-])?(?:access|error)[._-]log", re.DOTALL)
 _NO_LOG = re.compile(
@@ -43,7 +49,6 @@ _NO_LOG = re.compile(
     re.DOTALL,
 )
 """Written anew, or never written to again."""
-_SUFFIX = re.compile(rb"(.+?)(?:[.-]\d{1,14}|\.old)+(?:\.\w{2,4})?", re.DOTALL)
 
 
 class Growth:
@@ -113,7 +118,7 @@ class Growth:
         same = (row.inode, row.device) == (now.inode, now.device)
         if not same:
             if known:
-                found = _holds(place, row.inode)
+                found = holds(place, row.inode)
                 self._verdict = (path, ROTATED if found else REWRITTEN)
                 self._moved[row.inode] = time.monotonic()
             return None
@@ -136,12 +141,12 @@ class Growth:
         path, place = subject.path, subject.place
         if (row.inode, row.device) == (now.inode, now.device):
             self._verdict = (path, TRUNCATED if now.size < row.size else QUIET)
-        elif _holds(place, row.inode):
+        elif holds(place, row.inode):
             self._verdict = (path, ROTATED)
             self._moved[row.inode] = time.monotonic()
         else:
             self._verdict = (path, REWRITTEN)
-        return now._replace(attributes=_carried(subject, row))
+        return now._replace(attributes=carried(subject, row))
 
     def _prove(self, subject: Subject, row: Row, *, known: bool) -> Row | None:
         """Judge; return what is to be recorded when the file has only grown."""
@@ -194,12 +199,12 @@ class Growth:
             if known:
                 self._verdict = (path, TRUNCATED)
         elif last is not None and last[0] <= size:
-            if _ends(descriptor, last[0]) == last[1]:
+            if ends(descriptor, last[0]) == last[1]:
                 self._grown(path, known=known)
             elif known:
                 self._verdict = (path, REWRITTEN)
         _bound(self._ends)
-        self._ends[path] = (size, _ends(descriptor, size))
+        self._ends[path] = (size, ends(descriptor, size))
         _bound(self._read)
         self._read[path] = time.monotonic()
 
@@ -229,8 +234,8 @@ class Growth:
         if size >= row.size:
             self._verdict = (path, REWRITTEN)
         else:
-            copied = _copied(subject.place, subject.name, row, self._pulse)
-            self._verdict = (path, ROTATED if copied else TRUNCATED)
+            beside = copied(subject.place, subject.name, row, self._pulse)
+            self._verdict = (path, ROTATED if beside else TRUNCATED)
 
     def _grown(self, path: SafePath, *, known: bool) -> None:
         moment = time.monotonic()
@@ -265,11 +270,11 @@ class Growth:
     ) -> str | None:
         """Tell whether a log has come or gone by being renamed."""
         if record.action == "deleted" and row is not None:
-            if _holds(subject.place, row.inode):
+            if holds(subject.place, row.inode):
                 _bound(self._moved)
                 self._moved[row.inode] = time.monotonic()
                 return ROTATED
-        elif record.action == "created" and now is not None and _SUFFIX.fullmatch(subject.name):
+        elif record.action == "created" and now is not None and SUFFIX.fullmatch(subject.name):
             return ROTATED if now.inode in self._moved else None
         return None
 
@@ -277,79 +282,3 @@ class Growth:
 def _bound(table: dict[_K, _V]) -> None:
     if len(table) >= _MOST:
         del table[next(iter(table))]
-
-
-def _siblings(place: Place) -> list[os.DirEntry[str]]:
-    if place.descriptor == tree.NOWHERE:
-        return []
-    try:
-        with os.scandir(place.descriptor) as found:
-            return [entry for _, entry in zip(range(_MOST), found, strict=False)]
-    except OSError:
-        return []
-
-
-def _holds(place: Place, inode: int) -> bool:
-    """Tell whether the directory has a file with this *inode*."""
-    return any(entry.inode() == inode for entry in _siblings(place))
-
-
-def _copied(place: Place, name: bytes, row: Row, pulse: Callable[[], None]) -> bool:
-    """Tell whether a copy of what the log was stands beside it (logrotate's copytruncate)."""
-    for entry in _siblings(place):
-        other = os.fsencode(entry.name)
-        match = _SUFFIX.fullmatch(other)
-        if match is None or match[1] != name:
-            continue
-        if _begins_with(other, place.descriptor, row, pulse):
-            return True
-    return False
-
-
-def _begins_with(name: bytes, directory: int, row: Row, pulse: Callable[[], None]) -> bool:
-    """Tell whether the file *name* begins with the content that *row* stands for."""
-    try:
-        descriptor = open_file(name, directory)
-    except OSError:
-        return False
-    try:
-        digest = hashlib.sha256()
-        offset = 0
-        while offset < row.size:
-            data = os.pread(descriptor, min(_CHUNK, row.size - offset), offset)
-            if not data:
-                return False
-            digest.update(data)
-            offset += len(data)
-            pulse()
-        return digest.digest() == row.digest
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-
-
-def _carried(subject: Subject, row: Row) -> Attributes | None:
-    """Return the attributes of a file that is not read; of *row* where it cannot be opened."""
-    try:
-        descriptor = open_file(subject.name, directory_of(subject.place))
-    except OSError:
-        return row.attributes
-    try:
-        state = os.fstat(descriptor)
-        return attributes.of_open(descriptor, state.st_nlink)
-    except OSError:
-        return row.attributes
-    finally:
-        os.close(descriptor)
-
-
-def _ends(descriptor: int, size: int) -> bytes:
-    head = os.pread(descriptor, min(_END, size), 0)
-    tail = os.pread(descriptor, min(_END, size), max(0, size - _END))
-    return hashlib.sha256(head + tail).digest()
-
-
-def directory_of(place: Place) -> int | None:
-    """Return the descriptor to open names in; None: the name is a path."""
-    return None if place.descriptor == tree.NOWHERE else place.descriptor

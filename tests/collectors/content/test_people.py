@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 
@@ -155,3 +156,54 @@ def test_what_stands_around() -> None:
     assert {"sitiaminah", "19800203"} <= set(around(data, 2))
     assert around(b"", 0) == []
     assert len(around(b"a b c d e f " * 200, 600)) <= 80
+
+
+def made_of(columns: dict[str, str], rows: list[list[str]]) -> bytes:
+    out = io.BytesIO()
+    make(iter(rows), Columns(columns, []), KEY, 1, out)
+    return out.getvalue()
+
+
+PHONES = [f"0812{number:08d}" for number in range(31_000_000, 31_000_300)]
+FAMILIES = [nik[:6] + "1" + nik[7:10] + "05" + nik[12:] for nik in MEMBERS[:300]]
+
+
+@pytest.mark.parametrize(
+    ("type_", "members", "text"),
+    [
+        ("phone", PHONES, "id,no_hp\n" + "\n".join(f"1,+62{phone[1:]}" for phone in PHONES)),
+        ("phone", PHONES, "id,no_hp\n" + "\n".join(f"1,{phone}" for phone in PHONES)),
+        ("kk", FAMILIES, "no_kk\n" + "\n".join(FAMILIES)),
+        ("kk", FAMILIES, "nomor\n" + "\n".join(FAMILIES)),
+    ],
+    ids=["abroad", "national", "families", "unnamed"],
+)
+def test_other_numbers_are_registered_too(type_: str, members: list[str], text: str) -> None:
+    descriptor = os.memfd_create("register")
+    try:
+        os.write(descriptor, made_of({type_: "x"}, [[one] for one in members]))
+        seen = people(f"{text}\n", descriptor=descriptor)
+    finally:
+        os.close(descriptor)
+    assert seen is not None
+    assert (seen.type, seen.distinct, seen.sure) == (type_, len(set(members)), True)
+
+
+def test_two_registers_and_two_numbers_are_told_apart() -> None:
+    both = os.memfd_create("register")
+    try:
+        rows = [[nik, phone] for nik, phone in zip(MEMBERS[:300], PHONES, strict=True)]
+        os.write(both, made_of({"nik": "a", "phone": "b"}, rows))
+        text = "nik,no_hp\n" + "\n".join(f"{nik},{phone}" for nik, phone in rows[:120])
+        file = os.memfd_create("scanned")
+        os.write(file, text.encode())
+        request = msgspec.msgpack.encode(Request(name="a.csv", size=len(text)))
+        answer = start(INIT)(request, [file, os.dup(NAMED), os.dup(both)])
+    finally:
+        os.close(both)
+    told = msgspec.msgpack.decode(answer, type=ScanResult).people
+    assert {(one.register, one.type, one.distinct) for one in told} == {
+        (0, "nik", 120),
+        (1, "nik", 120),
+        (1, "phone", 120),
+    }

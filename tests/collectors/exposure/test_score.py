@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.exposure.score import judge
+from collectors.exposure.score import Score, betrayed, judge, registered
 from collectors.kinds import Severity, Tally
 
 
@@ -68,3 +68,24 @@ def test_score_is_bounded_and_grows_with_reach(found: list[Tally], reachable: st
     assert 0 <= score <= 100
     assert judge(found, "private", "/a.sql").score <= score
     assert score <= judge(found, "web_root", "/a.sql").score
+
+
+@pytest.mark.parametrize(
+    ("before", "reachable", "after"),
+    [
+        (Severity.LOW, "private", Severity.MEDIUM),
+        (Severity.MEDIUM, "private", Severity.MEDIUM),
+        (Severity.HIGH, "private", Severity.HIGH),
+        (Severity.MEDIUM, "world_readable", Severity.HIGH),
+        (Severity.HIGH, "web_root", Severity.CRITICAL),
+        (Severity.CRITICAL, "web_root", Severity.CRITICAL),
+    ],
+)
+def test_registered_people_weigh_more(before: Severity, reachable: str, after: Severity) -> None:
+    judged = registered(Score(95, before, ("bulk", "low_confidence")), reachable)
+    assert (judged.score, judged.severity, judged.reasons) == (100, after, ("bulk", "registered"))
+
+
+def test_a_canary_is_critical_wherever_it_is() -> None:
+    judged = betrayed(Score(3, Severity.LOW, ("documentation", "low_confidence")))
+    assert judged == (100, Severity.CRITICAL, ("canary",))

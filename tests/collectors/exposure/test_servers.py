@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
 from collectors.kinds import Record, SensitiveData, Severity, WebApplication
@@ -21,7 +23,7 @@ from tests.collectors.content.citizens import make_niks
 from tests.collectors.exposure.context import FakeContext
 from tests.collectors.exposure.web import real
 
-pytestmark = real.needs("nginx")
+pytestmark = [real.needs("nginx"), pytest.mark.slow]
 NIKS = make_niks(20)
 DUMP = "INSERT INTO `warga` (`nik`) VALUES " + ",".join(f"('{nik}')" for nik in NIKS) + ";\n"
 

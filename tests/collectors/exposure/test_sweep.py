@@ -123,6 +123,18 @@ def test_new_rules_read_everything_again_and_at_once_in_web_roots(site: Site) ->
     assert site.run(site.sweep()) == []
 
 
+def test_rules_that_come_while_it_runs_begin_another_pass(site: Site) -> None:
+    (site.web / "a.sql").write_text("x" * 100)
+    sweep = site.sweep()
+    assert site.run(sweep) == ["a.sql"]
+    sweep.use("1")
+    assert site.run(sweep) == []
+    site.rules = "2"
+    sweep.use("2")
+    assert site.run(sweep) == ["a.sql"]
+    assert site.run(sweep) == []
+
+
 def test_killed_in_the_middle_it_goes_on_where_it_was(site: Site) -> None:
     for number in range(300):
         (site.web / f"{number:03}.txt").write_text("x" * 100)

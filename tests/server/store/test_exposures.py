@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -89,6 +90,23 @@ def test_the_gravest_first_with_conditions_and_findings(tmp_path: Path, reader: 
     assert [(one.opd, one.path) for one in only] == [("opd-two", "/a")]
     pairs = {one.path: event for one, event in exposures.with_findings(reader, found[:1])}
     assert pairs["/b"].fields["ronda.data.count"] == 7
+
+
+def test_findings_are_found_by_an_index(tmp_path: Path, reader: EventStore) -> None:
+    store(tmp_path, 0, finding(1))
+    asked: list[str] = []
+    begin = reader.begin
+
+    def note(day: str, sql: str, params: list[Any]) -> Any:
+        asked.append(sql)
+        return begin(day, sql, params)
+
+    reader.begin = note  # type: ignore[method-assign]
+    exposures.known(reader, [Sql("opd = ? COLLATE NOCASE", ["opd-one"])])
+    (path,) = tmp_path.glob("*.db")
+    with closing(sqlite3.connect(path)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}", ["x"]).fetchall()
+    assert "event_exposure" in str(plan)
 
 
 def test_masked_paths_with_other_tokens_are_other_files() -> None:

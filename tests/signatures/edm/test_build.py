@@ -34,6 +34,7 @@ def test_columns_that_cannot_be(words: list[str]) -> None:
     [
         ("a,b\n1,2\n", "no column NIK"),
         ("", "no column NIK"),
+        ("1571010101900001,Budi\n", "the first line holds no names"),
         ("NIK,NAMA\n12345,Budi\n", "none of 1 rows"),
         ("NIK,NAMA\n", "none of 0 rows"),
     ],
@@ -46,6 +47,7 @@ def test_tables_that_cannot_be(tmp_path: Path, text: str, words: str) -> None:
         make(rows_of(path, columns, None), columns, KEY, 1, io.BytesIO())
     assert "Budi" not in str(caught.value)
     assert "12345" not in str(caught.value)
+    assert "1571010101900001" not in str(caught.value)
 
 
 def write(path: Path, form: str) -> None:

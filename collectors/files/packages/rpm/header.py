@@ -23,6 +23,8 @@ from collectors.files.packages.rpm.listing import evr
 FORMAT = "@%{DBINSTANCE}|%{RSAHEADER:base64}|%{DSAHEADER:base64}|%{HEADERIMMUTABLE:base64}"
 MAX_HEADER = 48 << 20
 """Bytes; rpm itself takes 256 MB, the largest of Fedora has 5."""
+MAX_ANSWER = 8 << 20
+"""Bytes of rpm's output after which an answer ends (it has the last header whole)."""
 MAX_FILES = 150_000
 MAGIC = b"\x8e\xad\xe8\x01\0\0\0\0"
 _REGION, _INDEX = 63, struct.Struct(">IIiI")
@@ -45,7 +47,7 @@ Value = list[int] | list[bytes] | bytes
 
 
 class Take(msgspec.Struct, frozen=True, tag=True):
-    """Read the header that begins at *offset* of the file behind the descriptor."""
+    """Read headers from *offset* of the file behind the descriptor on, `MAX_ANSWER` at most."""
 
     offset: int
 
@@ -63,7 +65,7 @@ class Header(msgspec.Struct, frozen=True, tag=True):
 
 
 class Taken(msgspec.Struct, frozen=True, tag=True):
-    """The answer."""
+    """One header of the answer."""
 
     instance: int
     """Number in the database, 0 where nothing is left."""
@@ -71,6 +73,12 @@ class Taken(msgspec.Struct, frozen=True, tag=True):
     """None: it cannot be read."""
     after: int
     """Where the next one begins; -1: there is none."""
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """One or more headers, in the order of the file."""
+
+    taken: list[Taken]
 
 
 class HeaderError(ValueError):
@@ -84,9 +92,17 @@ def start(_init: bytes) -> Callable[[bytes, list[int]], bytes]:
     def handle(request: bytes, descriptors: list[int]) -> bytes:
         (descriptor,) = descriptors
         with open(descriptor, "rb") as file:
-            return msgspec.msgpack.encode(take(file, decoder.decode(request).offset))
+            return msgspec.msgpack.encode(answer(file, decoder.decode(request).offset))
 
     return handle
+
+
+def answer(file: IO[bytes], offset: int) -> Answer:
+    """Return the headers of rpm's output from *offset* on, until they are enough for one answer."""
+    taken = [take(file, offset)]
+    while 0 <= taken[-1].after < offset + MAX_ANSWER:
+        taken.append(take(file, taken[-1].after))
+    return Answer(taken)
 
 
 def take(file: IO[bytes], offset: int) -> Taken:

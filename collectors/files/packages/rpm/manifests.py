@@ -10,15 +10,15 @@ import msgspec
 from collectors.files.packages.asking import Asking
 from collectors.files.packages.claims import Claim
 from collectors.files.packages.rpm import header, listing
-from collectors.files.packages.rpm.header import Header, Take, Taken
+from collectors.files.packages.rpm.header import Answer, Header, Take, Taken
 from collectors.files.packages.rpm.probe import Rpm
 from collectors.files.packages.rpm.query import QueryError, ask
 from collectors.files.packages.transaction import Evidence
 
 _TARGET = "collectors.files.packages.rpm.header:start"
-_BATCH = 25
+_BATCH = 100
 """Headers that rpm is asked for at once."""
-_answers = msgspec.msgpack.Decoder(Taken)
+_answers = msgspec.msgpack.Decoder(Answer)
 
 
 class RpmManifests:
@@ -97,9 +97,9 @@ class RpmManifests:
                     (answer,) = Asking(_TARGET, [(output, wish)]).wait(self._pulse)
                     if answer is None:
                         return
-                    taken = _answers.decode(answer)
-                    yield taken
-                    offset = taken.after
+                    taken = _answers.decode(answer).taken
+                    yield from taken
+                    offset = taken[-1].after
         except QueryError:
             return
 

@@ -83,3 +83,48 @@ def test_what_is_handed_out(site: tuple[WebView, Path, int]) -> None:
     alias = place(view, folder / "unduhan/c.csv")
     assert (alias.served, alias.checked) == ("downloadable", True)
     assert alias.path == b"/unduhan/c.csv"
+
+
+def test_the_door_beside_an_alias(tmp_path: Path) -> None:
+    make(tmp_path, "data/unduhan/a.csv", "data/rahasia.sql")
+    port = real.free_port()
+    servers = f"""
+server {{ listen 127.0.0.1:{port}; server_name a.test; root {tmp_path}/none;
+    location /unduhan {{ alias {tmp_path}/data/unduhan/; }} }}
+"""
+    with (
+        real.nginx(tmp_path / "nginx", servers, [port]) as main,
+        closing(WebView((f"nginx:{main}",), rate=100)) as view,
+    ):
+        view.refresh()
+        found = place(view, tmp_path / "data/rahasia.sql")
+    assert (found.served, found.checked) == ("downloadable", True)
+    assert found.path == b"/unduhan../rahasia.sql"
+
+
+def test_when_the_server_does_not_run_nothing_is_certain(tmp_path: Path) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"server {{ listen 127.0.0.1:{port}; root {tmp_path}/www; }}"
+    with real.nginx(tmp_path / "nginx", servers, [port]) as main:
+        pass
+    with closing(WebView((f"nginx:{main}",))) as view:
+        view.refresh()
+        found = place(view, tmp_path / "www/a.sql")
+        assert (found.served, found.reasons) == ("unknown", ("server_not_listening",))
+        assert place(view, tmp_path / "nginx/nginx.conf").served == "unknown"
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_pattern_that_takes_for_ever_ends_with_the_child(tmp_path: Path, asks: bool) -> None:
+    name = "a" * 40 + "!"
+    make(tmp_path, f"www/{name}")
+    main = tmp_path / "nginx.conf"
+    main.write_text(
+        f"http {{ server {{ root {tmp_path}/www; location ~ ^/(a+)+$ {{ deny all; }} }} }}"
+    )
+    with closing(WebView((f"nginx:{main}",), asks=asks, patience=1.0)) as view:
+        view.refresh()
+        found = place(view, tmp_path / "www" / name)
+        assert (found.served, found.reasons) == ("unknown", ("not_understood",))
+        assert place(view, main).served == "unknown"  # the next answer comes from a new child

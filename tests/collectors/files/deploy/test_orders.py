@@ -16,7 +16,8 @@ import pytest
 from collectors.boot import boot_id, since_boot
 from collectors.files.deploy import requests
 from collectors.files.deploy.drift import Drifted, read_drift
-from collectors.files.deploy.requests import Accept, Answer, Close, Expect, fetch, new_id, post
+from collectors.files.deploy.mailbox import fetch, post
+from collectors.files.deploy.requests import Accept, Answer, Close, Expect, new_id
 from collectors.files.deploy.windows import read_windows
 from collectors.kinds import BaselineAccepted, ChangeWindow, Record
 from tests.collectors.files.context import PATIENCE, FakeContext, Running, eventually

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.files.deploy import requests
-from collectors.files.deploy.requests import Accept, Answer, Bad, Close, Inbox, new_id, post
+from collectors.files.deploy import mailbox, requests
+from collectors.files.deploy.mailbox import Bad, Inbox, post
+from collectors.files.deploy.requests import Accept, Answer, Close, new_id
 
 
 def close(number: str | None = None) -> Close:
@@ -34,7 +35,7 @@ def only(inbox: Inbox) -> Close | Accept | Bad:
         b'{"do":"close","id":"%s","by":"0","made":"1","window":"w"}' % (b"a" * 32),
         b'{"do":"close","id":"%s","by":"root; x","made":1,"window":"w"}' % (b"a" * 32),
         b'{"do":"close","id":"%s","by":"0","made":1,"window":"w"}' % (b"b" * 32),
-        b" " * (requests.MAX_BYTES + 1),
+        b" " * (mailbox.MAX_BYTES + 1),
     ],
 )
 def test_what_is_no_request(tmp_path: Path, data: bytes) -> None:
@@ -49,8 +50,8 @@ def test_what_is_no_request(tmp_path: Path, data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests, "_read", lambda _: data)
-        assert isinstance(requests._request(Path(f"{'a' * 32}.json")), Bad)
+        patch.setattr(mailbox, "_read", lambda _: data)
+        assert isinstance(mailbox._request(Path(f"{'a' * 32}.json")), Bad)
 
 
 def test_what_is_no_plain_file(tmp_path: Path) -> None:
@@ -102,27 +103,27 @@ def test_there_and_back(tmp_path: Path) -> None:
     request = Accept(id=new_id(), by="0", made=5, reason="r", paths=(b"/a\xff\n",))
     post(tmp_path, request)
     assert only(inbox) == request
-    assert requests.fetch(tmp_path, request.id, 0.0) is None
+    assert mailbox.fetch(tmp_path, request.id, 0.0) is None
     answer = Answer(done=True, text="done", entries=3)
     inbox.answer(request.id, answer)
     assert list(inbox.waiting()) == []
-    assert requests.fetch(tmp_path, request.id, 0.0) == answer
+    assert mailbox.fetch(tmp_path, request.id, 0.0) == answer
     assert list((tmp_path / "requests").iterdir()) == []
 
 
 def test_in_order_and_not_all_at_once(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    many = [close(f"{number:032x}") for number in reversed(range(requests.MAX_AT_ONCE + 3))]
+    many = [close(f"{number:032x}") for number in reversed(range(mailbox.MAX_AT_ONCE + 3))]
     for number, request in enumerate(many):
         post(tmp_path, request)
         path = tmp_path / "requests" / f"{request.id}.json"
         os.utime(path, ns=(number, number))
     found = list(inbox.waiting())
-    assert found == many[: requests.MAX_AT_ONCE]
+    assert found == many[: mailbox.MAX_AT_ONCE]
 
 
 def test_old_answers_are_swept(tmp_path: Path) -> None:
-    folder = requests.prepare(tmp_path)
+    folder = mailbox.prepare(tmp_path)
     for name in (f"{'a' * 32}.answer", f".{'b' * 32}.new"):
         (folder / name).write_bytes(b"x")
         os.utime(folder / name, (1, 1))
@@ -164,7 +165,7 @@ def test_who_gives_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("what", ["pipe", "link", "large", "rubbish"])
 def test_an_answer_that_nobody_gave(tmp_path: Path, what: str) -> None:
     number = new_id()
-    folder = requests.prepare(tmp_path)
+    folder = mailbox.prepare(tmp_path)
     path, real = folder / f"{number}.answer", tmp_path / "real"
     real.write_bytes(b'{"done":true,"text":"x"}')
     if what == "pipe":
@@ -176,4 +177,4 @@ def test_an_answer_that_nobody_gave(tmp_path: Path, what: str) -> None:
             file.truncate(1 << 40)
     else:
         path.write_bytes(b"[" * 1000)
-    assert requests.fetch(tmp_path, number, 0.2) is None
+    assert mailbox.fetch(tmp_path, number, 0.2) is None

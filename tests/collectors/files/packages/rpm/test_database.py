@@ -17,6 +17,8 @@ import pytest
 from collectors.files.packages.choose import choose
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import Buffer
+from collectors.files.packages.rpm.probe import RPM
+from collectors.files.packages.rpm.query import ask
 from collectors.kinds import FileChange, PackageTransaction, Severity
 from tests.collectors.files.context import Running, eventually
 from tests.collectors.files.packages.rpm.rpms import Builder, Key, Machine, files_of, why_not
@@ -281,3 +283,15 @@ def test_whose_host_it_is(machine: Machine, tmp_path: Path) -> None:
     assert found is not None
     assert found.name == "dpkg"
     assert choose(os.fsencode(tmp_path / "nothing")) is None
+
+
+def test_it_is_read_without_any_right(machine: Machine, builder: Builder) -> None:
+    """rpm runs without capabilities, as somebody who may not write where the database is."""
+    machine.upgrade(builder.build("alpha", "1.0", {"/usr/bin/alpha": b"a"}))
+    directory = Path(os.fsdecode(machine.database))
+    for path in (directory, *directory.iterdir()):
+        os.chown(path, 12345, 12345)
+    before = sorted(os.listdir(directory))
+    with ask(machine.database, ["-a", "--qf", "%{NAME}"], lambda: None, rpm=RPM) as output:
+        assert os.read(output, 100) == b"alpha"
+    assert sorted(os.listdir(directory)) == before

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.files.packages.archive import Entry
-from collectors.files.packages.rpm.header import MAGIC, HeaderError, index, take
+from collectors.files.packages.rpm import header
+from collectors.files.packages.rpm.header import MAGIC, HeaderError, answer, index, take
 
 SUM = "ab" * 32
 _STRING, _STRINGS, _INT32, _INT16 = 6, 8, 4, 3
@@ -74,6 +75,17 @@ def test_a_header() -> None:
     second = take(io.BytesIO(text), first.after)
     assert (first.instance, second.instance, second.after) == (5, 6, -1)
     assert second.header == first.header
+
+
+def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"".join(record(blob(FIELDS), number) for number in range(1, 8))
+    everything = answer(io.BytesIO(text), 0).taken
+    assert [each.instance for each in everything] == [1, 2, 3, 4, 5, 6, 7]
+    monkeypatch.setattr(header, "MAX_ANSWER", 2 * len(record(blob(FIELDS))))
+    first = answer(io.BytesIO(text), 0).taken
+    assert [each.instance for each in first] == [1, 2]
+    rest = answer(io.BytesIO(text), first[-1].after).taken
+    assert [each.instance for each in rest] == [3, 4]
 
 
 @pytest.mark.parametrize(
