@@ -77,12 +77,16 @@ class Signed:
                 installed = listing.unstamp(stamps.get(act.package, ""))
                 wanted[act.package] = [each for each in installed if each.version == act.new]
         keys = self._keys(stamps) if wanted else b""
-        good: dict[str, bool] = {}
+        good = dict.fromkeys(wanted, True)
+        seen = dict.fromkeys(wanted, 0)
         for name, head in self._manifests.headers(wanted):
             proven = self._good(head, keys)
-            good[name] = proven and good.get(name, True)
+            good[name] = proven and good[name]
+            seen[name] += 1
             self._adopt(name, head, proven=proven)
-        return [name for name, proven in good.items() if proven]
+        # Judged by plain name: one architecture without proof leaves the others without, too.
+        bad = {plain(n) for n in wanted if not good[n] or not seen[n] or seen[n] < len(wanted[n])}
+        return [name for name in wanted if plain(name) not in bad]
 
     def _keys(self, stamps: dict[str, str]) -> bytes:
         """Return the keys that were trusted before the run and still are."""

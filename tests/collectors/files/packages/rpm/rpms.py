@@ -77,7 +77,7 @@ class Builder:
         links: Mapping[str, str] | None = None,
         modes: Mapping[str, int] | None = None,
         key: Key | None = None,
-        extra: str = "",
+        arch: str = "noarch",
     ) -> Path:
         """Return the package; programs below ``bin`` may be run."""
         self._built += 1
@@ -95,15 +95,15 @@ class Builder:
         spec = top / "a.spec"
         spec.write_text(
             f"Name: {name}\nVersion: {version}\nRelease: 1\nSummary: x\nLicense: MIT\n"
-            "BuildArch: noarch\nAutoReqProv: no\n%description\nx\n"
-            f"%install\ncp -a {tree}/. %{{buildroot}}\n{extra}\n%files\n"
+            f"{'BuildArch: noarch' if arch == 'noarch' else ''}\nAutoReqProv: no\n%description\nx\n"
+            f"%install\ncp -a {tree}/. %{{buildroot}}\n%files\n"
             + "".join(f"{path}\n" for path in [*files, *links])
             + "".join(f"%config(noreplace) {path}\n" for path in config)
             + "".join(f"%ghost {path}\n" for path in ghosts)
         )
         macros = {"_topdir": top, "_tmppath": top, "__brp_compress": "/bin/true"}
         words = [word for k, v in macros.items() for word in ("--define", f"{k} {v}")]
-        run("rpmbuild", "-bb", *words, spec, HOME=str(top))
+        run("rpmbuild", "-bb", "--target", arch, *words, spec, HOME=str(top))
         (package,) = (top / "RPMS").rglob("*.rpm")
         if key is not None:
             key.sign(package)

@@ -186,6 +186,19 @@ def proofs(running: Running) -> dict[str, str | None]:
     return {str(p.name): p.proof for event in events for p in event.packages}
 
 
+def test_a_signed_architecture_does_not_vouch_for_another(
+    running: Running, machine: Machine, builder: Builder, key: Key, tmp_path: Path
+) -> None:
+    good = builder.build("delta", "1.0", {"/usr/bin/delta": b"good"}, key=key)
+    evil = builder.build("delta", "1.0", {"/usr/bin/delta-too": b"evil"}, arch="x86_64")
+    machine.rpm("-i", "--nodeps", "--force", "--ignorearch", good, evil)
+    event = closed(running)
+    assert proofs(running) == {"delta:noarch": "none", "delta:x86_64": "none"}
+    children = {bytes(c.path): c.why for c in Buffer(connection(tmp_path)).children(event.number)}
+    assert children[os.fsencode(machine.path("/usr/bin/delta"))] == "signature"
+    assert children[os.fsencode(machine.path("/usr/bin/delta-too"))] == "manifest (unverified)"
+
+
 def test_both_versions_of_a_configuration_file(
     running: Running, machine: Machine, builder: Builder, key: Key
 ) -> None:
