@@ -18,6 +18,7 @@ from collectors.exposure.web.model import (
     LIGHTTPD,
     NGINX,
     NOT_SERVED,
+    OPENNESS,
     SERVED,
     Identified,
     Identify,
@@ -46,6 +47,7 @@ _ROUTERS: dict[str, Callable[[Site, str, Locate], Outcome]] = {
     NGINX: lambda site, url, _request: nginx_route.route(site, url),
 }
 _MOST_ROUTES = 64
+_MOST_NAMES = 4
 
 
 def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
@@ -90,17 +92,47 @@ def _routes(request: Locate, sites: tuple[Site, ...]) -> Iterator[Route]:
             if url in seen or found >= _MOST_ROUTES:
                 continue
             seen.add(url)
-            outcome = _outcome(site, url, request)
-            if outcome.path is not None and outcome.path != path:
-                outcome = Outcome(verdict=NOT_SERVED, reasons=("leads_elsewhere",))
-            found += 1
-            yield Route(
-                site=number,
-                url=url,
-                verdict=outcome.verdict,
-                reasons=_reasons(outcome, url),
-                listed=outcome.verdict == SERVED and _is_listed(site, url, request),
-            )
+            for route in _best(site, number, url, path, request):
+                found += 1
+                yield route
+
+
+def _best(site: Site, number: int, url: str, path: str, request: Locate) -> list[Route]:
+    """Return the most open way to *path* without TLS, and with it.
+
+    A site may send one of its names, or everything without TLS, elsewhere.
+    """
+    best: dict[bool, Route] = {}
+    for variant in _variants(site):
+        outcome = _outcome(variant, url, request)
+        if outcome.path is not None and outcome.path != path:
+            outcome = Outcome(verdict=NOT_SERVED, reasons=("leads_elsewhere",))
+        tls = bool(variant.listens) and variant.listens[0].tls
+        known = best.get(tls)
+        if known is not None and OPENNESS[known.verdict] >= OPENNESS[outcome.verdict]:
+            continue
+        best[tls] = Route(
+            site=number,
+            url=url,
+            verdict=outcome.verdict,
+            reasons=_reasons(outcome, url),
+            listed=outcome.verdict == SERVED and _is_listed(variant, url, request),
+            name=variant.names[0] if variant.names else "",
+            tls=tls,
+        )
+    return list(best.values())
+
+
+def _variants(site: Site) -> Iterator[Site]:
+    """Yield the site under each of its names, without TLS and with it; a router takes the first."""
+    places = {listen.tls: listen for listen in reversed(site.listens)}
+    for listen in places.values():
+        others = tuple(one for one in site.listens if one != listen)
+        for name in site.names[:_MOST_NAMES] or ("",):
+            names = (name, *(one for one in site.names if one != name)) if name else ()
+            yield msgspec.structs.replace(site, listens=(listen, *others), names=names)
+    if not places:
+        yield site
 
 
 def _reasons(outcome: Outcome, url: str) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ EXECUTED = "executed"
 UNKNOWN = "unknown"
 
 
+OPENNESS = {NOT_SERVED: 0, FORBIDDEN: 1, EXECUTED: 2, UNKNOWN: 3, SERVED: 4}
+"""Which of two answers counts, when one door is open and another shut."""
+
+
 class Directive(msgspec.Struct, frozen=True, array_like=True):
     """One line or block of a configuration."""
 
@@ -129,6 +133,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Short keys: ``denied``, ``needs_login``, ``restricted_by_address``, ``redirect`` ..."""
     listed: bool = False
     """The folder shows its names."""
+    name: str = ""
+    """The host name that was asked for; empty when the site has none."""
+    tls: bool = False
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):

@@ -161,8 +161,16 @@ def _condition(text: str, site: Site, uri: str) -> bool | None:
             return exists != bool(test[1])
         return None
     name, operator, wanted = match[1], match[2], match[3].strip("\"'")
-    value = {"$request_method": "GET", "$uri": uri, "$request_uri": uri, "$args": ""}.get(name)
-    if name == "$host" and site.names:
+    tls = bool(site.listens) and site.listens[0].tls
+    value = {
+        "$request_method": "GET",
+        "$uri": uri,
+        "$request_uri": uri,
+        "$args": "",
+        "$scheme": "https" if tls else "http",
+        "$https": "on" if tls else "",
+    }.get(name)
+    if name in ("$host", "$http_host") and site.names:
         value = site.names[0]
     if value is None:
         return None

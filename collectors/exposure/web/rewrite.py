@@ -111,11 +111,11 @@ def run(rules: Sequence[_Rule], subject: str, request: Request) -> Result:
             number += _chained(rules, number, rule)
             continue
         answer = _answer(rule)
-        target = "-" if answer or rule.target == "-" else _filled(rule.target, groups, request)
-        if target != "-" and ("R" in rule.flags or re.match(r"(?i)https?://", target)):
-            answer = REDIRECT
-        if answer or "P" in rule.flags:
-            return Result(answer or PROXY)
+        if answer:
+            return Result(answer)
+        target = "-" if rule.target == "-" else _filled(rule.target, groups, request)
+        if target != "-" and re.match(r"(?i)https?://", target):
+            return Result(REDIRECT)
         handler = rule.flags.get("H", handler)
         if target != "-":
             current, changed = target.partition("?")[0], True
@@ -132,7 +132,7 @@ def _answer(rule: _Rule) -> str:
     """Return what a rule answers by its flags alone."""
     if rule.flags.keys() & {"F", "G"} or rule.flags.get("R", "")[:1] == "4":
         return FORBIDDEN
-    return REDIRECT if "R" in rule.flags and rule.target == "-" else ""
+    return PROXY if "P" in rule.flags else REDIRECT if "R" in rule.flags else ""
 
 
 def _ended(current: str, subject: str, handler: str, changed: bool, end: bool) -> Result:

@@ -17,6 +17,7 @@ from collectors.exposure.web.model import (
     EXECUTED,
     FORBIDDEN,
     NOT_SERVED,
+    OPENNESS,
     SERVED,
     UNKNOWN,
     Listen,
@@ -174,10 +175,12 @@ class WebView:
         routes = self._routes(real, mode)
         if routes is None:
             return Place(UNKNOWN, reasons=("not_understood",))
-        places = [
-            self._judge(route, real, size, ask=number < _MOST_ASKED)
-            for number, route in enumerate(routes)
-        ]
+        routes.sort(key=lambda route: -OPENNESS[route.verdict])
+        places: list[Place] = []
+        for number, route in enumerate(routes):
+            places.append(self._judge(route, real, size, ask=number < _MOST_ASKED))
+            if places[-1].checked and places[-1].served in (DOWNLOADABLE, LISTED):
+                break  # there is no more open door
         if not places:
             return Place(NOT_SERVED, reasons=("no_url",)) if self.complete else Place(UNKNOWN)
         best = max(places, key=lambda place: (_RANK.index(place.served), place.checked))
@@ -223,15 +226,17 @@ class WebView:
 
     def _judge(self, route: Route, real: bytes, size: int, *, ask: bool) -> Place:
         site = self._found.sites[route.site]
-        listen = next((one for one in site.listens if self.address(one) is not None), None)
+        wanted = [one for one in site.listens if one.tls == route.tls]
+        listen = next((one for one in wanted if self.address(one) is not None), None)
         path = route.url.encode("latin-1")
-        url = url_of(site, listen or next(iter(site.listens), Listen(80)), path)
+        place = listen or next(iter(wanted), Listen(80))
+        url = url_of(plain_name(route.name) or host_of(site), place, path)
         served, reasons = route.verdict, route.reasons
         checked = False
         if served in (SERVED, UNKNOWN) and listen is None:
             return Place(UNKNOWN, url, path, False, (*reasons, "server_not_listening"))
         if listen is not None and ask and self._may_ask(route):
-            said = self._ask(site, listen, path, real, size)
+            said = self._ask(route, listen, path, real, size)
             if said != check.UNKNOWN:
                 if served == UNKNOWN or said == DOWNLOADABLE:
                     reasons = ()  # of what was not certain, or not so
@@ -253,12 +258,12 @@ class WebView:
             and (route.verdict == SERVED or not _PERHAPS.search(route.url))
         )
 
-    def _ask(self, site: Site, listen: Listen, path: bytes, real: bytes, size: int) -> str:
+    def _ask(self, route: Route, listen: Listen, path: bytes, real: bytes, size: int) -> str:
         address = self.address(listen)
         if address is None:
             return check.UNKNOWN
         self._gate.wait()
-        host = host_of(site) or address
+        host = plain_name(route.name) or host_of(self._found.sites[route.site]) or address
         target = check.Target(address, listen.port, listen.tls, _with_port(host, listen))
         try:
             reply = check.ask(target, path, self._timeout)
@@ -281,13 +286,15 @@ def _read_access(path: str) -> bytes | None:
 
 def host_of(site: Site) -> str | None:
     """Return a name that *site* answers to, None when it has none that can be written. Pure."""
-    for name in site.names:
-        plain = name.removeprefix(".")
-        if plain.startswith("*."):
-            plain = "www" + plain[1:]
-        if re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", plain):
-            return plain
-    return None
+    return next((plain for name in site.names if (plain := plain_name(name)) is not None), None)
+
+
+def plain_name(name: str) -> str | None:
+    """Return a host name that *name*, perhaps a pattern, stands for. Pure."""
+    plain = name.removeprefix(".")
+    if plain.startswith("*."):
+        plain = "www" + plain[1:]
+    return plain if re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", plain) else None
 
 
 def _with_port(host: str, listen: Listen) -> str:
@@ -296,8 +303,8 @@ def _with_port(host: str, listen: Listen) -> str:
     return name if listen.port == usual else f"{name}:{listen.port}"
 
 
-def url_of(site: Site, listen: Listen, path: bytes) -> str:
-    """Return the whole URL of *path* at *site*. Pure."""
-    host = host_of(site) or listen.address or "localhost"
+def url_of(name: str | None, listen: Listen, path: bytes) -> str:
+    """Return the whole URL of *path* at the site *name*. Pure."""
+    host = name or listen.address or "localhost"
     scheme = "https" if listen.tls else "http"
     return f"{scheme}://{_with_port(host, listen)}{check.percent(path)}"

@@ -148,3 +148,18 @@ def test_the_handler_speaks_bytes() -> None:
     body = handle(msgspec.msgpack.encode(Locate(paths=("/srv/x",))), [])
     assert msgspec.msgpack.decode(body, type=Located) == Located()
     msgspec.msgpack.decode(handle(msgspec.msgpack.encode(Identify(files={})), []))
+
+
+def test_without_tls_everything_is_sent_elsewhere() -> None:
+    text = b"""http { server { listen 80; listen 443 ssl; server_name a.test; root /srv;
+        if ($scheme = http) { return 301 https://$host$request_uri; } } }"""
+    routes = ask(parse("nginx", text).sites).routes
+    ways = {(one.verdict, one.tls) for one in routes if one.url == "/a.sql"}
+    assert ways == {("not_served", False), ("served", True)}
+
+
+def test_the_name_that_is_open_counts() -> None:
+    text = b"""http { server { listen 80; server_name a.test www.a.test; root /srv;
+        if ($host = a.test) { return 301 http://www.a.test$request_uri; } } }"""
+    routes = ask(parse("nginx", text).sites).routes
+    assert {(one.verdict, one.name) for one in routes} == {("served", "www.a.test")}

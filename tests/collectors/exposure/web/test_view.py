@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -128,3 +129,42 @@ def test_a_pattern_that_takes_for_ever_ends_with_the_child(tmp_path: Path, asks:
         found = place(view, tmp_path / "www" / name)
         assert (found.served, found.reasons) == ("unknown", ("not_understood",))
         assert place(view, main).served == "unknown"  # the next answer comes from a new child
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the account of a server may enter, which it may not with pytest's."""
+    with tempfile.TemporaryDirectory(prefix="ronda-web.") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@real.needs("apache")
+def test_the_name_and_the_port_that_hand_it_out(open_folder: Path) -> None:
+    """A site sends its first name, and everything without TLS, elsewhere."""
+    make(open_folder, "www/a.sql")
+    (open_folder / "www/.htaccess").write_text(
+        "RewriteEngine On\nRewriteCond %{HTTP_HOST} !^www\\. [NC]\n"
+        "RewriteRule ^ http://www.%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"
+    )
+    port = real.free_port()
+    block = f"""
+<VirtualHost *:{port}>
+    ServerName a.test
+    ServerAlias www.a.test
+    DocumentRoot {open_folder}/www
+    <Directory {open_folder}/www>
+        AllowOverride All
+        Require all granted
+    </Directory>
+</VirtualHost>
+"""
+    with (
+        real.apache(open_folder / "apache", block, [port]) as main,
+        closing(WebView((f"apache:{main}",), rate=100)) as view,
+    ):
+        view.refresh()
+        found = place(view, open_folder / "www/a.sql")
+    assert (found.served, found.checked) == ("downloadable", True)
+    assert found.url == f"http://www.a.test:{port}/a.sql"
