@@ -35,6 +35,8 @@ _AROUND = 200
 _MOST_CHECKED = 2000
 """Numbers of a file and register whose surroundings are looked at."""
 _MOST_CANDIDATES = 80
+_MANY = 500
+"""Expected by chance, from which on Poisson is near enough to normal."""
 _SPLIT = re.compile(r"[,;\t|\"'<>{}()\[\]=:\r\n]+")
 _SAME = {"nik": ("nik", "kk"), "kk": ("nik", "kk")}
 """Both have one form: which one a column holds is judged later."""
@@ -164,6 +166,8 @@ class People:
 def least(looked: int, entries: int, type_: str) -> int:
     """Return how many of *looked* numbers have to meet before chance is below `ERROR`. Pure."""
     expected = looked * (FALSE + entries / SPACE[type_])
+    if expected > _MANY:  # exp() would be nothing; six deviations are far beyond one in a million
+        return math.ceil(expected + 6 * math.sqrt(expected))
     term = math.exp(-expected)
     beyond, number = -math.expm1(-expected), 1
     while beyond >= ERROR and number < looked:

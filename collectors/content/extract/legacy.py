@@ -26,6 +26,8 @@ _WORKBOOK = re.compile(rb"\x09\x08[\x08\x10]\0\0[\x05\x06]\x05\0")
 """The record that a workbook begins with, of Excel 5 to 2003."""
 _RECORD = struct.Struct("<HH")
 _FILE_PASS = 0x2F
+_HEADER = 512
+"""Bytes of the header of a compound file."""
 _FIRST_RECORDS = 3
 """Only what says that it is to be opened for reading may stand before the one that we look for."""
 _MOST_WORKBOOKS = 1000
@@ -74,8 +76,11 @@ def sheets(source: Source, budget: Budget) -> Iterator[Sheet]:
     if source.size > _MOST:
         raise PartError(TOO_LARGE, f"binary sheet of more than {_MOST >> 20} MiB")
     data = source.read(0, source.size)
-    if data.startswith(MAGIC) and has_password(data):
-        raise PartError(ENCRYPTED, "sheet with a password")
+    if data.startswith(MAGIC):
+        if has_password(data):
+            raise PartError(ENCRYPTED, "sheet with a password")
+        if not chains_end(data):
+            raise damaged("chain of sectors without an end")
     try:
         with _trouble(calamine.CalamineError):
             book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
@@ -86,6 +91,56 @@ def sheets(source: Source, budget: Budget) -> Iterator[Sheet]:
     for name in book.sheet_names:
         budget.member()
         yield Sheet(name, _lines(book, name, budget, calamine.CalamineError))
+
+
+def chains_end(data: bytes) -> bool:
+    """Tell whether no chain of sectors in a compound file runs in a circle (MS-CFB 2.3 to 2.5).
+
+    calamine follows one until its memory is used up.
+    """
+    if len(data) < _HEADER:
+        return True
+    shift = int.from_bytes(data[30:32], "little")
+    if shift not in (9, 12):
+        return True
+    size = 1 << shift
+
+    def sector(number: int) -> list[int]:
+        raw = data[(number + 1) * size : (number + 2) * size]
+        return list(struct.unpack(f"<{len(raw) // 4}I", raw[: len(raw) & ~3]))
+
+    most = len(data) // size
+    tables = list(struct.unpack("<109I", data[76:_HEADER]))
+    following = int.from_bytes(data[68:72], "little")
+    for _ in range(most + 1):
+        held = sector(following) if following < most else []
+        if not held:
+            break
+        tables += held[:-1]
+        following = held[-1]
+    else:
+        return False
+    chains = [entry for number in tables[:most] if number < most for entry in sector(number)]
+    if _is_circular(chains):
+        return False
+    small: list[int] = []
+    at = int.from_bytes(data[60:64], "little")
+    while at < min(len(chains), most):
+        small += sector(at)
+        at = chains[at]
+    return not _is_circular(small)
+
+
+def _is_circular(chains: list[int]) -> bool:
+    seen = [0] * len(chains)
+    for start in range(len(chains)):
+        at = start
+        while at < len(chains) and not seen[at]:
+            seen[at] = start + 1
+            at = chains[at]
+        if at < len(chains) and seen[at] == start + 1:
+            return True
+    return False
 
 
 def has_password(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import random
 
@@ -149,6 +150,19 @@ def test_how_many_have_to_meet(looked: int, entries: int, type_: str, number: in
 def test_the_denser_a_space_the_more_have_to_meet() -> None:
     assert least(1000, 600_000, "phone") > least(1000, 600_000, "nik")
     assert least(5_000_000, 600_000, "nik") <= 10
+
+
+def test_it_is_the_tail_of_poisson_and_joins_where_it_is_taken_for_normal() -> None:
+    for looked in (10_000, 1_000_000, 4_000_000):
+        number, expected = least(looked, 600_000, "phone"), looked * 600_000 / 5e9
+        term, beyond = math.exp(-expected), 1.0
+        for k in range(number):
+            beyond -= term
+            term *= expected / (k + 1)
+        assert beyond < 1e-6 + 1e-12
+    counts = [least(looked, 600_000, "phone") for looked in range(3_900_000, 4_500_000, 50_000)]
+    assert counts == sorted(counts)
+    assert least(10**9, 600_000, "phone") > 120_000
 
 
 def test_what_stands_around() -> None:

@@ -176,6 +176,13 @@ def test_databases(tmp_path: Path) -> None:
     assert result.outcome == FOUND
 
 
+def circular(data: bytes) -> bytes:
+    """Let the last sector of the workbook in the compound file *data* point to its first."""
+    table = data.rindex(b"\1\0\0\0\2\0\0\0")
+    end = data.index(b"\xfe\xff\xff\xff", table)
+    return data[:end] + bytes(4) + data[end + 4 :]
+
+
 @pytest.mark.parametrize(
     ("data", "outcome"),
     [
@@ -193,6 +200,7 @@ def test_databases(tmp_path: Path) -> None:
         (builders.make_ole({"EncryptedPackage": b"x"}), ENCRYPTED),
         (builders.make_ole({"WordDocument": b"x"}), UNSUPPORTED),
         (builders.make_ole({"Workbook": b"x"}), DAMAGED),
+        (circular(builders.make_xls(ROWS)), DAMAGED),
         (builders.make_pdf([["x"]], encrypt=builders.ENCRYPTED), ENCRYPTED),
         (b"PK\x03\x04" + bytes(100), DAMAGED),
         (b"%PDF-1.7\n" + b"x" * 300, DAMAGED),
