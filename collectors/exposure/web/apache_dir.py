@@ -63,9 +63,10 @@ class Merged:
         required = [one for one in own if one.name in _REQUIRE]
         if required:
             self.require = required
-        compat = [one for one in own if one.name in _COMPAT]
-        if compat:
-            self.compat = compat
+        compat = [one for one in own if one.name in _COMPAT or one.name == "satisfy"]
+        if compat:  # this module does not merge: what it said before is forgotten
+            self.compat = [one for one in compat if one.name != "satisfy"]
+            self.satisfy = "all"
         for one in own:
             self._set(one)
 

@@ -150,12 +150,14 @@ def _merged(site: Site, uri: str) -> tuple[dict[str, tuple[str, ...]], frozenset
     said: dict[str, tuple[str, ...]] = {}
     by_address: set[str] = set()
 
-    def take(block: Iterable[Directive], address: bool) -> None:
+    def take(block: tuple[Directive, ...], address: bool) -> None:
         before = False
+        plain = [one for one in block if one.block is None]
+        for one in plain:  # wherever they stand, what stands in a condition comes after them
+            said[one.name] = one.args
+            (by_address.add if address else by_address.discard)(one.name)
         for one in block:
             if one.block is None:
-                said[one.name] = one.args
-                (by_address.add if address else by_address.discard)(one.name)
                 continue
             holds = _holds(one, site, uri) if one.args else True
             if one.name in ("elif", "else") and before:

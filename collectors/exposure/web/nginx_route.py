@@ -56,7 +56,8 @@ def _route(site: Site, uri: str, rounds: int) -> Outcome:
             return _route(site, changed, rounds + 1)
     levels = [block, *(one.block or () for one in reversed(chain[:-1])), site.tree, site.outer]
     refused = _access(levels)
-    if any(one.name == "internal" for one in block):
+    inherited = (one.name for outer in chain for one in outer.block or ())
+    if rounds == 0 and "internal" in inherited:
         return Outcome(verdict=FORBIDDEN, reasons=("internal",))
     if refused is not None:
         return refused

@@ -184,8 +184,7 @@ def _conditions(
         if joined:
             continue
         every = _and(every, any_of)
-    if joined:
-        every = _and(every, any_of)
+    # An "or" that nothing follows holds: Apache looks for the next one and comes to the end.
     return every, last
 
 

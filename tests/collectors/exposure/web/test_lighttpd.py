@@ -53,6 +53,14 @@ def test_a_url(uri: str, text: str, verdict: str, reason: str) -> None:
     assert reason in "".join(found.reasons)
 
 
+def test_what_stands_in_a_condition_comes_last() -> None:
+    text = '$HTTP["url"] =~ "^/x/" { url.access-deny = ("") }\nurl.access-deny = ("~")'
+    (site,) = hosts(text)
+    assert route(site, "/x/a").verdict == "forbidden"
+    assert route(site, "/a~").verdict == "forbidden"
+    assert route(site, "/a").verdict == "served"
+
+
 def test_values_are_put_together() -> None:
     text = 'var.base = "/data"\nalias.url = ( "/d/" => var.base + "/d/" )\n'
     text += 'alias.url += ( "/e/" => "/e/" )'
