@@ -160,9 +160,11 @@ class Sweep:
         """
         current = self._pass
         if current is None:
-            ended = [self._ended(part) for part, roots in self._roots.items() if roots]
-            last = max((one.begin for one in ended if one is not None), default=0.0)
-            if all(ended):
+            parts = [part for part, roots in self._roots.items() if roots]
+            ended = [one for part in parts if (one := self._ended(part)) is not None]
+            names = [self._name(part) for part in parts]
+            last = max((one.begin for one in ended), default=0.0)
+            if names == [one.name for one in ended]:  # with the rules and roots of now
                 return {"sweep": "complete", "sweep_begin": round(last)}
             return {"sweep": "due", "sweep_waits": round(self._hours.wait(self._now()))}
         waits = self._hours.wait(self._now()) if current.part == REST else 0.0
@@ -288,9 +290,20 @@ class Sweep:
                 except OSError:  # gone meanwhile
                     continue
             for folder in blind if tell else ():
-                if os.path.lexists(folder):
+                if not _has_gone(folder):
                     shown = self._guard.display(self._guard.guard(folder))
                     _log.warning("exposure: cannot list %s", shown)
+
+
+def _has_gone(path: bytes) -> bool:
+    # Not os.path.lexists: a path that is too long for the kernel does not exist for it.
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _device_above(path: bytes) -> int | None:
