@@ -133,6 +133,20 @@ def _file_of(directory: Path, register: Register) -> Path:
     return directory / f"{register.sha256}.edm"
 
 
+def _in_force(state_dir: Path) -> int:
+    manifest = installed(state_dir)
+    if manifest is None:
+        return 0
+    for one in manifest.registers:
+        try:
+            size = _file_of(state_dir / FOLDER, one).stat().st_size
+        except OSError:
+            return 0
+        if size != one.size:
+            return 0
+    return manifest.version
+
+
 class Fetching:
     """Starts the fetching process when the collector has a newer bundle; poll it with `tick`."""
 
@@ -142,9 +156,8 @@ class Fetching:
         self._clock = clock
         self._errand = Errand(_PROGRAM, str(state_dir), seconds=_TIMEOUT_SECONDS)
         self._retry_at = 0.0
-        manifest = installed(state_dir)
-        self.version = manifest.version if manifest else 0
-        """In force."""
+        self.version = _in_force(state_dir)
+        """In force; 0 when a part of it is missing, so that it is fetched again."""
         self.wanted = 0
         """What the collector said it has."""
         self.problem: str | None = None
@@ -166,8 +179,7 @@ class Fetching:
         if done.code:
             self._failed(now, done.words or "no answer")
             return False
-        manifest = installed(self._state_dir)
-        before, self.version = self.version, manifest.version if manifest else 0
+        before, self.version = self.version, _in_force(self._state_dir)
         self.problem = None
         if self.version == before:  # the collector has gone on meanwhile, or back
             self._retry_at = now + _RETRY_SECONDS

@@ -124,6 +124,20 @@ def test_a_register_that_is_no_longer_named_goes(tmp_path: Path) -> None:
     assert {path.name for path in folder.glob("*.edm*")} == {f"{sums[1]}.edm"}
 
 
+@pytest.mark.parametrize("left", [None, b"", b"on"])
+def test_a_register_that_was_lost_is_fetched_again(tmp_path: Path, left: bytes | None) -> None:
+    folder, one = tmp_path / knowledge.FOLDER, register(b"one")
+    receive(folder, one, [b"one"])
+    body = msgspec.msgpack.encode(manifest(registers=(one,)))
+    store(folder, msgspec.msgpack.encode(Signed(manifest=body, signature=b"", certificate=b"")))
+    assert Fetching(tmp_path, SystemClock()).version == 5
+    file = folder / f"{one.sha256}.edm"
+    file.unlink()
+    if left is not None:
+        file.write_bytes(left)
+    assert Fetching(tmp_path, SystemClock()).version == 0
+
+
 class Full(OSError):  # noqa: N818 - named for what it is
     """A disk that is full."""
 

@@ -18,7 +18,9 @@ from collectors.exposure.examine import Signature
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.state import FILE, Queue, State, connect, set_aside
+from collectors.exposure.worker import Worker
 from collectors.kinds import ExposureCleared, ScanIncomplete, SensitiveData, Severity
+from collectors.knowledge import Manifest, Register, Signed
 from collectors.paths import SafePath
 from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.exposure.context import FakeContext
@@ -311,6 +313,27 @@ def test_what_is_put_in_line_follows_a_state_that_was_begun_anew(tmp_path: Path)
         queue.put([SafePath(b"/b")])
         assert fresh.execute("SELECT path FROM pending").fetchall() == [(b"/b",)]
     queue.close()
+
+
+def test_registers_that_come_in_the_middle_of_a_look_count_as_others_do(tmp_path: Path) -> None:
+    context = FakeContext(tmp_path)
+    settings = ExposureSettings(paths=(str(tmp_path),), web_roots=(), web_configs=())
+    worker = Worker(settings, context, threading.Event(), {})
+    known = tmp_path / "state" / "knowledge"
+    known.mkdir()
+    named = (Register(name="a", sha256="a" * 64, size=1),)
+    manifest = Manifest(version=1, made=1, expires=2, epoch=1, registers=named)
+    body = msgspec.msgpack.encode(manifest)
+    signed = msgspec.msgpack.encode(Signed(manifest=body, signature=b"", certificate=b""))
+    (known / "bundle.msgpack").write_bytes(signed)
+    assert worker._examiner.learn()  # as a look does before it asks the child
+    before = worker._rules
+    worker._outbox.create_table()
+    worker._outbox.begin(context)
+    worker._turn()
+    assert worker._rules != before
+    context.stopping.set()
+    worker.run()
 
 
 def test_after_a_crash_between_commit_and_handover_it_is_told_once(
