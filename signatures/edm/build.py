@@ -88,6 +88,8 @@ def _of_database(path: Path, wanted: list[str], table: str | None) -> Iterator[S
     # Read only: not even a journal is written beside the data.
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
+        # SQLite quotes a text that is not UTF-8 in its error message.
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
         names = [
             str(row[0])
             for row in connection.execute(

@@ -120,3 +120,15 @@ def test_rows_without_a_valid_number_are_counted() -> None:
     made = make(rows, Columns({"nik": "nik"}, []), KEY, 1, io.BytesIO())
     assert (made.header.rows, made.header.people, made.header.left_out) == (4, 1, 2)
     assert [one.pairs for one in made.header.sections] == [False]
+
+
+def test_a_name_that_is_not_utf_8_is_told_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (NIK, NAMA)")
+        for nik, _, _ in PEOPLE[:3]:
+            row = (nik, b"Warga Jos\xe9 Rahasia")
+            connection.execute("INSERT INTO t VALUES (?, CAST(? AS TEXT))", row)
+    columns = parse_columns(["nik=NIK", "nama=NAMA"])
+    made = make(rows_of(path, columns, None), columns, KEY, 1, io.BytesIO())
+    assert (made.header.people, made.header.left_out) == (3, 0)
