@@ -253,8 +253,11 @@ def test_a_path_that_is_too_long_for_the_kernel_is_looked_into_or_named(
         descriptor = inner
     os.close(os.open("hidden.sql", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
     os.close(descriptor)
-    looked = site.run(site.sweep())
+    site.time = NIGHT
+    sweep = site.sweep()
+    looked = site.run(sweep)
     assert looked == ["hidden.sql"] or "cannot list" in caplog.text
+    assert sweep.coverage().get("sweep_unlisted", 0) == (looked == [])
 
 
 def test_an_entry_that_cannot_be_looked_at_does_not_end_the_pass(
