@@ -114,7 +114,7 @@ class Sweep:
             self._pause()
             return False
         self._pass = current
-        if self._pressure():
+        if current.part == REST and self._pressure():
             # One batch and a rest, not none: a machine may be busy for days.
             self._rest = now + _REST
         if self._started is None:
@@ -136,6 +136,7 @@ class Sweep:
 
         The caller is in a transaction, and commits it.
         """
+        self._rest = 0.0
         self._state.clear_flag(_FLAG[WEB])
         if self._pass is not None and self._pass.part == WEB:
             self._pass = None
