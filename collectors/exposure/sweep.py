@@ -114,7 +114,7 @@ class Sweep:
             self._pause()
             return False
         self._pass = current
-        if current.part == REST and self._pressure():
+        if current.part == REST and self._phase != _COUNTING and self._pressure():
             # One batch and a rest, not none: a machine may be busy for days.
             self._rest = now + _REST
         if self._started is None:

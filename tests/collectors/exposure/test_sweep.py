@@ -201,14 +201,16 @@ def test_a_busy_machine_is_left_alone_but_not_for_ever(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (site.web / "a.sql").write_text("x" * 100)
-    (site.home / "b.sql").write_text("x" * 100)
+    for number in range(100):
+        (site.home / f"{number:03}.sql").write_text("x" * 100)
     site.busy, site.time = True, NIGHT
     sweep = site.sweep()
-    assert site.run(sweep) == ["a.sql"]  # what anybody can fetch does not wait
+    # What anybody can fetch does not wait; of the rest, one batch.
+    assert site.run(sweep) == ["a.sql", *(f"{number:03}.sql" for number in range(64))]
     assert not sweep.step()
     monkeypatch.setattr("collectors.exposure.sweep._REST", 0.0)
     monkeypatch.setattr(sweep, "_rest", 0.0)
-    assert site.run(sweep) == ["b.sql"]
+    assert site.run(sweep) == [f"{number:03}.sql" for number in range(64, 100)]
 
 
 def test_interval_zero_sweeps_once(site: Site) -> None:
