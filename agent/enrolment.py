@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import ssl
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _LARGEST_ANSWER = 1 << 20
+_PIECE = 1 << 20
 
 
 class EnrolmentFailed(Exception):  # noqa: N818 - named for what it is
@@ -140,15 +141,23 @@ def fetch_knowledge(state_dir: Path) -> None:
             raise knowledge.Refused(f"the bundle cannot be read: {error}") from error
         old = knowledge.installed(state_dir)
         knowledge.check(old, manifest, identity.record.fleet_epoch, time.time_ns())
-        registers: dict[str, bytes] = {}
         for one in manifest.registers:
-            if knowledge.is_complete(directory, one):
-                continue
-            content = _request(pool, "GET", f"{base}/v1/register/{one.sha256}", most=one.size)
-            if hashlib.sha256(content).hexdigest() != one.sha256:
-                raise knowledge.Refused(f"register {one.name!r} came damaged")
-            registers[one.sha256] = content
-    knowledge.store(directory, data, registers)
+            if not knowledge.is_complete(directory, one):
+                pieces = _download(pool, f"{base}/v1/register/{one.sha256}")
+                knowledge.receive(directory, one, pieces)
+    knowledge.store(directory, data)
+
+
+def _download(pool: urllib3.PoolManager, url: str) -> Iterator[bytes]:
+    try:
+        answer = pool.request("GET", url, preload_content=False)
+        if answer.status != 200:
+            raise _refusal(answer.status, answer.read(_LARGEST_ANSWER))
+        yield from answer.stream(_PIECE)
+        answer.release_conn()
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        problem = explain(error, url)
+        raise EnrolmentFailed(problem.text, unreachable=problem.unreachable) from error
 
 
 def _request(
@@ -168,11 +177,15 @@ def _request(
         raise EnrolmentFailed(problem.text, unreachable=problem.unreachable) from error
     if answer.status == 200:
         return data
+    raise _refusal(answer.status, data)
+
+
+def _refusal(status: int, data: bytes) -> EnrolmentFailed:
     try:
         reason = msgspec.json.decode(data, type=Rejection).reason
-    except msgspec.MsgspecError:
-        reason = f"HTTP {answer.status}"
-    raise EnrolmentFailed(f"the collector refuses: {reason}", unreachable=answer.status >= 500)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        reason = f"HTTP {status}"
+    return EnrolmentFailed(f"the collector refuses: {reason}", unreachable=status >= 500)
 
 
 def renew_main() -> None:

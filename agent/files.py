@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 _AT_FDCWD = -100
@@ -12,13 +13,22 @@ _RENAME_EXCHANGE = 2
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace *path* so that a crash leaves the old or the new content, on disk on return."""
+    write_pieces_atomically(path, (data,), mode)
+
+
+def write_pieces_atomically(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None:
+    """Do as `write_atomically`; when *pieces* or the disk fail, nothing is left of them."""
     temporary = path.with_name(path.name + ".new")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(fd, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # on a full disk a half file would keep it full
+        raise
     sync_directory(path.parent)
 
 

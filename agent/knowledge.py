@@ -8,13 +8,15 @@ it lacks more than half of what was there without naming it as retired; the one 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from agent.clock import Clock
 from agent.errand import Errand
-from agent.files import give_to_owner_of, write_atomically
+from agent.files import give_to_owner_of, write_atomically, write_pieces_atomically
 from collectors.knowledge import (
     MAX_ALL_REGISTERS,
     MAX_REGISTER,
@@ -28,7 +30,10 @@ from collectors.knowledge import (
 FOLDER = "knowledge"
 BUNDLE = "bundle.msgpack"
 _RETRY_SECONDS = 300.0
-_TIMEOUT_SECONDS = 300.0
+_TIMEOUT_SECONDS = 3600.0
+"""All registers over a line of 256 kbit/s; a line that has died is noticed much earlier."""
+_PIECE = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PROGRAM = "from agent.enrolment import knowledge_main; knowledge_main()"
 
 
@@ -62,6 +67,8 @@ def check(old: Manifest | None, new: Manifest, epoch: int, now: int) -> None:
     fit = all(0 < size <= MAX_REGISTER for size in sizes) and sum(sizes) <= MAX_ALL_REGISTERS
     if len(sizes) > MAX_REGISTERS or not fit:
         raise Refused(f"bundle {new.version} has more registers than fit here")
+    if not all(_SHA256.fullmatch(one.sha256) for one in new.registers):
+        raise Refused(f"bundle {new.version} has a register whose hash is no hash")
     if old is not None:
         gone = lost(old, new)
         if 2 * len(gone) > len(old.canaries) + len(old.registers):
@@ -71,31 +78,73 @@ def check(old: Manifest | None, new: Manifest, epoch: int, now: int) -> None:
             )
 
 
-def store(directory: Path, signed: bytes, registers: dict[str, bytes]) -> None:
-    """Write a bundle and its new registers; the bundle last, then drop what it does not name.
+def receive(directory: Path, register: Register, pieces: Iterable[bytes]) -> None:
+    """Keep a register as it comes: of several, those that came need not come again.
+
+    Raises:
+        Refused: it is not what the bundle says; nothing of it is kept.
+        OSError: the directory cannot be written.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    write_pieces_atomically(_file_of(directory, register), _checked(register, pieces))
+
+
+def _checked(register: Register, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    said, size = hashlib.sha256(), 0
+    for piece in pieces:
+        size += len(piece)
+        if size > register.size:
+            raise Refused(f"register {register.name!r} is larger than the bundle says")
+        said.update(piece)
+        yield piece
+    if said.hexdigest() != register.sha256:
+        raise Refused(f"register {register.name!r} came damaged")
+
+
+def store(directory: Path, signed: bytes) -> None:
+    """Write a bundle whose registers are there, then drop what it does not name.
 
     Raises:
         OSError: the directory cannot be written.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
-    for sha256, data in registers.items():
-        write_atomically(directory / f"{sha256}.edm", data)
     write_atomically(directory / BUNDLE, signed)
     manifest = installed(directory.parent)
-    named = {f"{one.sha256}.edm" for one in manifest.registers} if manifest else set()
-    for path in directory.glob("*.edm"):
-        if path.name not in named:
+    named = {_file_of(directory, one) for one in manifest.registers} if manifest else set()
+    for path in (*directory.glob("*.edm"), *directory.glob("*.new")):
+        if path not in named:
             path.unlink(missing_ok=True)
     give_to_owner_of(directory.parent, directory)
 
 
 def is_complete(directory: Path, register: Register) -> bool:
     """Tell whether the file of *register* is there as it should be."""
+    said = hashlib.sha256()
     try:
-        data = (directory / f"{register.sha256}.edm").read_bytes()
+        with _file_of(directory, register).open("rb") as file:
+            while piece := file.read(_PIECE):
+                said.update(piece)
     except OSError:
         return False
-    return hashlib.sha256(data).hexdigest() == register.sha256
+    return said.hexdigest() == register.sha256
+
+
+def _file_of(directory: Path, register: Register) -> Path:
+    return directory / f"{register.sha256}.edm"
+
+
+def _in_force(state_dir: Path) -> int:
+    manifest = installed(state_dir)
+    if manifest is None:
+        return 0
+    for one in manifest.registers:
+        try:
+            size = _file_of(state_dir / FOLDER, one).stat().st_size
+        except OSError:
+            return 0
+        if size != one.size:
+            return 0
+    return manifest.version
 
 
 class Fetching:
@@ -107,9 +156,8 @@ class Fetching:
         self._clock = clock
         self._errand = Errand(_PROGRAM, str(state_dir), seconds=_TIMEOUT_SECONDS)
         self._retry_at = 0.0
-        manifest = installed(state_dir)
-        self.version = manifest.version if manifest else 0
-        """In force."""
+        self.version = _in_force(state_dir)
+        """In force; 0 when a part of it is missing, so that it is fetched again."""
         self.wanted = 0
         """What the collector said it has."""
         self.problem: str | None = None
@@ -131,8 +179,7 @@ class Fetching:
         if done.code:
             self._failed(now, done.words or "no answer")
             return False
-        manifest = installed(self._state_dir)
-        before, self.version = self.version, manifest.version if manifest else 0
+        before, self.version = self.version, _in_force(self._state_dir)
         self.problem = None
         if self.version == before:  # the collector has gone on meanwhile, or back
             self._retry_at = now + _RETRY_SECONDS

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,20 +59,20 @@ class Registers:
         self._open: dict[_Key, Lookup] = {}
         self._hash_keys: dict[str, tuple[int, int]] = {}
 
-    def attach(self, descriptors: Sequence[int]) -> list[Lookup]:
-        """Return the registers behind *descriptors*; one that is damaged holds nobody."""
+    def attach(self, descriptors: Sequence[int]) -> dict[int, Lookup]:
+        """Return the registers behind *descriptors* by place; one that is damaged holds nobody."""
         found: dict[_Key, Lookup] = {}
-        order = []
-        for descriptor in descriptors:
+        places = {}
+        for place, descriptor in enumerate(descriptors):
             status = os.fstat(descriptor)
             key = _Key(status.st_dev, status.st_ino, status.st_size)
             try:
                 found[key] = self._open.get(key) or Lookup(descriptor)
             except (BadRegister, OSError, ValueError):
                 continue
-            order.append(found[key])
+            places[place] = found[key]
         self._open = found
-        return order
+        return places
 
     def hash_numbers(self, type_: str, values: Numbers) -> Numbers:
         """Return the keyed hashes of *values*."""
@@ -97,7 +97,7 @@ class _Count:
 class People:
     """What was seen of the registers in one file."""
 
-    def __init__(self, registers: Registers, lookups: Sequence[Lookup]) -> None:
+    def __init__(self, registers: Registers, lookups: Mapping[int, Lookup]) -> None:
         self._registers = registers
         self._lookups = lookups
         self._counts: dict[tuple[int, str], _Count] = {}
@@ -108,7 +108,7 @@ class People:
 
     def see(self, type_: str, values: Numbers, hashes: Numbers, data: bytes, starts: Ints) -> None:
         """Look up valid numbers of a column of *type_*, which stand at *starts* of *data*."""
-        for index, lookup in enumerate(self._lookups):
+        for index, lookup in self._lookups.items():
             for section in _SAME.get(type_, (type_,)):
                 if section in lookup.numbers:
                     count = self._counts.get((index, section))
@@ -125,7 +125,7 @@ class People:
     def wants(self, type_: str) -> bool:
         """Tell whether a register has numbers of *type_*."""
         sections = _SAME.get(type_, (type_,))
-        return any(one in lookup.numbers for lookup in self._lookups for one in sections)
+        return any(one in lookup.numbers for lookup in self._lookups.values() for one in sections)
 
     def _confirm(
         self, lookup: Lookup, count: _Count, values: Numbers, data: bytes, starts: Ints

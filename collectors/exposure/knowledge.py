@@ -29,6 +29,8 @@ class Knowledge:
         self._seen: _Place | None = None
         self._manifest = _NOTHING
         self._planted: dict[str, frozenset[str]] = {}
+        self.changes = 0
+        """How often `refresh` has found something else."""
         self.registers: tuple[int, ...] = ()
         """Descriptors, open until the next change or `close`."""
         self.register_names: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class Knowledge:
         if place == self._seen:
             return False
         self.close()
+        self.changes += 1
         self._seen = place
         manifest = self._read() if place is not None else _NOTHING
         if manifest.epoch != self._epoch:

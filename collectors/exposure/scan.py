@@ -114,7 +114,8 @@ def walk(
 ) -> Iterator[bytes]:
     """Yield the files below *root* that are not excluded, without following links.
 
-    Directories that cannot be listed are added to *blind*; those in *skip* are not entered.
+    Directories that cannot be listed, and entries that cannot be told from one, are added to
+    *blind*; directories in *skip* are not entered.
     """
     waiting = [root]
     while waiting:
@@ -128,8 +129,13 @@ def walk(
         for entry in found:
             if scope.excludes_entry(entry.path, entry.name):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                if entry.path not in skip:
-                    waiting.append(entry.path)
-            elif entry.is_file(follow_symlinks=False):
+            try:
+                inner = entry.is_dir(follow_symlinks=False)
+                file = not inner and entry.is_file(follow_symlinks=False)
+            except OSError:  # a file system that does not say it in the listing, and fails
+                blind.append(entry.path)
+                continue
+            if inner and entry.path not in skip:
+                waiting.append(entry.path)
+            elif file:
                 yield entry.path

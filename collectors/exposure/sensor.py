@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import ClassVar
 from collectors.api import Coverage, SensorContext, Settings, Unsupported
 from collectors.exposure.select import LOOK, by_name
 from collectors.exposure.settings import ExposureSettings
-from collectors.exposure.state import Queue
+from collectors.exposure.state import Queue, is_damage, set_aside
 from collectors.kinds import (
     ChildCrashed,
     ExposureCleared,
@@ -76,12 +77,17 @@ class ExposureSensor:
         """Look into what is in line, newest first, until the agent stops.
 
         Raises:
-            sqlite3.DatabaseError: the state cannot be read or written.
+            sqlite3.DatabaseError: the state cannot be read or written. One that is damaged was
+                moved aside: the next run begins anew.
         """
         from collectors.exposure.worker import Worker
 
         try:
             Worker(self._settings, context, self._wake, self._coverage).run()
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                set_aside(self._state_dir, error)
+            raise
         finally:
             self._queue.close()
 

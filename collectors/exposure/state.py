@@ -68,10 +68,26 @@ def connect(directory: Path) -> sqlite3.Connection:
         try:
             return _open(directory / FILE)
         except sqlite3.DatabaseError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
+            if not is_damage(error):
                 raise
             _set_aside(directory / FILE, error)
             return _open(directory / FILE)
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Tell whether *error* says that the database is damaged."""
+    return "malformed" in str(error) or "not a database" in str(error)
+
+
+def set_aside(directory: Path, error: sqlite3.DatabaseError) -> None:
+    """Move a database aside whose damage showed after it was opened; the next `connect` makes
+    another. `Queue` finds it by itself.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    with _connecting:
+        _set_aside(directory / FILE, error)
 
 
 def _set_aside(path: Path, error: sqlite3.DatabaseError) -> None:
@@ -105,12 +121,18 @@ class Queue:
         self._directory = directory
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._inode = 0
 
     def put(self, paths: Sequence[SafePath]) -> None:
         """Add *paths*; those in line already move to the front. On disk on return."""
         with self._lock:
+            if self._connection is not None and self._inode != _inode(self._directory):
+                # Set aside as damaged: what is put there is lost.
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
                 self._connection = connect(self._directory)
+                self._inode = _inode(self._directory)
             with self._connection as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany(
@@ -246,6 +268,13 @@ class State:
     def clear_flag(self, name: str) -> None:
         """Forget a remembered value, in the open transaction."""
         self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+
+
+def _inode(directory: Path) -> int:
+    try:
+        return (directory / FILE).stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _signed(number: int) -> int:

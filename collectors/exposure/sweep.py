@@ -97,6 +97,8 @@ class Sweep:
         self._total = self._done = self._files = 0
         self._spent = 0.0
         self._started: float | None = None
+        self._unlisted: dict[str, int] = {}
+        """Places that could not be listed, by part, in its last pass."""
 
     def step(self) -> bool:
         """Go on a little; True when there is more to do at once, or files wait in line.
@@ -156,14 +158,19 @@ class Sweep:
 
         ``sweep_percent`` and ``sweep_bytes`` are 0 while the files are being counted;
         ``sweep_eta`` (seconds of work) is -1 until it can be told; ``sweep_waits`` are the seconds
-        until the hours of the settings begin.
+        until the hours of the settings begin; ``sweep_unlisted``, only when there are any, the
+        places that the last pass could not list.
         """
         current = self._pass
         if current is None:
-            ended = [self._ended(part) for part, roots in self._roots.items() if roots]
-            last = max((one.begin for one in ended if one is not None), default=0.0)
-            if all(ended):
-                return {"sweep": "complete", "sweep_begin": round(last)}
+            parts = [part for part, roots in self._roots.items() if roots]
+            ended = [one for part in parts if (one := self._ended(part)) is not None]
+            names = [self._name(part) for part in parts]
+            last = max((one.begin for one in ended), default=0.0)
+            if names == [one.name for one in ended]:  # with the rules and roots of now
+                blind = sum(self._unlisted.get(part, 0) for part in parts)
+                more: Coverage = {"sweep_unlisted": blind} if blind else {}
+                return {"sweep": "complete", "sweep_begin": round(last), **more}
             return {"sweep": "due", "sweep_waits": round(self._hours.wait(self._now()))}
         waits = self._hours.wait(self._now()) if current.part == REST else 0.0
         return {
@@ -278,6 +285,8 @@ class Sweep:
 
     def _entries(self, roots: tuple[bytes, ...], *, tell: bool) -> Iterator[Entry]:
         web = self._roots[WEB]
+        part = WEB if roots is web else REST
+        self._unlisted[part] = 0
         for root in roots:
             blind: list[bytes] = []
             for real in walk(root, self._scope, blind, skip=web if roots is not web else ()):
@@ -288,9 +297,21 @@ class Sweep:
                 except OSError:  # gone meanwhile
                     continue
             for folder in blind if tell else ():
-                if os.path.lexists(folder):
+                if not _has_gone(folder):
                     shown = self._guard.display(self._guard.guard(folder))
                     _log.warning("exposure: cannot list %s", shown)
+                    self._unlisted[part] += 1
+
+
+def _has_gone(path: bytes) -> bool:
+    # Not os.path.lexists: a path that is too long for the kernel does not exist for it.
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _device_above(path: bytes) -> int | None:

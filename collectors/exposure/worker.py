@@ -76,6 +76,7 @@ class Worker:
         self._web = WebWatch(settings, context, self._state.connection, self._outbox)
         self._examiner.web = self._web.view
         self._examiner.learn()
+        self._changes = self._examiner.knowledge.changes
         self._rules = self._fingerprint()
         self._sweep = Sweep(
             settings,
@@ -134,7 +135,8 @@ class Worker:
         self._alive = time.monotonic()
         if self._web.refresh():
             self._follow_servers()
-        if self._examiner.learn():
+        self._examiner.learn()
+        if self._examiner.knowledge.changes != self._changes:  # now, or in the middle of a look
             self._learned()
         pending = self._state.newest()
         if pending is None:
@@ -169,6 +171,7 @@ class Worker:
     def _learned(self) -> None:
         """With other registers old files say other things; with new canaries they do not."""
         self._stale = True
+        self._changes = self._examiner.knowledge.changes
         rules = self._fingerprint()
         if rules == self._rules:
             return

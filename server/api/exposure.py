@@ -13,7 +13,7 @@ from server.alerts import exposure_text, render
 from server.alerts.catalog import translate
 from server.alerts.model import LEVELS
 from server.api.alerts import language
-from server.api.exposure_overlap import GROUPS, Pair, Side, overlaps
+from server.api.exposure_overlap import GROUPS, SKETCH, Pair, Side, overlaps
 from server.api.services import Services
 from server.api.web import JSON, Ambiguous, ApiError, NoSuchThing, in_thread, integer, iso, one_of
 from server.store import exposures, file_query
@@ -276,7 +276,7 @@ def _overlap(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
     return {
         "overlaps": [pair_view(pair, count, by) for pair, count in found.pairs[:limit]],
         "more": len(found.pairs) > limit,
-        "stopped": known.stopped or len(wanted) > _MOST_COMPARED,
+        "stopped": known.stopped or found.stopped or len(wanted) > _MOST_COMPARED,
         "skipped": found.skipped,
     }
 
@@ -286,7 +286,7 @@ def _sides(one: Exposure, event: StoredEvent, type_: str) -> Iterable[Side]:
         tokens = tally.get("tokens")
         name = str(tally.get("type"))
         if isinstance(tokens, list) and tokens and type_ in ("", name):
-            kept = frozenset(str(token) for token in tokens)
+            kept = frozenset(str(token) for token in tokens[:SKETCH])
             distinct = max(_number(tally.get("distinct")), len(kept))
             yield Side(one.id, one.host, one.opd, one.path, name, distinct, kept)
 

@@ -20,6 +20,9 @@ SKETCH = 64
 MOST_HOLDERS = 200
 """Places of one token; a value that lies in more (a test number) links nobody."""
 
+MOST_PAIRS = 1_000_000
+"""Pairs of places that are compared: about 150 MB."""
+
 
 class Side(NamedTuple):
     """The values of one type at one place."""
@@ -76,6 +79,8 @@ class Overlaps(NamedTuple):
     """The pair of files with most in common for two groups and a type; how many pairs they have."""
     skipped: int
     """Tokens that lie at too many places."""
+    stopped: bool = False
+    """There were too many pairs; those with the rarest values were compared."""
 
 
 def overlaps(sides: Sequence[Side], by: str, about: Iterable[str] | None = None) -> Overlaps:
@@ -90,10 +95,15 @@ def overlaps(sides: Sequence[Side], by: str, about: Iterable[str] | None = None)
     wanted = None if about is None else set(about)
     candidates: set[tuple[int, int]] = set()
     skipped = 0
-    for places in holders.values():
+    stopped = False
+    # The rarest first: an agent that was taken over may name any tokens.
+    for places in sorted(holders.values(), key=len):
         if len(places) > MOST_HOLDERS:
             skipped += 1
             continue
+        if len(candidates) >= MOST_PAIRS:
+            stopped = True
+            break
         candidates.update(itertools.combinations(places, 2))
     group = GROUPS[by]
     best: dict[tuple[tuple[str, ...], tuple[str, ...], str], tuple[Pair, int]] = {}
@@ -111,7 +121,7 @@ def overlaps(sides: Sequence[Side], by: str, about: Iterable[str] | None = None)
             pair = known[0]
         best[key] = pair, count
     ordered = sorted(best.values(), key=lambda found: (_rank(found[0]), found[1]), reverse=True)
-    return Overlaps(ordered, skipped)
+    return Overlaps(ordered, skipped, stopped)
 
 
 def _rank(pair: Pair) -> tuple[int, int, str, str]:

@@ -88,6 +88,7 @@ def build(
     table, name = given["table"], given["name"]
     assert isinstance(table, Path)  # noqa: S101 - for mypy; click made it
     secret, epoch = fleet_key(context, key)
+    _check_target(target)
     try:
         parsed = parse_columns(columns)
         rows = rows_of(table, parsed, str(name) if name else None)
@@ -112,6 +113,28 @@ def build(
         f" {made.seconds:.1f} s; {header.left_out} rows have no valid number and are left out",
         f"next, on the collector: ronda edm add {target} --name NAME",
     )
+
+
+def _check_target(target: Path) -> None:
+    """Refuse to write over anything but a register: the table itself is named by mistake, too.
+
+    Raises:
+        CliError: it is something else, or cannot be read.
+    """
+    from signatures.edm.form import MAGIC
+
+    try:
+        with target.open("rb") as file:
+            fits = file.read(len(MAGIC)) == MAGIC
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CliError(f"{safe.display(str(target))}: {error.strerror}") from error
+    if not fits:
+        raise CliError(
+            f"{safe.display(str(target))} is no register and is not written over:"
+            " choose another name for --out"
+        )
 
 
 def _write(target: Path, rows: Iterator[object], columns: object, key: bytes, epoch: int) -> Made:

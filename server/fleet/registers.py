@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ from server.fleet.bundle import register_path
 from server.store.state import StateStore
 from signatures.edm.form import BadRegister, Header, verify
 
+_UPLOAD_SECONDS = 86_400.0
+"""After which an upload goes on no more."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -79,6 +82,10 @@ class Shelf:
         for path in self._directory.glob("*.edm"):
             if path not in used:
                 path.unlink(missing_ok=True)
+        for path in self._directory.glob("*.new"):  # of an upload that a crash has cut
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _UPLOAD_SECONDS:
+                    path.unlink()
 
 
 def _checked(fresh: Path, key: bytes, epoch: int = 1) -> tuple[Header, str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sqlite3
 import time
 from array import array
@@ -24,6 +25,8 @@ from signatures.edm.xor import Filter, build
 _SAMPLE = 64 << 10
 _DIGITS = 6
 """Digits from which on a title is taken for a value."""
+_TITLES = frozenset((*NUMBERS, "nama", "name", "alamat", "address", "lahir", "kelamin", "lgkp"))
+"""Words of which a line of titles has one; the line of a person has none."""
 
 
 class BadTable(ValueError):  # noqa: N818 - named for what it is
@@ -88,6 +91,8 @@ def _of_database(path: Path, wanted: list[str], table: str | None) -> Iterator[S
     # Read only: not even a journal is written beside the data.
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
+        # SQLite quotes a text that is not UTF-8 in its error message.
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
         names = [
             str(row[0])
             for row in connection.execute(
@@ -98,24 +103,34 @@ def _of_database(path: Path, wanted: list[str], table: str | None) -> Iterator[S
         if chosen not in names:
             raise BadTable(f"say which table with --table: {', '.join(names)}")
         known = [str(row[1]) for row in connection.execute(f"PRAGMA table_info({_quoted(chosen)})")]
-        picked = ", ".join(_quoted(known[index]) for index in _positions(known, wanted))
+        places = _positions(known, wanted, named=True)
+        picked = ", ".join(_quoted(known[index]) for index in places)
         sql = f"SELECT {picked} FROM {_quoted(chosen)}"  # noqa: S608 - names of the database itself
         for row in connection.execute(sql):
-            yield ["" if value is None else str(value) for value in row]
+            yield [_text(value) for value in row]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _positions(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
+def _positions(known: Sequence[str], wanted: Sequence[str], *, named: bool = False) -> list[int]:
     places = {name.strip().lower(): index for index, name in reversed(list(enumerate(known)))}
     missing = [name for name in wanted if name.lower() not in places]
     if missing:
         # A table without a header would show its first person here.
         valued = any(sum(char.isdigit() for char in name) >= _DIGITS for name in known)
+        titled = any(_TITLES & set(re.split(r"[\W_]+", name.lower())) for name in known)
         there = (
-            "the first line holds no names" if valued else f"there are: {', '.join(known)[:500]}"
+            f"there are: {', '.join(known)[:500]}"
+            if named or (titled and not valued)
+            else "the first line holds no names of columns that are known"
         )
         raise BadTable(f"there is no column {', '.join(missing)}; {there}")
     return [places[name.lower()] for name in wanted]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,13 +13,18 @@ import pytest
 
 from agent import knowledge
 from agent.clock import SystemClock
+from agent.files import write_atomically
 from agent.identity import IdentityError, verify_signed
-from agent.knowledge import Fetching, Refused, check, installed, store
+from agent.knowledge import Fetching, Refused, check, installed, receive, store
 from collectors.knowledge import PREFIX, Canary, Manifest, Register, Signed
 from server.fleet.ca import Authority
 
 NOW = time.time_ns()
 DAY = 86_400 * 10**9
+
+
+def register(data: bytes) -> Register:
+    return Register(name="r", sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def manifest(version: int = 5, canaries: int = 0, **more: object) -> Manifest:
@@ -46,6 +53,7 @@ def manifest(version: int = 5, canaries: int = 0, **more: object) -> Manifest:
             ),
             "fit",
         ),
+        (None, manifest(registers=(Register(name="a", sha256="../../a", size=5),)), "no hash"),
         (manifest(5, 10), manifest(6, 4), "lacks 6"),
         (manifest(5, 1), manifest(6), "lacks 1"),
     ],
@@ -101,7 +109,8 @@ def test_a_register_that_is_no_longer_named_goes(tmp_path: Path) -> None:
 
     folder = tmp_path / knowledge.FOLDER
     sums = [hashlib.sha256(data).hexdigest() for data in (b"one", b"two")]
-    store(folder, signed(b"one"), {sums[0]: b"one"})
+    receive(folder, register(b"one"), iter([b"o", b"ne"]))
+    store(folder, signed(b"one"))
     assert {path.name for path in folder.glob("*.edm")} == {f"{sums[0]}.edm"}
     assert folder.stat().st_mode & 0o077 == 0
     found = installed(tmp_path)
@@ -109,8 +118,78 @@ def test_a_register_that_is_no_longer_named_goes(tmp_path: Path) -> None:
     assert knowledge.is_complete(folder, found.registers[0])
     (folder / f"{sums[0]}.edm").write_bytes(b"onf")
     assert not knowledge.is_complete(folder, found.registers[0])
-    store(folder, signed(b"two"), {sums[1]: b"two"})
-    assert {path.name for path in folder.glob("*.edm")} == {f"{sums[1]}.edm"}
+    receive(folder, register(b"two"), [b"two"])
+    (folder / "left.edm.new").write_bytes(b"of a process that was killed")
+    store(folder, signed(b"two"))
+    assert {path.name for path in folder.glob("*.edm*")} == {f"{sums[1]}.edm"}
+
+
+@pytest.mark.parametrize("left", [None, b"", b"on"])
+def test_a_register_that_was_lost_is_fetched_again(tmp_path: Path, left: bytes | None) -> None:
+    folder, one = tmp_path / knowledge.FOLDER, register(b"one")
+    receive(folder, one, [b"one"])
+    body = msgspec.msgpack.encode(manifest(registers=(one,)))
+    store(folder, msgspec.msgpack.encode(Signed(manifest=body, signature=b"", certificate=b"")))
+    assert Fetching(tmp_path, SystemClock()).version == 5
+    file = folder / f"{one.sha256}.edm"
+    file.unlink()
+    if left is not None:
+        file.write_bytes(left)
+    assert Fetching(tmp_path, SystemClock()).version == 0
+
+
+class Full(OSError):  # noqa: N818 - named for what it is
+    """A disk that is full."""
+
+
+@pytest.mark.parametrize(
+    ("pieces", "error"),
+    [([b"onx"], Refused), ([b"o"], Refused), ([b"one", b"more"], Refused), (None, Full)],
+)
+def test_nothing_is_left_of_a_register_that_did_not_come_whole(
+    tmp_path: Path, pieces: list[bytes] | None, error: type[Exception]
+) -> None:
+    def coming() -> Iterator[bytes]:
+        yield from pieces or [b"on"]
+        if pieces is None:
+            raise Full
+
+    with pytest.raises(error):
+        receive(tmp_path / "k", register(b"one"), coming())
+    assert list((tmp_path / "k").iterdir()) == []
+
+
+def test_no_more_of_a_register_is_read_than_it_may_have(tmp_path: Path) -> None:
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"x" * 1000
+
+    with pytest.raises(Refused):
+        receive(tmp_path, register(b"one"), endless())
+    assert taken == 1
+
+
+def test_a_register_that_came_stays_when_the_next_one_does_not(tmp_path: Path) -> None:
+    receive(tmp_path, register(b"one"), [b"one"])
+    with pytest.raises(Refused):
+        receive(tmp_path, register(b"two"), [b"not"])
+    assert knowledge.is_complete(tmp_path, register(b"one"))
+
+
+def test_a_failed_write_leaves_no_half_file_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_fd: int) -> None:
+        raise Full
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Full):
+        write_atomically(tmp_path / "a", b"x" * 1000)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\xc1", msgspec.msgpack.encode({"manifest": 3})])

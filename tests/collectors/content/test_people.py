@@ -139,6 +139,17 @@ def test_a_damaged_register_holds_nobody_and_others_go_on() -> None:
     assert seen is not None
 
 
+def test_people_are_not_told_under_the_name_of_a_damaged_register() -> None:
+    text = "nik\n" + "\n".join(MEMBERS[:60])
+    broken, file = os.memfd_create("register"), os.memfd_create("scanned")
+    os.write(broken, b"RONDAEDM" + b"\xff" * 1000)
+    os.write(file, text.encode())
+    request = msgspec.msgpack.encode(Request(name="a.csv", size=len(text)))
+    answer = start(INIT)(request, [file, broken, os.dup(NAMED)])
+    (seen,) = msgspec.msgpack.decode(answer, type=ScanResult).people
+    assert (seen.register, seen.distinct) == (1, 60)
+
+
 @pytest.mark.parametrize(
     ("looked", "entries", "type_", "number"),
     [(1, 600_000, "nik", 1), (0, 600_000, "nik", 1), (100, 600_000, "nik", 2)],

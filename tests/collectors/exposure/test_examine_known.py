@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from collectors.api import Keys
 from collectors.exposure import examine
 from collectors.exposure.settings import ExposureSettings
-from collectors.kinds import SensitiveData, Severity
+from collectors.kinds import ScanIncomplete, SensitiveData, Severity
 from collectors.knowledge import Canary, Manifest, Register, Signed, place_token
 from collectors.paths import PathGuard
 from server.fleet.canaries import make
@@ -104,6 +106,17 @@ def test_a_canary_is_told_but_where_it_was_planted(site: Site) -> None:
     assert (stray.severity, record(stray).score) == (int(Severity.CRITICAL), 100)
     among = record(site.look("bait.csv", ROW + "\n".join(PEOPLE)))
     assert (among.canaries, {one.type for one in among.tallies} >= {"nik"}) == ((), True)
+
+
+def test_a_planted_canary_beside_what_cannot_be_read_leaves_that(site: Site) -> None:
+    site.bundle(planted=(f"{site.root}/",))
+    path = site.root / "backup.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bait.sql", BAIT.forms["sql"])
+        archive.writestr("more.sql.gz", gzip.compress(os.urandom(5000))[:4000])
+    look = site.examiner.look(os.fsencode(path), GUARD.guard(os.fsencode(path)))
+    assert isinstance(look.record, ScanIncomplete)
+    assert (look.outcome, look.record.outcome) == (examine.INCOMPLETE, "damaged")
 
 
 def test_a_new_bundle_is_in_force_with_the_next_look(site: Site) -> None:

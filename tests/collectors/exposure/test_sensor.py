@@ -14,10 +14,13 @@ import msgspec
 import pytest
 
 from collectors.api import Stopped
+from collectors.exposure.examine import Signature
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
-from collectors.exposure.state import FILE, Queue
+from collectors.exposure.state import FILE, Queue, State, connect, set_aside
+from collectors.exposure.worker import Worker
 from collectors.kinds import ExposureCleared, ScanIncomplete, SensitiveData, Severity
+from collectors.knowledge import Manifest, Register, Signed
 from collectors.paths import SafePath
 from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.exposure.context import FakeContext
@@ -267,6 +270,70 @@ def test_a_damaged_state_is_moved_aside(tmp_path: Path, web: Path) -> None:
     with running(tmp_path, context):
         assert len(context.wait(1)) == 1
     assert len(list(context.state_dir.glob("exposure.db.damaged-*"))) == 1
+
+
+def damaged_inside(state_dir: Path) -> None:
+    """Leave a state that opens well, and whose table of files is damaged."""
+    state = State(state_dir)
+    with state.connection:
+        for number in range(4000):
+            path = SafePath(b"/nowhere/%d" % number)
+            state.remember(path, Signature(1, number, 1, 1, 1), "", "x")
+    state.connection.execute("PRAGMA wal_checkpoint (TRUNCATE)")
+    state.close()
+    database = state_dir / FILE
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(size // 4 // 4096 * 4096)
+        file.write(b"\xff" * (size - file.tell()))
+
+
+def test_damage_that_shows_later_does_not_end_the_watch(tmp_path: Path, web: Path) -> None:
+    context = FakeContext(tmp_path)
+    damaged_inside(context.state_dir)
+    for number in range(50):
+        (web / f"{number}.txt").write_text("nothing")
+    (web / "backup.sql").write_text(dump(NIKS))
+    settings = ExposureSettings(paths=(str(web),), web_roots=(str(web),), web_configs=())
+    sensor = ExposureSensor(settings, context.state_dir)
+    offered = [context.guard.guard(os.fsencode(web / "later.sql"))]
+    sensor.offer(offered)  # a connection of its own
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        sensor.run(context)
+    with running(tmp_path, context):  # as the supervisor does
+        assert len(context.wait(1)) == 1
+    assert len(list(context.state_dir.glob("exposure.db.damaged-*"))) == 1
+
+
+def test_what_is_put_in_line_follows_a_state_that_was_begun_anew(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    queue.put([SafePath(b"/a")])
+    set_aside(tmp_path, sqlite3.DatabaseError("malformed"))
+    with closing(connect(tmp_path)) as fresh:
+        queue.put([SafePath(b"/b")])
+        assert fresh.execute("SELECT path FROM pending").fetchall() == [(b"/b",)]
+    queue.close()
+
+
+def test_registers_that_come_in_the_middle_of_a_look_count_as_others_do(tmp_path: Path) -> None:
+    context = FakeContext(tmp_path)
+    settings = ExposureSettings(paths=(str(tmp_path),), web_roots=(), web_configs=())
+    worker = Worker(settings, context, threading.Event(), {})
+    known = tmp_path / "state" / "knowledge"
+    known.mkdir()
+    named = (Register(name="a", sha256="a" * 64, size=1),)
+    manifest = Manifest(version=1, made=1, expires=2, epoch=1, registers=named)
+    body = msgspec.msgpack.encode(manifest)
+    signed = msgspec.msgpack.encode(Signed(manifest=body, signature=b"", certificate=b""))
+    (known / "bundle.msgpack").write_bytes(signed)
+    assert worker._examiner.learn()  # as a look does before it asks the child
+    before = worker._rules
+    worker._outbox.create_table()
+    worker._outbox.begin(context)
+    worker._turn()
+    assert worker._rules != before
+    context.stopping.set()
+    worker.run()
 
 
 def test_after_a_crash_between_commit_and_handover_it_is_told_once(

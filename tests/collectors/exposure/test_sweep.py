@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,58 @@ def test_the_flag_of_an_older_version_means_sweep_again(site: Site) -> None:
     (site.web / "a.sql").write_text("x" * 100)
     site.state.set_flag("swept", "0" * 64)
     assert site.run(site.sweep()) == ["a.sql"]
+
+
+def test_with_new_rules_it_is_not_called_complete_while_it_waits_for_the_night(site: Site) -> None:
+    (site.home / "b.sql").write_text("x" * 100)
+    site.time = NIGHT
+    site.run(site.sweep())
+    site.time, site.rules = NIGHT + 12 * 3600, "2"
+    sweep = site.sweep()
+    assert site.run(sweep) == []
+    assert sweep.coverage()["sweep"] == "due"
+
+
+def test_a_path_that_is_too_long_for_the_kernel_is_looked_into_or_named(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    descriptor = os.open(site.web, os.O_RDONLY)
+    for number in range(20):
+        name = f"{number:02d}" + "d" * 248
+        os.mkdir(name, dir_fd=descriptor)
+        inner = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(os.open("hidden.sql", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+    os.close(descriptor)
+    site.time = NIGHT
+    sweep = site.sweep()
+    looked = site.run(sweep)
+    assert looked == ["hidden.sql"] or "cannot list" in caplog.text
+    assert sweep.coverage().get("sweep_unlisted", 0) == (looked == [])
+
+
+def test_an_entry_that_cannot_be_looked_at_does_not_end_the_pass(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.sql", "bad", "c.sql"):
+        (site.web / name).write_text("x")
+    scandir = os.scandir
+
+    class Unknown:
+        """An entry of a file system that does not say what it is, and does not answer."""
+
+        def __init__(self, entry: os.DirEntry[bytes]) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def is_dir(self, *, follow_symlinks: bool) -> bool:
+            raise PermissionError
+
+    @contextmanager
+    def some(path: bytes) -> Iterator[list[object]]:
+        with scandir(path) as entries:
+            yield [Unknown(one) if one.name == b"bad" else one for one in entries]
+
+    monkeypatch.setattr(os, "scandir", some)
+    assert site.run(site.sweep()) == ["a.sql", "c.sql"]
+    assert "cannot list" in caplog.text

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from server.api import exposure_overlap
 from server.api.exposure_overlap import SKETCH, Side, compare, overlaps
 
 SEED = random.SystemRandom().randrange(2**32)
@@ -64,3 +65,16 @@ def test_a_group_shows_its_best_pair_and_counts_the_others() -> None:
 def test_a_value_that_lies_everywhere_links_nobody_and_is_told() -> None:
     found = overlaps([side(str(number), {7}) for number in range(201)], "opd")
     assert (found.pairs, found.skipped) == ([], 1)
+
+
+def test_an_agent_that_lies_about_its_files_cannot_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exposure_overlap, "MOST_PAIRS", 1000)
+    liars = [side(f"l{n}", {n // 50}) for n in range(400)]  # 8 values in 50 files each: 9800 pairs
+    honest = [side("a", {10**6, 10**6 + 1}), side("b", {10**6, 10**6 + 1})]
+    found = overlaps([*liars, *honest], "file")
+    assert len(found.pairs) < 2500
+    assert found.stopped
+    assert {"a", "b"} in [{pair.left.exposure, pair.right.exposure} for pair, _ in found.pairs]
+    assert not overlaps(honest, "file").stopped

@@ -115,3 +115,16 @@ def test_what_the_collector_does_not_take(collector: Collector, table: Path) -> 
     assert (done.returncode, "remove one first" in done.stderr) == (2, True)
     assert len(collector.json("edm", "list")) == 4
     assert not list(collector.config.registers_dir.glob("*.new"))
+
+
+def test_nothing_but_a_register_is_written_over(collector: Collector, table: Path) -> None:
+    before = table.read_bytes()
+    link = table.with_name("link.edm")
+    link.symlink_to(table)
+    for target in (table, link):
+        words = ("edm", "build", str(table), "--out", str(target), "--column", "nik=NIK")
+        done = collector.call(*words)
+        assert (done.returncode, "is no register" in done.stderr) == (1, True), done.stderr
+    assert table.read_bytes() == before
+    built(collector, table)
+    built(collector, table)

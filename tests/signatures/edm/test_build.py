@@ -35,6 +35,8 @@ def test_columns_that_cannot_be(words: list[str]) -> None:
         ("a,b\n1,2\n", "no column NIK"),
         ("", "no column NIK"),
         ("1571010101900001,Budi\n", "the first line holds no names"),
+        ("Budi Setiawan,Jl Mawar No 3,L\n", "the first line holds no names"),
+        ("ID,NAMA LENGKAP\n1,Budi\n", "there are: ID, NAMA LENGKAP"),
         ("NIK,NAMA\n12345,Budi\n", "none of 1 rows"),
         ("NIK,NAMA\n", "none of 0 rows"),
     ],
@@ -120,3 +122,26 @@ def test_rows_without_a_valid_number_are_counted() -> None:
     made = make(rows, Columns({"nik": "nik"}, []), KEY, 1, io.BytesIO())
     assert (made.header.rows, made.header.people, made.header.left_out) == (4, 1, 2)
     assert [one.pairs for one in made.header.sections] == [False]
+
+
+def test_a_name_that_is_not_utf_8_is_told_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (NIK, NAMA)")
+        for nik, _, _ in PEOPLE[:3]:
+            row = (nik, b"Warga Jos\xe9 Rahasia")
+            connection.execute("INSERT INTO t VALUES (?, CAST(? AS TEXT))", row)
+    columns = parse_columns(["nik=NIK", "nama=NAMA"])
+    made = make(rows_of(path, columns, None), columns, KEY, 1, io.BytesIO())
+    assert (made.header.people, made.header.left_out) == (3, 0)
+
+
+def test_a_name_that_was_stored_as_bytes_is_the_same_name(tmp_path: Path) -> None:
+    made = []
+    for number, name in enumerate(("Warga Jambi", b"Warga Jambi")):
+        path = tmp_path / f"{number}.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("CREATE TABLE t (NIK, NAMA)")
+            connection.execute("INSERT INTO t VALUES (?, ?)", (PEOPLE[0][0], name))
+        made.append(list(rows_of(path, parse_columns(["nik=NIK", "nama=NAMA"]), None)))
+    assert made[0] == made[1] == [[PEOPLE[0][0], "Warga Jambi"]]

@@ -39,7 +39,9 @@ def test_directories_that_come_go_and_move(root: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (outside / "t" / "s").mkdir(parents=True)
     (outside / "t" / "s" / "f").write_bytes(b"x")
-    with observed(tmp_path, root) as running:
+    # It may lose what happens in a directory that it has only just heard of: then a comparison
+    # finds it, by default within a minute.
+    with observed(tmp_path, root, reconcile_interval="2s") as running:
         (root / "a" / "b" / "c").mkdir(parents=True)
         (root / "a" / "b" / "c" / "f").write_bytes(b"x")
         running.wait("created", root / "a" / "b" / "c" / "f")
