@@ -49,6 +49,8 @@ def _note_strange(outer: Iterable[Directive], hosts: Iterable[Directive], files:
     for one in (*outer, *inner):
         if one.name in ("virtualdocumentroot", "virtualscriptalias", "use", "macro"):
             files.note(Problem(one.file, one.line, f"{one.name} is not followed"))
+        if one.name == "userdir" and one.args and one.args[0].lower() != "disabled":
+            files.note(Problem(one.file, one.line, "userdir is not followed"))
 
 
 def _ports(directives: Iterable[Directive]) -> list[int]:

@@ -12,6 +12,7 @@ import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from collectors.exposure.web.lines import is_everybody
 from collectors.exposure.web.model import Directive
 from collectors.exposure.web.patterns import Unclear
 
@@ -46,6 +47,8 @@ class Merged:
         self.require: Sequence[Directive] = ()
         self.compat: Sequence[Directive] = ()
         self.satisfy = "all"
+        self.merges = False
+        """Whether a section adds to the Require lines around it (AuthMerging)."""
         self.options = {"followsymlinks"}
         self.index: tuple[str, ...] = ("index.html",)
         self.hidden: list[str] = []
@@ -92,6 +95,9 @@ class Merged:
     def _on_satisfy(self, one: Directive) -> None:
         self.satisfy = one.args[0].lower() if one.args else "all"
 
+    def _on_authmerging(self, one: Directive) -> None:
+        self.merges = one.args[:1] != () and one.args[0].lower() in ("and", "or")
+
     def _on_directoryindex(self, one: Directive) -> None:
         self.index = () if one.args[:1] == ("disabled",) else one.args
 
@@ -135,6 +141,8 @@ class Merged:
     @property
     def refusal(self) -> str:
         """Why somebody from outside does not get it; empty when he does."""
+        if self.merges:
+            raise Unclear("depends_on_other_sections")
         new, old = _required(self.require), _compat(self.compat)
         if self.satisfy == "any" and OPEN in (new, old) and (self.require or self.compat):
             return OPEN
@@ -228,6 +236,8 @@ def _one(rule: Directive) -> str:
     if kind == "all denied":
         return DENIED
     first = rule.args[0].lower() if rule.args else ""
+    if first == "ip" and any(is_everybody(arg) for arg in rule.args[1:]):
+        return OPEN
     if first in ("ip", "local", "host", "forward-dns"):
         return BY_ADDRESS
     if first == "method":
@@ -244,6 +254,8 @@ def _compat(rules: Sequence[Directive]) -> str:
     deny_first = not order or order[-1] in ("deny,allow", "mutual-failure")
     allow_all = _says_all(rules, "allow")
     deny_all = _says_all(rules, "deny")
+    if any(arg.lower().startswith("env=") for one in rules for arg in one.args[1:]):
+        raise Unclear("depends_on_request")
     some = any(one.name == "allow" for one in rules) and not allow_all
     refused = deny_all and not allow_all if deny_first else not allow_all or deny_all
     if not refused:
@@ -253,6 +265,6 @@ def _compat(rules: Sequence[Directive]) -> str:
 
 def _says_all(rules: Sequence[Directive], name: str) -> bool:
     return any(
-        one.name == name and [arg.lower() for arg in one.args[:2]] == ["from", "all"]
+        one.name == name and any(arg.lower() == "all" or is_everybody(arg) for arg in one.args[1:])
         for one in rules
     )

@@ -47,6 +47,7 @@ _ROUTERS: dict[str, Callable[[Site, str, Locate], Outcome]] = {
     NGINX: lambda site, url, _request: nginx_route.route(site, url),
 }
 _MOST_ROUTES = 64
+_MOST_LOOKED_AT = 2000
 _MOST_NAMES = 4
 
 
@@ -84,17 +85,20 @@ def _parse(request: Parse) -> Parsed:
     return Parsed(needs=tuple(files.needs), sites=tuple(sites), problems=tuple(files.problems))
 
 
-def _routes(request: Locate, sites: tuple[Site, ...]) -> Iterator[Route]:
-    found = 0
+def _routes(request: Locate, sites: tuple[Site, ...]) -> list[Route]:
+    found: list[Route] = []
     for number, site in enumerate(sites):
+        if not site.enabled:
+            continue
         seen: set[str] = set()
         for path, url in _candidates(request, site):
-            if url in seen or found >= _MOST_ROUTES:
+            if url in seen or len(found) >= _MOST_LOOKED_AT:
                 continue
             seen.add(url)
-            for route in _best(site, number, url, path, request):
-                found += 1
-                yield route
+            found += _best(site, number, url, path, request)
+    # One open door among hundreds of shut ones is the one that counts.
+    found.sort(key=lambda route: -OPENNESS[route.verdict])
+    return found[:_MOST_ROUTES]
 
 
 def _best(site: Site, number: int, url: str, path: str, request: Locate) -> list[Route]:

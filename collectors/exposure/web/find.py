@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -46,6 +48,8 @@ _OFF = {
 }
 """Where sites stand that are switched off, seen from the main file."""
 SERVERS = tuple(_OFF)
+_MOST_NAMES = 10 * MAX_FILES
+"""Names that one pattern may give."""
 _ROUNDS = 25
 _TIMEOUT = 20.0
 _PARSED = msgspec.msgpack.Decoder(Parsed)
@@ -73,6 +77,8 @@ class Reading:
         """Read what fits *patterns* and was not read before."""
         for pattern in patterns:
             self.asked[pattern] = None
+            if closed_to_us(pattern):
+                self.problems.append(Problem(pattern, 0, "unreadable: its folder is closed"))
             for path in expand(pattern):
                 if path not in self.files:
                     self._read(path)
@@ -121,15 +127,32 @@ def read_bounded(path: str, limit: int) -> bytes | None:
 def expand(pattern: str) -> list[str]:
     """Return the files that fit *pattern*; a folder stands for the files in it."""
     raw = pattern.encode("latin-1")
-    names = sorted(glob.iglob(raw)) if is_pattern(pattern) else [raw]
+    names = sorted(islice(glob.iglob(raw), _MOST_NAMES)) if is_pattern(pattern) else [raw]
     found: list[bytes] = []
     for name in names[:MAX_FILES]:
         if os.path.isdir(name):
             if not is_pattern(pattern):
-                found += (os.path.join(name, one) for one in sorted(os.listdir(name)))
+                with contextlib.suppress(OSError):
+                    found += (os.path.join(name, one) for one in sorted(os.listdir(name)))
         else:
             found.append(name)
     return [name.decode("latin-1") for name in found]
+
+
+def closed_to_us(pattern: str) -> bool:
+    """Tell whether we may not see what fits *pattern*: that it is not there is no news then."""
+    place = pattern
+    while is_pattern(place):
+        place = os.path.dirname(place)
+    raw = place.encode("latin-1")
+    try:
+        if stat.S_ISDIR(os.stat(raw).st_mode):
+            os.scandir(raw).close()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def split(config: str) -> tuple[str, str]:
@@ -154,6 +177,8 @@ def find(configs: Sequence[str], child: BoundedChild) -> Found:
         main = os.fsencode(path).decode("latin-1")
         if not os.path.lexists(path):
             seen[main] = None
+            if closed_to_us(main):
+                problems.append(Problem(main, 0, "unreadable: its folder is closed"))
             continue
         reading, parsed = _load(server, main, child, enabled=True)
         sites += parsed.sites

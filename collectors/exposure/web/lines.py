@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 
 from collectors.exposure.web.model import MAX_DIRECTIVES, Problem
@@ -68,6 +69,14 @@ class Files:
         """Keep what was not understood; the first thousand are enough."""
         if len(self.problems) < 1000:
             self.problems.append(problem)
+
+
+_EVERYBODY = re.compile(r"(?:0(?:\.0){0,3}|::)/0(?:\.0\.0\.0)?\Z|0\.0\.0\.0/1\Z|128\.0\.0\.0/1\Z")
+
+
+def is_everybody(address: str) -> bool:
+    """Tell whether *address* is a network that a stranger can be in: all, or half of all."""
+    return _EVERYBODY.match(address) is not None
 
 
 def is_pattern(path: str) -> bool:

@@ -55,21 +55,45 @@ def listeners(proc: str = "/proc/self/net") -> list[Listener]:
     return found
 
 
-def reachable_at(port: int, address: str, known: list[Listener]) -> str | None:
+def reachable_at(
+    port: int, address: str, known: list[Listener], taken: frozenset[str] = frozenset()
+) -> str | None:
     """Return the local address at which *address* (empty: any) and *port* can be asked.
 
-    Only what listens here is returned, so nothing outside this host is ever asked. Pure.
+    Only what listens here is returned, so nothing outside this host is ever asked. *taken* are
+    addresses at which another site answers: servers look at them before they look at names.
     """
     at_port = {one.address for one in known if one.port == port}
     if address:
+        if not _is_number(address):
+            return None  # a name would be looked up, each time perhaps with another answer
         if address in at_port:
             return address
         wanted = "::" if ":" in address else "0.0.0.0"  # noqa: S104 - compared, not bound
         return address if wanted in at_port and _is_local(address) else None
     for any_address, loopback in (("0.0.0.0", "127.0.0.1"), ("::", "::1")):  # noqa: S104
-        if any_address in at_port or loopback in at_port:
+        if loopback in at_port and loopback not in taken:
             return loopback
-    return min(at_port, default=None)
+        if any_address in at_port:
+            # All of 127/8 is this host; of IPv6 there is but one.
+            others = (loopback, *(f"127.0.0.{last}" for last in range(2, 20)))
+            usable = others if ":" not in loopback else others[:1]
+            free = next((one for one in usable if one not in taken), None)
+            if free is not None:
+                return free
+    return min((one for one in at_port - taken if not _is_any(one)), default=None)
+
+
+def _is_any(address: str) -> bool:
+    return address in ("0.0.0.0", "::")  # noqa: S104
+
+
+def _is_number(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_local(address: str) -> bool:

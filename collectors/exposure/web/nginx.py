@@ -72,6 +72,8 @@ def _listens(tree: tuple[Directive, ...]) -> tuple[Listen, ...]:
         for listen in [_listen(one.args, tls=tls)]
         if listen is not None
     ]
+    if not found and any(one.name == "listen" for one in tree):
+        return ()  # on a socket of another kind: we cannot ask there
     return tuple(dict.fromkeys(found)) or (Listen(80),)
 
 
@@ -110,8 +112,10 @@ def _aliases(place: str, target: str, prefix: str) -> Iterator[Mount]:
     captured = re.fullmatch(r"(.*/)\$\{?[1-9]\w*\}?", target)
     if captured:  # location ~ ^/files/(.*)$ { alias /srv/files/$1; }
         literal = re.match(r"\^?((?:/[\w.~-]+)*)/\(", place)
-        if literal:
-            yield Mount(literal[1], absolute(captured[1], prefix))
+        yield Mount(
+            literal[1] if literal else place,
+            folder if not literal else absolute(captured[1], prefix),
+        )
         return
     if not place.startswith("/"):
         return

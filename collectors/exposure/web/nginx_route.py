@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from collectors.exposure.web.lines import absolute
+from collectors.exposure.web.lines import absolute, is_everybody
 from collectors.exposure.web.model import (
     EXECUTED,
     FORBIDDEN,
@@ -199,7 +199,7 @@ def _access(levels: list[tuple[Directive, ...]]) -> Outcome | None:
     wants_login = wants_login or bool(_nearest(levels, "auth_request", "auth_jwt"))
     denied: str | None = None
     for one in rules:
-        if one.args[:1] == ("all",):
+        if one.args[:1] == ("all",) or any(is_everybody(arg) for arg in one.args[:1]):
             only_some = any(other.name == "allow" for other in rules[: rules.index(one)])
             if one.name == "deny":
                 denied = "restricted_by_address" if only_some else "denied"

@@ -43,6 +43,9 @@ _MOST_ACCESS = 40
 _ACCESS_BYTES = 64 << 10
 _LOOK_AGAIN = 60.0
 """Seconds between looks at configuration and listeners."""
+_LINKS_AGAIN = 600.0
+"""Seconds between looks at the links in web roots."""
+_VARIABLE = re.compile(r"[${]")
 _MOST_ASKED = 4
 """Requests for one file."""
 _LOCATED = msgspec.msgpack.Decoder(Located)
@@ -97,7 +100,12 @@ class WebView:
         self._names = links.Names(())
         self._listeners: list[listeners.Listener] = []
         self._child: BoundedChild | None = None
+        self._taken: dict[int, set[str]] = {}
+        """Addresses, by port, that a site has for itself."""
+        self._claimed: frozenset[str] = frozenset()
+        """Host names that are written out in some site."""
         self._due = float("-inf")
+        self._links_due = float("-inf")
         self.roots: tuple[bytes, ...] = ()
         """Real folders that sites in force are mounted on."""
 
@@ -131,7 +139,7 @@ class WebView:
         if self._found.print and self._found.print == find.fingerprint(
             find.patterns_of(self._found)
         ):
-            return before != self._listening()
+            return self._follow_links() or before != self._listening()
         was = self._found
         self._read()
         return self._found.sites != was.sites or before != self._listening()
@@ -143,12 +151,31 @@ class WebView:
             self._found = find.find(self._configs, self._child)
         finally:
             self._child.close()
+        self._taken = {}
+        for listen in (listen for site in self._in_force() for listen in site.listens):
+            self._taken.setdefault(listen.port, set()).add(listen.address)
+        self._claimed = frozenset(name for site in self._in_force() for name in site.names)
+        self._look_at_links()
+        setup = Setup(sites=self._found.sites)
+        self._child = BoundedChild(TARGET, limits=_LIMITS, init=msgspec.msgpack.encode(setup))
+
+    def _look_at_links(self) -> None:
+        self._links_due = self._clock() + _LINKS_AGAIN
         folders = [mount.directory for site in self._in_force() for mount in site.mounts]
         self._names = links.look(folders)
         real = {os.path.realpath(folder.encode("latin-1")) for folder in folders}
         self.roots = tuple(sorted(root for root in real if root != b"/" and os.path.isdir(root)))
-        setup = Setup(sites=self._found.sites)
-        self._child = BoundedChild(TARGET, limits=_LIMITS, init=msgspec.msgpack.encode(setup))
+
+    def _follow_links(self) -> bool:
+        """Look at links again when it is time; True when a file may have other names now.
+
+        A deployment turns a link, and the configuration stays as it was.
+        """
+        if self._clock() < self._links_due and not self._names.moved():
+            return False
+        before = self._names
+        self._look_at_links()
+        return self._names != before
 
     def _in_force(self) -> list[Site]:
         return [site for site in self._found.sites if site.enabled]
@@ -159,13 +186,18 @@ class WebView:
 
     def address(self, listen: Listen) -> str | None:
         """Return the local address at which *listen* answers, None when nobody listens."""
-        return listeners.reachable_at(listen.port, listen.address, self._listeners)
+        taken = () if listen.address else self._taken.get(listen.port, ())
+        return listeners.reachable_at(
+            listen.port, listen.address, self._listeners, frozenset(taken)
+        )
 
     @property
     def complete(self) -> bool:
         """Whether a file that no site leads to can be said to be served by nobody."""
-        if self.problems or not self._listening():
+        if self.problems or not self._names.whole or not self._listening():
             return False
+        if any(_VARIABLE.search(one.directory) for site in self._in_force() for one in site.mounts):
+            return False  # root /var/www/$host
         known = {listen.port for site in self._in_force() for listen in site.listens}
         open_ports = {one.port for one in self._listeners}
         return not (open_ports & _WEB_PORTS) - known
@@ -184,6 +216,8 @@ class WebView:
         if not places:
             return Place(NOT_SERVED, reasons=("no_url",)) if self.complete else Place(UNKNOWN)
         best = max(places, key=lambda place: (_RANK.index(place.served), place.checked))
+        if best.served == NOT_SERVED and "proxied" in best.reasons and not best.checked:
+            return best._replace(served=UNKNOWN)  # what is behind may well hand it out
         if best.reasons == ("leads_elsewhere",) and not self.complete:
             return Place(UNKNOWN, reasons=best.reasons)
         return best
@@ -253,17 +287,31 @@ class WebView:
             self._asks
             and route.verdict in (SERVED, UNKNOWN, FORBIDDEN)
             and not self._stopping()
+            and (not route.name or self._host(route.name) is not None)
             and "restricted_by_address" not in route.reasons
             and not _PROGRAM.search(route.url)
             and (route.verdict == SERVED or not _PERHAPS.search(route.url))
         )
+
+    def _host(self, name: str) -> str | None:
+        """Return a host name that leads to the site called *name*, perhaps a pattern.
+
+        None when there is none: another site would answer in its place.
+        """
+        if not name.startswith("*."):
+            return plain_name(name)
+        for first in ("www", "ronda-check", "ronda-check-2"):
+            host = plain_name(first + name[1:])
+            if host is None or host not in self._claimed:
+                return host
+        return None
 
     def _ask(self, route: Route, listen: Listen, path: bytes, real: bytes, size: int) -> str:
         address = self.address(listen)
         if address is None:
             return check.UNKNOWN
         self._gate.wait()
-        host = plain_name(route.name) or host_of(self._found.sites[route.site]) or address
+        host = self._host(route.name) or address
         target = check.Target(address, listen.port, listen.tls, _with_port(host, listen))
         try:
             reply = check.ask(target, path, self._timeout)
@@ -278,8 +326,10 @@ _LIMITS = Limits(memory=256 << 20, cpu=10)
 def _read_access(path: str) -> bytes | None:
     try:
         data = find.read_bounded(path, _ACCESS_BYTES)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        data = None  # it is there, and says something that we cannot read
     # Too long to be read whole: what is not read may forbid or allow.
     return b"\0" if data is None else data
 

@@ -42,6 +42,10 @@ def asked(
     [
         ("Require all denied", "forbidden", "denied"),
         ("Require ip 10.0.0.0/8", "forbidden", "restricted_by_address"),
+        ("Require ip 0.0.0.0/0", "served", ""),
+        ("AuthMerging Or\nRequire ip 10.0.0.0/8", "unknown", "depends_on_other_sections"),
+        ("Order deny,allow\nDeny from all\nAllow from 10.0 all", "served", ""),
+        ("Order deny,allow\nDeny from all\nAllow from env=ok", "unknown", "depends_on_request"),
         ("Require local", "forbidden", "restricted_by_address"),
         ("Require valid-user", "forbidden", "needs_login"),
         ("Require not ip 1.2.3.4", "forbidden", "denied"),

@@ -163,3 +163,13 @@ def test_the_name_that_is_open_counts() -> None:
         if ($host = a.test) { return 301 http://www.a.test$request_uri; } } }"""
     routes = ask(parse("nginx", text).sites).routes
     assert {(one.verdict, one.name) for one in routes} == {("served", "www.a.test")}
+
+
+def test_one_open_door_among_hundreds_of_shut_ones() -> None:
+    shut = "".join(f"server {{ server_name s{n}; root /srv; deny all; }}" for n in range(200))
+    text = f"http {{ {shut} server {{ server_name open; root /srv; }} }}"
+    sites = parse("nginx", text.encode()).sites
+    found = answer(Locate(paths=("/srv/a.sql",)), sites)
+    assert isinstance(found, Located)
+    assert found.routes[0].verdict == "served"
+    assert sites[found.routes[0].site].names == ("open",)

@@ -76,3 +76,16 @@ def test_a_site_that_is_switched_off(child: BoundedChild, tmp_path: Path) -> Non
         ("on.test", True),
         ("off.test", False),
     }
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root sees into every folder")
+def test_a_folder_that_is_closed_to_us_is_said(child: BoundedChild, tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir(mode=0)
+    main = tmp_path / "nginx.conf"
+    main.write_text("http { include sites/*; include sites; }\n")
+    try:
+        assert "closed" in find([f"nginx:{main}"], child).problems[0].text
+        hidden = find([f"nginx:{tmp_path}/sites/nginx.conf"], child)
+        assert "closed" in hidden.problems[0].text
+    finally:
+        (tmp_path / "sites").chmod(0o700)

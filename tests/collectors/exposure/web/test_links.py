@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from collectors.exposure.web import links
 from collectors.exposure.web.links import Names, look
 
 
@@ -27,3 +30,19 @@ def test_roots_and_folders_behind_links(tmp_path: Path) -> None:
     root = str(tmp_path / "current/public")
     names = look([root, str(tmp_path / "missing")]).of(str(tmp_path / "data/x.csv"))
     assert set(names) >= {str(tmp_path / "data/x.csv"), f"{root}/storage/x.csv", f"{root}/one.csv"}
+
+
+def test_many_files_in_one_root_hide_no_link_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "_MOST", 30)
+    for number in range(40):
+        path = tmp_path / f"one/deep/{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    for folder in ("two", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "two/storage").symlink_to(tmp_path / "data")
+    names = look([str(tmp_path / "one"), str(tmp_path / "two")])
+    assert str(tmp_path / "two/storage/x") in names.of(str(tmp_path / "data/x"))
+    assert not names.whole

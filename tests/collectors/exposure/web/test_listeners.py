@@ -51,5 +51,8 @@ def test_only_where_somebody_listens_here() -> None:
     assert reachable_at(80, "127.0.0.1", known) == "127.0.0.1"
     assert reachable_at(8080, "", known) == "10.9.8.7"
     assert reachable_at(8080, "10.9.8.7", known) == "10.9.8.7"
+    assert reachable_at(80, "localhost", known) is None  # a name is never looked up
+    assert reachable_at(80, "", known, frozenset({"127.0.0.1"})) == "127.0.0.2"
+    assert reachable_at(80, "", [Listener("::", 80, 0, 1)], frozenset({"::1"})) is None
     assert reachable_at(80, "not an address", known) is None
     assert reachable_at(80, "", [Listener("::", 80, 0, 1)]) == "::1"

@@ -32,6 +32,8 @@ def asked(uri: str, text: str, outer: str = "") -> Outcome:
         ("/a.sql", "deny all; location / { }", "forbidden", "denied"),
         ("/a.sql", "deny all; location / { allow all; }", "served", ""),
         ("/a.sql", "allow 10.0.0.0/8; deny all;", "forbidden", "restricted_by_address"),
+        ("/a.sql", "allow 10.0.0.0/8; allow 0.0.0.0/0; deny all;", "served", ""),
+        ("/a.sql", "allow ::/0; deny all;", "served", ""),
         ("/a.sql", "auth_basic x; location / { auth_basic off; }", "served", ""),
         ("/a.sql", "auth_basic x;", "forbidden", "needs_login"),
         ("/a.sql", "satisfy any; allow 10.1.1.1; deny all; auth_basic x;", "forbidden", "login"),

@@ -168,3 +168,86 @@ def test_the_name_and_the_port_that_hand_it_out(open_folder: Path) -> None:
         found = place(view, open_folder / "www/a.sql")
     assert (found.served, found.checked) == ("downloadable", True)
     assert found.url == f"http://www.a.test:{port}/a.sql"
+
+
+def looked_at(tmp_path: Path, servers: str, port: int) -> Place:
+    with (
+        real.nginx(tmp_path / "nginx", servers, [port]) as main,
+        closing(WebView((f"nginx:{main}",), rate=100)) as view,
+    ):
+        view.refresh()
+        return place(view, tmp_path / "www/a.sql")
+
+
+def test_a_site_of_the_loopback_address_does_not_answer_for_another(tmp_path: Path) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"""
+server {{ listen {port}; server_name a.test; root {tmp_path}/www; }}
+server {{ listen 127.0.0.1:{port}; server_name localhost; return 404; }}
+"""
+    found = looked_at(tmp_path, servers, port)
+    assert (found.served, found.checked) == ("downloadable", True)
+
+
+@pytest.mark.parametrize("name", ["~^.*[.]a[.]test$", "*.a.test"])
+def test_another_site_does_not_answer_for_a_pattern_of_names(tmp_path: Path, name: str) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"""
+server {{ listen 127.0.0.1:{port}; server_name www.a.test; return 404; }}
+server {{ listen 127.0.0.1:{port}; server_name {name}; root {tmp_path}/www; }}
+"""
+    assert looked_at(tmp_path, servers, port).served == "downloadable"
+
+
+def test_who_ends_tls_before_the_server_hides_nothing(tmp_path: Path) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"""
+server {{ listen 127.0.0.1:{port}; server_name a.test; root {tmp_path}/www;
+    if ($http_x_forwarded_proto != "https") {{ return 301 https://$host$request_uri; }} }}
+"""
+    found = looked_at(tmp_path, servers, port)
+    assert (found.served, found.checked) == ("downloadable", True)
+
+
+def test_what_lies_behind_a_proxy_or_a_socket_is_not_known(tmp_path: Path) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    behind = f"""
+server {{ listen 127.0.0.1:{port}; server_name a.test; root {tmp_path}/www;
+    location / {{ proxy_pass http://127.0.0.1:9; }} }}
+"""
+    assert looked_at(tmp_path, behind, port).served == "unknown"
+    socket = f"""
+server {{ listen unix:{tmp_path}/s; server_name b.test; root {tmp_path}/www; }}
+server {{ listen 127.0.0.1:{port}; server_name a.test; return 404; }}
+"""
+    assert looked_at(tmp_path, socket, port).reasons == ("server_not_listening",)
+
+
+def test_a_root_with_a_variable_leaves_open_who_serves(tmp_path: Path) -> None:
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"server {{ listen 127.0.0.1:{port}; root {tmp_path}/$host; }}"
+    assert looked_at(tmp_path, servers, port).served == "unknown"
+
+
+def test_a_deployment_turns_a_link(tmp_path: Path) -> None:
+    make(tmp_path, "r1/a.sql", "r2/a.sql")
+    (tmp_path / "www").symlink_to("r1")
+    port = real.free_port()
+    now = [0.0]
+    servers = f"server {{ listen 127.0.0.1:{port}; root {tmp_path}/www; }}"
+    with (
+        real.nginx(tmp_path / "nginx", servers, [port]) as main,
+        closing(WebView((f"nginx:{main}",), rate=100, clock=lambda: now[0])) as view,
+    ):
+        view.refresh()
+        (tmp_path / "www").unlink()
+        (tmp_path / "www").symlink_to("r2")
+        now[0] += 61
+        assert view.refresh()
+        assert place(view, tmp_path / "r2/a.sql").served == "downloadable"
+        assert view.roots == (os.fsencode(tmp_path / "r2"),)
