@@ -29,7 +29,7 @@ COLUMNS = (
 
 @click.group(cls=Group)
 def canary() -> None:
-    """Canaries: planted where data lies, critical wherever else they are seen."""
+    """Canaries: bait among data, critical wherever else it shows."""
 
 
 @canary.command("create")

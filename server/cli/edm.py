@@ -38,7 +38,7 @@ COLUMNS = (
 
 @click.group(cls=Group)
 def edm() -> None:
-    """Exact data match: findings say how many people of your own register they hold."""
+    """Exact data match: counts people of your own register."""
 
 
 @edm.command("build")
@@ -74,11 +74,11 @@ def build(
     key: Path | None,
     **given: object,
 ) -> None:
-    """Make a register of the people in TABLE, a CSV file or SQLite database.
+    """Make a register of the people in TABLE.
 
-    Run it once where the data lives: TABLE is read and nothing of it is kept but keyed hashes.
-    Numbers (nik, kk, nip, npwp, bpjs, nisn, kpj, phone, bank_account, sim, card) are what is looked
-    up; other columns, names and dates of birth, confirm that it is the same person. Then take the
+    TABLE is a CSV file or an SQLite database. Run it once where the data lives: it is
+    read, and nothing of it is kept but keyed hashes. Numbers (nik, kk, nip, npwp, bpjs, nisn, kpj,
+    phone, bank_account, sim, card) are what is looked up; other columns, names and dates of birth, confirm that it is the same person. Then take the
     file to the collector: ronda edm add.
     """
     import sqlite3
@@ -184,9 +184,10 @@ def _epoch(identity: Path) -> int:
 @click.option("--name", required=True, help="What findings call it, such as penduduk.")
 @pass_context
 def add(context: Context, file: Path, name: str) -> None:
-    """Give a register to all agents, in place of one of the same name.
+    """Give a register to all agents.
 
-    Agents fetch it with the next signed bundle and look again into the files with findings.
+    It takes the place of one of the same name. Agents fetch it with the next signed bundle and look
+    again into the files with findings.
     """
     try:
         data = file.read_bytes()

@@ -43,7 +43,7 @@ def packages() -> None:
 )
 @pass_context
 def compare(context: Context, limit: int) -> None:
-    """List package versions whose files are not the same on all hosts.
+    """List packages whose files differ between hosts.
 
     One line for each kind of files. CONSENSUS: clear (three hosts or more agree, and twice as many
     as all others), few (two against one, in a fleet of three), or no consensus, which raises no
