@@ -76,10 +76,10 @@ def build(
 ) -> None:
     """Make a register of the people in TABLE.
 
-    TABLE is a CSV file or an SQLite database. Run it once where the data lives: it is
-    read, and nothing of it is kept but keyed hashes. Numbers (nik, kk, nip, npwp, bpjs, nisn, kpj,
-    phone, bank_account, sim, card) are what is looked up; other columns, names and dates of birth, confirm that it is the same person. Then take the
-    file to the collector: ronda edm add.
+    TABLE is a CSV file or an SQLite database. Run it once where the data lives: it is read, and
+    nothing of it is kept but keyed hashes. Numbers (nik, kk, nip, npwp, bpjs, nisn, kpj, phone,
+    bank_account, sim, card) are what is looked up; other columns, names and dates of birth,
+    confirm that it is the same person. Then take the file to the collector: ronda edm add.
     """
     import sqlite3
 
