@@ -62,13 +62,11 @@ class Numbers:
         if not active <= self._active:
             self._active |= active
             self._by_shape = _by_shape(self._active)
-        if not (self._active or self._columns or may_hold(data, _FEWEST)):
-            self._place.passed(data)
-            return
-        for found in candidates(block, self._by_shape):
-            for start in range(0, len(found.starts), _ROWS):
-                part = slice(start, start + _ROWS)
-                self._count(data, block, found.shape, found.starts[part], found.digits[part])
+        if self._active or self._columns or may_hold(data, _FEWEST):
+            for found in candidates(block, self._by_shape):
+                for start in range(0, len(found.starts), _ROWS):
+                    part = slice(start, start + _ROWS)
+                    self._count(data, block, found.shape, found.starts[part], found.digits[part])
         self._place.passed(data)
 
     def _count(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from collectors.content.extract.budget import Budget, Meter, PartError, damaged
 from collectors.content.extract.source import Source, Stream, pieces_of
-from collectors.content.extract.squeeze import inflate, unpack
+from collectors.content.extract.squeeze import inflate, step, unpack
 from collectors.content.result import ENCRYPTED, TOO_LARGE, UNSUPPORTED
 
 _END = struct.Struct("<4s4H2LH")
@@ -242,15 +242,7 @@ def _lzma(stream: Stream, meter: Meter) -> Iterator[bytes]:
         engine = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
         for piece in stream.rest():
             meter.read(len(piece))
-            data = piece
-            while True:
-                plain = engine.decompress(data, 256 << 10)
-                data = b""
-                if plain:
-                    meter.made(len(plain))
-                    yield plain
-                if engine.eof or engine.needs_input:
-                    break
+            yield from step(engine, piece, meter)
             if engine.eof:
                 return
     except (lzma.LZMAError, ValueError) as error:

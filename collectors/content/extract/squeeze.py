@@ -25,9 +25,14 @@ MAGIC = {
 
 
 class _Decompressor(Protocol):
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
@@ -98,7 +103,7 @@ def _blocks(
             meter.read(len(piece))
             data = piece
             while data:
-                yield from _step(engine, data, meter)
+                yield from step(engine, data, meter)
                 data = engine.unused_data if engine.eof else b""
                 if engine.eof:
                     if not data.startswith(magic):
@@ -114,7 +119,7 @@ def _blocks(
         raise damaged("stream ends too early")
 
 
-def _step(engine: _Decompressor, data: bytes, meter: Meter) -> Iterator[bytes]:
+def step(engine: _Decompressor, data: bytes, meter: Meter) -> Iterator[bytes]:
     while True:
         plain = engine.decompress(data, PIECE)
         data = b""

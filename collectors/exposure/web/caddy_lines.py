@@ -50,15 +50,9 @@ class Reader:
 
     def read(self, path: str, depth: int = 0) -> list[Directive]:
         """Return the blocks of *path*; what stands before a mistake holds."""
-        text = self._files.text(path)
-        if text is None:
-            return []
-        found: list[Directive] = []
-        try:
-            self._block(_lines(text, path), path, depth, found, top=True)
-        except NotUnderstood as error:
-            self._files.note(error.problem)
-        return found
+        return self._files.directives(
+            path, lambda text, found: self._block(_lines(text, path), path, depth, found, top=True)
+        )
 
     def _block(
         self,

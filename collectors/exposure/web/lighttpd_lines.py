@@ -61,19 +61,16 @@ class Reader:
 
     def read(self, path: str, depth: int = 0) -> list[Directive]:
         """Return the directives of *path*; what stands before a mistake holds."""
-        text = self._files.text(path)
-        if text is None:
-            return []
-        kept = self._waiting, self._source, self._file, self._line
-        self._waiting, self._source, self._file, self._line = [], _tokens(text), path, 1
-        found: list[Directive] = []
-        try:
-            self._block(found, depth, top=True)
-        except NotUnderstood as error:
-            self._files.note(error.problem)
-        finally:
-            self._waiting, self._source, self._file, self._line = kept
-        return found
+
+        def whole(text: str, found: list[Directive]) -> None:
+            kept = self._waiting, self._source, self._file, self._line
+            self._waiting, self._source, self._file, self._line = [], _tokens(text), path, 1
+            try:
+                self._block(found, depth, top=True)
+            finally:
+                self._waiting, self._source, self._file, self._line = kept
+
+        return self._files.directives(path, whole)
 
     def _next(self) -> _Token | None:
         token = self._waiting.pop() if self._waiting else next(self._source, None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from collectors.exposure.web.model import MAX_DIRECTIVES, Problem
+from collectors.exposure.web.model import MAX_DIRECTIVES, Directive, Problem
 
 
 class NotUnderstood(Exception):  # noqa: N818 - about the file, not a mistake of ours
@@ -54,6 +54,19 @@ class Files:
                 if path.startswith(folder) and "/" not in path[len(folder) :]
             )
         return sorted(path for path in self._files if matches(path, pattern))
+
+    def directives(
+        self, path: str, read: Callable[[str, list[Directive]], None]
+    ) -> list[Directive]:
+        """Return what *read* makes of the text of *path*; what stands before a mistake holds."""
+        text = self.text(path)
+        found: list[Directive] = []
+        if text is not None:
+            try:
+                read(text, found)
+            except NotUnderstood as error:
+                self.note(error.problem)
+        return found
 
     def spend(self, file: str, line: int) -> None:
         """Count one directive.

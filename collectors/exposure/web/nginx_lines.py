@@ -64,17 +64,13 @@ class Reader:
 
     def read(self, path: str, depth: int = 0) -> list[Directive]:
         """Return the directives of *path*; what stands before a mistake holds."""
-        text = self._files.text(path)
-        if text is None:
-            return []
-        found: list[Directive] = []
-        try:
+
+        def whole(text: str, found: list[Directive]) -> None:
             end = self._block(_tokens(text, path), path, depth, found)
             if end is not None:
                 raise NotUnderstood(path, end.line, 'unexpected "}"')
-        except NotUnderstood as error:
-            self._files.note(error.problem)
-        return found
+
+        return self._files.directives(path, whole)
 
     def _block(
         self, tokens: Iterator[_Token], file: str, depth: int, found: list[Directive]
