@@ -51,15 +51,14 @@ def refresh(
         now: ns since 1970.
         epoch: of the fleet key.
     """
+    # Nearly always there is nothing new: looking must not take the one lock for writing.
+    if not _look(state, key, now, epoch).due:
+        return current(state)
     with state.transaction():
-        parts = _contents(state, key)
-        digest = hashlib.sha256(msgspec.msgpack.encode([parts, epoch])).hexdigest()
-        rows = state.query("SELECT * FROM bundle ORDER BY version DESC LIMIT 1")
-        if rows and rows[0]["digest"] == digest and now - rows[0]["made"] < LIFE // 2:
-            return Bundle(rows[0]["version"], rows[0]["signed"])
-        if not rows and not any(parts):
-            return None
-        version = max(now // 10**9, rows[0]["version"] + 1 if rows else 1)
+        parts, digest, last, due = _look(state, key, now, epoch)
+        if not due:
+            return current(state)
+        version = max(now // 10**9, last + 1)
         canaries, registers, retired = parts
         manifest = Manifest(
             version=version,
@@ -80,6 +79,29 @@ def refresh(
     return Bundle(version, signed)
 
 
+_Contents = tuple[tuple[Canary, ...], tuple[Register, ...], tuple[str, ...]]
+
+
+class _Look(NamedTuple):
+    parts: _Contents
+    digest: str
+    last: int
+    """The newest version, 0 before the first."""
+    due: bool
+
+
+def _look(state: StateStore, key: bytes, now: int, epoch: int) -> _Look:
+    """Return what the tables hold, and whether it asks for a new version."""
+    parts = _contents(state, key)
+    digest = hashlib.sha256(msgspec.msgpack.encode([parts, epoch])).hexdigest()
+    rows = state.query("SELECT version, digest, made FROM bundle ORDER BY version DESC LIMIT 1")
+    if not rows:
+        return _Look(parts, digest, 0, any(parts))
+    row = rows[0]
+    due = row["digest"] != digest or now - row["made"] >= LIFE // 2
+    return _Look(parts, digest, row["version"], due)
+
+
 def _signed(signer: Signer, manifest: Manifest) -> bytes:
     data = msgspec.msgpack.encode(manifest)
     return msgspec.msgpack.encode(
@@ -91,9 +113,7 @@ def _signed(signer: Signer, manifest: Manifest) -> bytes:
     )
 
 
-def _contents(
-    state: StateStore, key: bytes
-) -> tuple[tuple[Canary, ...], tuple[Register, ...], tuple[str, ...]]:
+def _contents(state: StateStore, key: bytes) -> _Contents:
     return tuple(_canaries(state, key)), tuple(_registers(state)), tuple(_retired(state))
 
 

@@ -13,7 +13,7 @@ import ipaddress
 import os
 import ssl
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ class Authority:
             FileExistsError: there is one already.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Ronda CA {_short_id()}")])
+        name = _name(f"Ronda CA {_short_id()}")
         builder = _builder(name, name, key.public_key(), now, earlier=EARLIER, days=CA_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
         usage = _usage(certificate_signing=True)
@@ -102,12 +102,8 @@ class Authority:
             OSError: they cannot be read.
             ValueError: they are damaged or do not belong together.
         """
-        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+        key = _load_key(directory / "ca.key")
         certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(  # noqa: TRY004 - the file is wrong, not the caller
-                f"{directory}/ca.key is not an elliptic curve key"
-            )
         if certificate.public_key() != key.public_key():
             raise ValueError(f"{directory}/ca.key and ca.crt do not belong together")
         return cls(key, certificate)
@@ -121,20 +117,12 @@ class Authority:
         """Make ``server.key`` and ``server.crt`` in *directory*, in place of any before."""
         key = ec.generate_private_key(ec.SECP256R1())
         wanted = sorted({*names, "localhost", "127.0.0.1", "::1"})
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ronda collector")])
-        builder = _builder(
-            subject,
-            self._certificate.subject,
+        certificate = self._issue(
+            "ronda collector",
             key.public_key(),
             now,
-            earlier=EARLIER,
-            days=SERVER_DAYS,
-        )
-        names_in = x509.SubjectAlternativeName([_general_name(name) for name in wanted])
-        certificate = self._sign(
-            builder.add_extension(names_in, critical=False),
-            key.public_key(),
-            ExtendedKeyUsageOID.SERVER_AUTH,
+            purpose=ExtendedKeyUsageOID.SERVER_AUTH,
+            names=[_general_name(name) for name in wanted],
         )
         for name, data in (
             ("server.key", _key_pem(key)),
@@ -152,13 +140,14 @@ class Authority:
             BadRequest: it is not a valid request for a P-256 key.
         """
         key = _requested_key(csr_pem)
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, agent)])
-        builder = _builder(
-            subject, self._certificate.subject, key, now, earlier=CLIENT_EARLIER, days=CLIENT_DAYS
-        )
-        name = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(_URN + agent)])
-        certificate = self._sign(
-            builder.add_extension(name, critical=False), key, ExtendedKeyUsageOID.CLIENT_AUTH
+        certificate = self._issue(
+            agent,
+            key,
+            now,
+            purpose=ExtendedKeyUsageOID.CLIENT_AUTH,
+            names=[x509.UniformResourceIdentifier(_URN + agent)],
+            earlier=CLIENT_EARLIER,
+            days=CLIENT_DAYS,
         )
         return Issued(
             certificate.public_bytes(serialization.Encoding.PEM).decode(),
@@ -177,27 +166,28 @@ class Authority:
         path = directory / "bundle.key"
         if not path.exists():
             write_private(path, _key_pem(ec.generate_private_key(ec.SECP256R1())))
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{path} is not an elliptic curve key")  # noqa: TRY004 - the file
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ronda bundle")])
-        builder = _builder(
-            subject,
-            self._certificate.subject,
-            key.public_key(),
-            now,
-            earlier=EARLIER,
-            days=SERVER_DAYS,
+        key = _load_key(path)
+        certificate = self._issue(
+            "ronda bundle", key.public_key(), now, purpose=ExtendedKeyUsageOID.CODE_SIGNING
         )
-        certificate = self._sign(builder, key.public_key(), ExtendedKeyUsageOID.CODE_SIGNING)
         return Signer(key, certificate.public_bytes(serialization.Encoding.DER))
 
-    def _sign(
+    def _issue(
         self,
-        builder: x509.CertificateBuilder,
+        common_name: str,
         key: ec.EllipticCurvePublicKey,
+        now: int,
+        *,
         purpose: x509.ObjectIdentifier,
+        names: Sequence[x509.GeneralName] = (),
+        earlier: datetime.timedelta = EARLIER,
+        days: int = SERVER_DAYS,
     ) -> x509.Certificate:
+        builder = _builder(
+            _name(common_name), self._certificate.subject, key, now, earlier=earlier, days=days
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         ours = _subject_id(self._key.public_key())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours)
         return (
@@ -325,6 +315,17 @@ def _usage(*, certificate_signing: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path} is not an elliptic curve key")  # noqa: TRY004 - the file is wrong
+    return key
 
 
 def _subject_id(key: ec.EllipticCurvePublicKey) -> x509.SubjectKeyIdentifier:
