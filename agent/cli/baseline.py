@@ -149,19 +149,7 @@ def diff(
         number = (
             print_differences(rows, words, limit or PAGE)
             if output == "table"
-            else print_rows(
-                itertools.islice(rows, limit),
-                output,
-                ("CHANGE", "SINCE", "LAST", "WINDOW", "WHAT", "PATH"),
-                lambda row: (
-                    row["change"],
-                    show_time(row["since"]),
-                    show_time(row["last"]),
-                    row["window"] or "-",
-                    ", ".join(row["what"]) or "-",
-                    row["path"],
-                ),
-            )
+            else _print_for_programs(itertools.islice(rows, limit), output)
         )
         totals = known.totals()
     if totals.packages or totals.git:

@@ -117,19 +117,26 @@ def _files(facts: Mapping[str, Any], words: Words) -> Iterator[Line]:
     blind, lost = number("blind_directories"), number("overflows")
     yield Line(
         say(N_("blind")),
-        say(N_("{number} directories; changes there are only found by comparing"), number=blind)
-        if blind
-        else say(NOTHING),
+        _counted(
+            words, N_("{number} directories; changes there are only found by comparing"), blind
+        ),
     )
     yield Line(
         say(N_("lost")),
-        say(N_("events, {number} times since the start; all is compared after it"), number=lost)
-        if lost
-        else say(N_("nothing since the start")),
+        _counted(
+            words,
+            N_("events, {number} times since the start; all is compared after it"),
+            lost,
+            N_("nothing since the start"),
+        ),
     )
     yield Line(say(N_("due")), "; ".join(_due(facts, words)))
     waiting = "; ".join(_open(facts, words))
     yield Line(say(N_("open")), waiting or say(NOTHING))
+
+
+def _counted(words: Words, text: str, number: int, none: str = NOTHING) -> str:
+    return words.say(text, number=number) if number else words.say(none)
 
 
 def _due(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
@@ -171,15 +178,11 @@ def _exposure(facts: Mapping[str, Any], words: Words) -> Iterator[Line]:
     found, waiting = number("findings"), number("waiting")
     yield Line(
         say(N_("found")),
-        say(N_("{number} files hold personal data or credentials"), number=found)
-        if found
-        else say(NOTHING),
+        _counted(words, N_("{number} files hold personal data or credentials"), found),
     )
     yield Line(
         say(N_("due")),
-        say(N_("{number} files wait to be looked into"), number=waiting)
-        if waiting
-        else say(NOTHING),
+        _counted(words, N_("{number} files wait to be looked into"), waiting),
     )
     unknown = [say(text, number=number(key)) for key, text in UNKNOWN.items() if number(key)]
     yield Line(say(N_("unclear")), ", ".join(unknown) or say(NOTHING))

@@ -8,12 +8,19 @@ import click
 
 from server.cli import safe
 from server.cli.alert_text import alert_page
-from server.cli.base import MOMENT, Group, pass_context, range_options
+from server.cli.base import (
+    MOMENT,
+    Group,
+    level_option,
+    opd_option,
+    options,
+    pass_context,
+    range_options,
+)
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.output import LEVEL_STYLES, Column, Output, Row, remark, when
 
-LEVELS = ("informational", "low", "medium", "high", "critical")
 STATUSES = ("active", "open", "acknowledged", "closed", "all")
 
 COLUMNS = (
@@ -34,15 +41,12 @@ def alerts() -> None:
     """Alerts: what the rules found, for people to act on."""
 
 
-def _filters(function: Any) -> Any:
-    for option in (
-        click.option("--rule", metavar="ID", help="Only of this rule."),
-        click.option("--opd", metavar="NAME", help="Only of this OPD."),
-        click.option("--host", metavar="NAME", help="Only of this host."),
-        click.option("--level", type=click.Choice(LEVELS), help="Of this level and above."),
-    ):
-        function = option(function)
-    return function
+_filters = options(
+    click.option("--rule", metavar="ID", help="Only of this rule."),
+    opd_option,
+    click.option("--host", metavar="NAME", help="Only of this host."),
+    level_option,
+)
 
 
 @alerts.command("list")

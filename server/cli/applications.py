@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from server.cli.base import Command, pass_context
+from server.cli.base import Command, opd_option, pass_context
 from server.cli.context import Context
 from server.cli.output import Column, plain, remark, when
 
@@ -39,7 +39,7 @@ APPLICATIONS = (
 
 
 @click.command("applications", cls=Command)
-@click.option("--opd", metavar="NAME", help="Only of this OPD.")
+@opd_option
 @click.option("--host", metavar="HOST", help="Only on this host name or agent id.")
 @click.option(
     "--dormant", is_flag=True, help="Only those that nobody changed for 12 months, yet reachable."

@@ -13,6 +13,8 @@ from server.cli import safe
 from server.cli.context import LANGUAGES, Context
 from server.cli.output import FORMATS
 
+LEVELS = ("informational", "low", "medium", "high", "critical")
+
 pass_context = click.make_pass_decorator(Context, ensure=True)
 
 
@@ -112,17 +114,37 @@ def unknown(word: str, known: Sequence[str]) -> str:
     return f"no command '{safe.display(word)}'; {hint}"
 
 
+opd_option = click.option("--opd", metavar="NAME", help="Only of this OPD.")
+level_option = click.option("--level", type=click.Choice(LEVELS), help="Of this level and above.")
+
+
+def options(*each: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a decorator that adds all of *each*, the last one first in the help."""
+
+    def decorate(function: Any) -> Any:
+        for option in each:
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def limit_option(most: int, default: int, help_: str) -> Callable[[Any], Any]:
+    """Return a decorator that adds --limit."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        help=help_,
+    )
+
+
 def range_options(default_since: str | None = None, limit: int = 50) -> Callable[[Any], Any]:
     """Return a decorator that adds --since, --until and --limit."""
 
     def decorate(function: Any) -> Any:
-        function = click.option(
-            "--limit",
-            type=click.IntRange(1, 100_000),
-            default=limit,
-            show_default=True,
-            help="At most so many rows, the newest.",
-        )(function)
+        function = limit_option(100_000, limit, "At most so many rows, the newest.")(function)
         function = click.option(
             "--until", type=MOMENT, metavar="TIME", help="Up to this time; as --since."
         )(function)

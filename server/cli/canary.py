@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from server.cli import safe
-from server.cli.base import Group, pass_context
+from server.cli.base import Group, opd_option, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.output import Column, Row, remark, when
@@ -85,7 +85,7 @@ def forms(answer: Row) -> str:
 
 
 @canary.command("list")
-@click.option("--opd", metavar="NAME", help="Only of this OPD.")
+@opd_option
 @click.option("--all", "everything", is_flag=True, help="Retired ones too.")
 @pass_context
 def list_canaries(context: Context, opd: str | None, everything: bool) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 import click
 
 from server.cli.applications import applications
-from server.cli.base import Group, pass_context
+from server.cli.base import Group, level_option, limit_option, opd_option, options, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.exposure_text import exposure_page
 from server.cli.output import Column, plain, remark, when
 
-LEVELS = ("informational", "low", "medium", "high", "critical")
 WAYS = ("file", "host", "opd")
 
 
@@ -87,26 +86,14 @@ def exposure() -> None:
 exposure.add_command(applications)
 
 
-def _filters(function: Any) -> Any:
-    for option in (
-        click.option("--all", "everything", is_flag=True, help="Also what is gone or clean."),
-        click.option("--type", "type_", metavar="TYPE", help="Only with this type, such as nik."),
-        click.option("--level", type=click.Choice(LEVELS), help="Of this level and above."),
-        click.option("--opd", metavar="NAME", help="Only of this OPD."),
-        click.option("--host", metavar="NAME", help="Only of this host name or agent id."),
-    ):
-        function = option(function)
-    return function
-
-
-def _limit(function: Any) -> Any:
-    return click.option(
-        "--limit",
-        type=click.IntRange(1, 100_000),
-        default=200,
-        show_default=True,
-        help="At most so many rows, the gravest.",
-    )(function)
+_filters = options(
+    click.option("--all", "everything", is_flag=True, help="Also what is gone or clean."),
+    click.option("--type", "type_", metavar="TYPE", help="Only with this type, such as nik."),
+    level_option,
+    opd_option,
+    click.option("--host", metavar="NAME", help="Only of this host name or agent id."),
+)
+_limit = limit_option(100_000, 200, "At most so many rows, the gravest.")
 
 
 def _end(answer: Mapping[str, Any], limit: int) -> None:

@@ -9,19 +9,11 @@ from typing import Any
 import click
 
 from server.cli import safe
-from server.cli.base import Command, Group, pass_context, range_options
+from server.cli.base import Command, Group, limit_option, pass_context, range_options
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.errors import NotFound
-from server.cli.output import Column, diff_lines, plain, remark, when
-
-_SHORT = 12
-"""Characters of a hash in a table; `where` takes 8 and more."""
-
-
-def short(value: object) -> str:
-    """Return the beginning of a hash."""
-    return plain(value)[:_SHORT]
+from server.cli.output import Column, diff_lines, plain, remark, short, when
 
 
 def ending(row: Mapping[str, Any]) -> str:
@@ -158,13 +150,7 @@ def history(
 
 @files.command("where")
 @click.argument("sha256")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=200,
-    show_default=True,
-    help="At most so many places, the newest.",
-)
+@limit_option(10_000, 200, "At most so many places, the newest.")
 @pass_context
 def where(context: Context, sha256: str, limit: int) -> None:
     """Show all places where a file with this content was seen.

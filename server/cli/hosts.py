@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from server.cli import files, safe
-from server.cli.base import Group, pass_context
+from server.cli.base import Group, opd_option, pass_context
 from server.cli.client import segment
 from server.cli.context import Context
 from server.cli.errors import CliError
@@ -55,7 +55,7 @@ hosts.add_command(files.on_host)
 
 
 @hosts.command("list")
-@click.option("--opd", metavar="NAME", help="Only of this OPD.")
+@opd_option
 @click.option("--all", "everything", is_flag=True, help="Revoked agents too.")
 @pass_context
 def list_hosts(context: Context, opd: str | None, everything: bool) -> None:

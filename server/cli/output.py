@@ -18,6 +18,7 @@ from server.cli import safe, times
 FORMATS = ("table", "json", "jsonl", "csv")
 Row = Mapping[str, Any]
 
+_SHORT = 12
 LEVEL_STYLES = {
     "critical": "bold red",
     "high": "red",
@@ -60,6 +61,11 @@ def plain(value: object) -> str:
 def diff_lines(value: object) -> list[str]:
     """Return the lines of a difference between two texts, each safe for a terminal."""
     return [safe.display(line) for line in value.split("\n")] if isinstance(value, str) else []
+
+
+def short(value: object) -> str:
+    """Return the beginning of a hash; `ronda files where` takes 8 characters and more."""
+    return plain(value)[:_SHORT]
 
 
 def when(value: object) -> str:

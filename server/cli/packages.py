@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import click
 
-from server.cli.base import Command, Group, pass_context
+from server.cli.base import Command, Group, limit_option, pass_context
 from server.cli.context import Context
-from server.cli.output import Column, plain
-
-_SHORT = 12
-
-
-def short(value: object) -> str:
-    """Return the beginning of a hash."""
-    return plain(value)[:_SHORT]
-
+from server.cli.output import Column, short
 
 COMPARED = (
     Column(key="package", heading="PACKAGE"),
@@ -34,13 +26,7 @@ def packages() -> None:
 
 
 @packages.command("compare", cls=Command)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1000),
-    default=200,
-    show_default=True,
-    help="Versions at most.",
-)
+@limit_option(1000, 200, "Versions at most.")
 @pass_context
 def compare(context: Context, limit: int) -> None:
     """List packages whose files differ between hosts.
