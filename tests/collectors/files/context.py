@@ -199,3 +199,14 @@ class Running:
         marker.write_bytes(b"")
         self.wait("created", marker)
         return [(c.action, c.path) for c in self.context.changes() if ".marker-" not in c.path]
+
+
+def closed(running: Running, count: int = 1) -> PackageTransaction:
+    """Wait for the event of the package transaction number *count*."""
+
+    def found() -> bool:
+        assert running.error is None, repr(running.error)
+        return len(running.context.transactions()) >= count
+
+    eventually(found, f"transaction {count}")
+    return running.context.transactions()[count - 1]

@@ -16,8 +16,8 @@ import pytest
 
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import Buffer
-from collectors.kinds import FileChange, PackageTransaction, Severity
-from tests.collectors.files.context import Running, eventually
+from collectors.kinds import FileChange, Severity
+from tests.collectors.files.context import Running, closed, eventually
 from tests.collectors.files.packages.world import World, files_of
 
 
@@ -48,17 +48,6 @@ def start(tmp_path: Path, world: World) -> Running:
 def known(running: Running) -> None:
     """Wait until the manifests have been read."""
     eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
-
-
-def closed(running: Running, count: int = 1) -> PackageTransaction:
-    """Wait for the event of the transaction number *count*."""
-
-    def found() -> bool:
-        assert running.error is None, repr(running.error)
-        return len(running.context.transactions()) >= count
-
-    eventually(found, f"transaction {count}")
-    return running.context.transactions()[count - 1]
 
 
 def severity_of(running: Running, path: Path) -> list[int | None]:

@@ -15,7 +15,7 @@ import pytest
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import Buffer
 from collectors.kinds import FileChange, PackageTransaction, Severity
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running, closed, eventually
 from tests.collectors.files.packages.debs import Repository, deb
 from tests.collectors.files.packages.world import World, files_of
 
@@ -43,15 +43,6 @@ def running(
     with Running(tmp_path / "agent", world.watched(), root=world.root, packages=True) as running:
         eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
         yield running
-
-
-def closed(running: Running, count: int = 1) -> PackageTransaction:
-    def found() -> bool:
-        assert running.error is None, repr(running.error)
-        return len(running.context.transactions()) >= count
-
-    eventually(found, f"transaction {count}")
-    return running.context.transactions()[count - 1]
 
 
 def told(running: Running) -> dict[str, FileChange]:

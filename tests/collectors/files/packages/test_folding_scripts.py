@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.collectors.files.context import Running
+from tests.collectors.files.context import Running, closed
 from tests.collectors.files.packages.debs import Repository, deb
-from tests.collectors.files.packages.test_folding_proof import closed, running, shop, told, world
+from tests.collectors.files.packages.test_folding_proof import running, shop, told, world
 from tests.collectors.files.packages.world import World
 
 __all__ = ["running", "shop", "world"]

@@ -20,7 +20,7 @@ from collectors.files.packages.hold import Buffer
 from collectors.files.packages.rpm.probe import RPM
 from collectors.files.packages.rpm.query import ask
 from collectors.kinds import FileChange, PackageTransaction, Severity
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running, closed, eventually
 from tests.collectors.files.packages.rpm.rpms import Builder, Key, Machine, files_of, why_not
 
 pytestmark = [
@@ -68,15 +68,6 @@ def running(tmp_path: Path, machine: Machine, builder: Builder, key: Key) -> Ite
     with sensor as running:
         eventually(lambda: running.sensor.coverage()["packages"] == "known", "headers")
         yield running
-
-
-def closed(running: Running, count: int = 1) -> PackageTransaction:
-    def found() -> bool:
-        assert running.error is None, repr(running.error)
-        return len(running.context.transactions()) >= count
-
-    eventually(found, f"transaction {count}")
-    return running.context.transactions()[count - 1]
 
 
 def told(running: Running) -> list[str]:
