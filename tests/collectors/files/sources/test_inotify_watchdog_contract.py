@@ -118,5 +118,8 @@ def test_overflow_reaches_every_callback(tmp_path: Path) -> None:
         reader.handle_event(InotifyEvent(*fields))
     assert recorder.overflows == 1
     reader.start()
+    # Stopped before it reads, watchdog never closes its descriptors.
+    (tmp_path / "read").touch()
+    recorder.events.get(timeout=10)
     reader.stop()
     reader.join(10)
