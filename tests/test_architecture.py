@@ -35,7 +35,10 @@ PLANTED = {
         ("agent/clock.py", "import signatures.yara_rules"),
         ("collectors/files/__init__.py", "import collectors.content.digits"),
     ],
-    "sensors": [("collectors/registry.py", "import collectors.files")],
+    "sensors": [
+        ("collectors/registry.py", "import collectors.files"),
+        ("agent/clock.py", "import collectors.network"),
+    ],
     "agent": [
         ("agent/spool/__init__.py", "import agent.supervisor"),
         ("agent/clock.py", "import agent.pipeline"),
