@@ -107,6 +107,7 @@ class Fetching:
         self._clock = clock
         self._errand = Errand(_PROGRAM, str(state_dir), seconds=_TIMEOUT_SECONDS)
         self._retry_at = 0.0
+        self._asked = 0
         manifest = installed(state_dir)
         self.version = manifest.version if manifest else 0
         """In force."""
@@ -119,7 +120,11 @@ class Fetching:
         """Go on; True when a newer bundle has come into force."""
         now = self._clock.monotonic()
         if not self._errand.running:
-            if self.wanted != self.version and self.wanted and now >= self._retry_at:
+            # A pause is for the version that was asked for; a newer one does not wait for its end.
+            if self.wanted not in (0, self.version) and (
+                self.wanted != self._asked or now >= self._retry_at
+            ):
+                self._asked = self.wanted
                 try:
                     self._errand.start(now)
                 except OSError as error:
