@@ -251,6 +251,29 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """At most 512."""
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The first bytes of what one end sent in clear: a body, or a stream of a known protocol.
+
+    They go to the content child through a `ContentSink`, and nowhere else.
+    """
+
+    conn: Conn
+    at: int
+    protocol: str
+    """``http``, ``ftp-data``, ``smtp`` ..., empty where nobody knows it."""
+    from_client: bool
+    data: bytes
+    """At most 64 KB, transfer and content codings undone."""
+    seen: int = 0
+    """Bytes on the wire that `data` was made of: less than its length where it was compressed."""
+    size: int = 0
+    """Bytes of the whole body on the wire, declared or seen; 0 where it is not known."""
+    complete: bool = False
+    """Nothing follows: `data` is all of it."""
+    http: Http | None = None
+    """For ``http``: the request, and the response where `from_client` is false."""
+
+
 Seen: TypeAlias = Flow | Dns | Tls | Http | Login | Banner | Arp | Icmp | Stream
 
 
@@ -283,6 +306,16 @@ class Streams(Protocol):
 
     def drain(self) -> list[Seen]:
         """Return what was read since the last call."""
+
+
+class ContentSink(Protocol):
+    """Where content and passwords go. Never blocks; what is too much is dropped and counted."""
+
+    def content(self, piece: Content) -> None:
+        """Take the first bytes of one direction, once for each body or stream."""
+
+    def login(self, login: Login) -> None:
+        """Take a login whose password crossed in clear."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
