@@ -126,7 +126,7 @@ class ArpSpoof:
             begin, changes = binding.changes[0], len(binding.changes)
             binding.changes = []
             numbers = {"changes": float(changes), "seconds": (at - begin) / SECOND}
-            texts = (mac(record.sender_mac), mac(binding.was))
+            texts: tuple[str, ...] = (mac(record.sender_mac), mac(binding.was))
             return (self._finding("arp.conflict", record, begin, "high", numbers, texts),)
         card = self._card(record)
         card.taken = {ip: when for ip, when in card.taken.items() if abs(at - when) <= span}
@@ -140,7 +140,7 @@ class ArpSpoof:
         return (self._finding("arp.takeover", record, begin, "high", numbers, texts),)
 
     @staticmethod
-    def _finding(
+    def _finding(  # noqa: PLR0917
         rule: str,
         record: Arp,
         begin: int,

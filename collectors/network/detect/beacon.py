@@ -12,6 +12,7 @@ MITRE ATT&CK T1071.
 
 from __future__ import annotations
 
+import itertools
 import re
 from array import array
 from typing import ClassVar
@@ -104,7 +105,7 @@ class Beacon:
         limits = self._settings
         times, sizes = zip(*sorted(zip(pair.times, pair.sizes, strict=True)), strict=True)
         span = times[-1] - times[0]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
         middle = median(gaps)
         # A beacon that stopped long ago was told when it ran.
         if span < limits.hours * 3600 or now / SECOND - times[-1] > 4 * max(middle, 3600.0):

@@ -12,6 +12,7 @@ Each is 0 to 1 and weighs a quarter.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -95,7 +96,7 @@ def scores(times: Sequence[float], sizes: Sequence[float], *, day: float = 86_40
     span = times[-1] - times[0]
     if span <= 0:
         return Scores(0.0, 0.0, 0.0, 0.0)
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     parts = [0] * 24
     hours = [0] * (int(min(span, 7 * day) // 3600) + 1)
     for time in times:

@@ -1,14 +1,14 @@
 """Data that leave in DNS questions.
 
-Information-based heavy hitters (Ozery, Nadler, Shabtai: Information based heavy hitters for real-time
-DNS data exfiltration detection, arXiv 2307.02614): for each registered domain the bytes of *distinct*
-subdomains in an hour. A name that repeats carries nothing; a tunnel never repeats. Where the paper
-sketches the count, one host has room to keep the hash of every name of the hour.
+Information-based heavy hitters (Ozery, Nadler, Shabtai: Information based heavy hitters for
+real-time DNS data exfiltration detection, arXiv 2307.02614): for each registered domain the bytes
+of *distinct* subdomains in an hour. A name that repeats carries nothing; a tunnel never repeats.
+Where the paper sketches the count, one host has room to keep the hash of every name of the hour.
 
 Beside that: labels longer than people choose, and many distinct names asked for TXT, NULL and the
 like, by which answers carry much. Names below domains of the settings stay quiet, and a reversed
-address (block lists) counts as the 4 or 16 bytes that it is worth. So a tunnel below a listed domain
-is not seen, nor one that carries less than the limit in each hour.
+address (block lists) counts as the 4 or 16 bytes that it is worth. So a tunnel below a listed
+domain is not seen, nor one that carries less than the limit in each hour.
 MITRE ATT&CK T1071.004.
 """
 

@@ -11,6 +11,7 @@ MITRE ATT&CK T1095.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from typing import ClassVar
@@ -30,7 +31,7 @@ _STAMP = 16
 
 def disorder(payload: bytes) -> float:
     """Return the entropy of the differences of neighbours, 0 to 1."""
-    steps = Counter((b - a) & 0xFF for a, b in zip(payload, payload[1:], strict=False))
+    steps = Counter((b - a) & 0xFF for a, b in itertools.pairwise(payload))
     total = sum(steps.values())
     if total < 2:
         return 0.0
@@ -101,14 +102,13 @@ class IcmpTunnel:
             peer.request = whole
         elif peer.request and whole != peer.request and record.size:
             peer.mismatches += 1
-        if record.size > _STAMP and len(peer.payloads) < self._settings.payloads:
-            # Sizes differ in a search for the largest packet; content does not.
-            tail = record.payload[_STAMP:]
+        # A search for the largest packet varies sizes, not the beginning of the content.
+        tail = record.payload[_STAMP : _STAMP + 24]
+        if len(tail) == 24 and any(tail) and len(peer.payloads) < self._settings.payloads:
             known = len(peer.payloads)
-            if any(tail[:32]):
-                peer.payloads.add(hash(tail[:32]))
+            peer.payloads.add(hash(tail))
             if len(peer.payloads) > known:
-                peer.disorder += disorder(tail)
+                peer.disorder += disorder(record.payload[_STAMP:])
 
     def _found(self, record: Icmp, peer: _Peer) -> Finding:
         conn = record.conn
