@@ -51,6 +51,7 @@ from collectors.kinds.health import (
     SpoolRecreated,
     VisibilityLost,
 )
+from collectors.kinds.network_content import NetworkContent
 
 __all__ = [
     "KINDS",
@@ -70,6 +71,7 @@ __all__ = [
     "FileChange",
     "IngestRejected",
     "Kind",
+    "NetworkContent",
     "PackageChange",
     "PackageDiffers",
     "PackageInventory",
@@ -103,6 +105,7 @@ Kind: TypeAlias = (
     | ExposureCleared
     | ScanIncomplete
     | WebApplication
+    | NetworkContent
     | VisibilityLost
     | SensorState
     | ChildCrashed
