@@ -19,7 +19,7 @@ MAX_MESSAGE = MAX_DATA + (16 << 10)
 """Bytes of a piece with what is known of it; longer messages are cut by the kernel and dropped."""
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Piece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The first bytes of one direction, or a password that crossed in clear. Raw."""
 
     at: int

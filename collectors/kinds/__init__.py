@@ -51,6 +51,12 @@ from collectors.kinds.health import (
     SpoolRecreated,
     VisibilityLost,
 )
+from collectors.kinds.network import (
+    NetworkContacts,
+    NetworkFinding,
+    NetworkFlow,
+    NetworkService,
+)
 from collectors.kinds.network_content import NetworkContent
 
 __all__ = [
@@ -71,7 +77,11 @@ __all__ = [
     "FileChange",
     "IngestRejected",
     "Kind",
+    "NetworkContacts",
     "NetworkContent",
+    "NetworkFinding",
+    "NetworkFlow",
+    "NetworkService",
     "PackageChange",
     "PackageDiffers",
     "PackageInventory",
@@ -106,6 +116,10 @@ Kind: TypeAlias = (
     | ScanIncomplete
     | WebApplication
     | NetworkContent
+    | NetworkFlow
+    | NetworkService
+    | NetworkContacts
+    | NetworkFinding
     | VisibilityLost
     | SensorState
     | ChildCrashed
