@@ -162,8 +162,8 @@ def test_no_field_lets_a_number_through(seed: int, field: str) -> None:
     (nik,) = make_niks(1, seed=seed)
     text = f"/warga/{nik}/kartu?nik={nik}" if field == "path" else nik
     _, said = raw(msgspec.msgpack.encode(piece(DUMP[:2000], **{field: text})))
-    assert not leaks(nik[4:], said)
-    assert not any(leaks(one[4:], said) for one in PEOPLE[:20])
+    # Ten digits: six of them stand in one of so many tokens by chance.
+    assert not any(one[4:14].encode() in said for one in [nik, *PEOPLE])
 
 
 def test_values_of_parameters_stay() -> None:
