@@ -44,7 +44,8 @@ class Run:
         keys = Keys(fleet=secrets.token_bytes(32), fleet_epoch=1)
         self.contents = Contents(keys, directory, self._take)
         self.sink = Passing(os.dup(self.contents.channel))
-        self.thread = threading.Thread(target=self.contents.run, args=(self.stop.is_set,))
+        run = self.contents.run
+        self.thread = threading.Thread(target=run, args=(self.stop.is_set,), daemon=True)
         self.thread.start()
 
     def _take(self, record: Kind, _observed: int, severity: int | None) -> None:
@@ -80,7 +81,7 @@ class Run:
 def run(tmp_path: Path) -> Iterator[Run]:
     made = Run(tmp_path)
     yield made
-    made.end()
+    assert made.end() < 10.0
 
 
 def wait(holds: Callable[[], object], seconds: float = 30.0) -> None:
@@ -90,14 +91,12 @@ def wait(holds: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def test_no_child_without_a_piece_and_none_left(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+def test_no_child_without_a_piece_and_none_left(run: Run) -> None:
     time.sleep(0.2)
     assert run.contents.child_pid is None
     run.send(b"<p>Selamat datang di situs kami</p>")
     wait(lambda: run.contents.coverage()["content_pieces"] == 1)
     assert run.told == []
-    assert run.end() < 2.0
 
 
 def test_a_dump_is_told_and_no_byte_of_it_passes_the_agent(
@@ -174,8 +173,6 @@ def test_a_gone_capture_child_leaves_the_channel(run: Run) -> None:
     wait(lambda: run.told)
 
 
-def test_the_channel_keeps_messages_whole(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+def test_the_channel_keeps_messages_whole(run: Run) -> None:
     with socket.socket(fileno=os.dup(run.contents.channel)) as end:
         assert end.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_SEQPACKET
-    run.end()
