@@ -78,13 +78,13 @@ def _walk(window: Window, section: _Section) -> tuple[int, list[int], str]:
     found: list[int] = []
     add, data = found.append, window.data
     unpack = struct.Struct(section.order + "II").unpack_from
-    position, end, kind, fault = window.position, window.end, 0, ""
+    position, end, kind, fault = window.position, window.end, -1, ""
     for _ in range(MOST):
         if position + 12 > end:
             break
         kind_here, size = unpack(data, position)
         if kind_here != kind:
-            if kind or kind_here not in _DATA:
+            if kind >= 0 or kind_here not in _DATA:
                 break
             kind = kind_here
         if size < _DATA[kind] + 4 or size > LARGEST or size & 3:
