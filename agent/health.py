@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 WRITE_SECONDS = 5.0
 STALE_SECONDS = 20.0
 """A status file older than this belongs to an agent that hangs or is gone."""
+_RESERVED = 16384
+"""The file is filled up to a multiple of so many bytes, which a full disk cannot take away."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +79,36 @@ class Health:
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace the status file; trouble with it is logged, not raised."""
+    """Replace the status file; trouble with it is logged, not raised.
+
+    On a full disk, when it matters most what it says, the old file's own space is written over.
+    """
     try:
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(status), indent=1))
+        try:
+            write_atomically(path, _encode(status))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _write_over(path, status)
     except OSError as error:
         log.warning("status file cannot be written: %s", error)
+
+
+def _encode(status: Status) -> bytes:
+    text = msgspec.json.format(msgspec.json.encode(status), indent=1)
+    return text.ljust(-(-(len(text) + 1) // _RESERVED) * _RESERVED - 1) + b"\n"
+
+
+def _write_over(path: Path, status: Status) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        room = os.fstat(fd).st_size
+        data = _encode(status)
+        if len(data) > room:  # what is wrong before how all are
+            data = _encode(msgspec.structs.replace(status, sensors={}))
+        os.pwrite(fd, data.ljust(room), 0)
+    finally:
+        os.close(fd)
 
 
 def read_status(path: Path) -> Status:
@@ -88,10 +118,15 @@ def read_status(path: Path) -> Status:
         OSError: it is missing or not readable.
         ValueError: it is damaged.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Status)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    attempts = 0
+    while True:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Status)
+        except msgspec.MsgspecError as error:
+            attempts += 1
+            if attempts == 3:
+                raise ValueError(f"{path} is damaged: {error}") from error
+        time.sleep(0.05)  # on a full disk it is written in place
 
 
 def verdict(status: Status, clock: Clock) -> list[str]:

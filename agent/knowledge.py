@@ -156,6 +156,7 @@ class Fetching:
         self._clock = clock
         self._errand = Errand(_PROGRAM, str(state_dir), seconds=_TIMEOUT_SECONDS)
         self._retry_at = 0.0
+        self._asked = 0
         self.version = _in_force(state_dir)
         """In force; 0 when a part of it is missing, so that it is fetched again."""
         self.wanted = 0
@@ -167,7 +168,11 @@ class Fetching:
         """Go on; True when a newer bundle has come into force."""
         now = self._clock.monotonic()
         if not self._errand.running:
-            if self.wanted != self.version and self.wanted and now >= self._retry_at:
+            # A pause is for the version that was asked for; a newer one does not wait for its end.
+            if self.wanted not in (0, self.version) and (
+                self.wanted != self._asked or now >= self._retry_at
+            ):
+                self._asked = self.wanted
                 try:
                     self._errand.start(now)
                 except OSError as error:

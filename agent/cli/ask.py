@@ -124,7 +124,7 @@ def send(found: Host, request: requests.Any, wait: float, output: str) -> None:
         _unanswered(found, request, output)
         return
     if output == "table":
-        until = f" until {show_time(answer.until)}" if answer.text.endswith("is open") else ""
+        until = f" until {show_time(answer.until)}" if answer.until else ""
         click.echo(f"{answer.text}{until}", err=not answer.done)
     else:
         click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=True))

@@ -151,7 +151,7 @@ def _due(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
     if left >= 0:
         percent = f"{float(facts.get('rehash_percent', 0)):.0f}"
         yield say(
-            N_("contents read again: {percent} %, {time} left"),
+            N_("contents read again: {percent}%, {time} left"),
             percent=percent,
             time=words.ago(left),
         )

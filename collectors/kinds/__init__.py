@@ -51,6 +51,12 @@ from collectors.kinds.health import (
     SpoolRecreated,
     VisibilityLost,
 )
+from collectors.kinds.network import (
+    NetworkContacts,
+    NetworkFinding,
+    NetworkFlow,
+    NetworkService,
+)
 
 __all__ = [
     "KINDS",
@@ -70,6 +76,10 @@ __all__ = [
     "FileChange",
     "IngestRejected",
     "Kind",
+    "NetworkContacts",
+    "NetworkFinding",
+    "NetworkFlow",
+    "NetworkService",
     "PackageChange",
     "PackageDiffers",
     "PackageInventory",
@@ -103,6 +113,10 @@ Kind: TypeAlias = (
     | ExposureCleared
     | ScanIncomplete
     | WebApplication
+    | NetworkFlow
+    | NetworkService
+    | NetworkContacts
+    | NetworkFinding
     | VisibilityLost
     | SensorState
     | ChildCrashed

@@ -14,7 +14,8 @@ class VisibilityLost(Record, frozen=True, kw_only=True, tag="visibility.lost"):
 
     cause: str = ecs("ronda.visibility.cause")
     """``queue_overflow``, ``watch_limit``, ``permission``, ``unmounted``, ``suspended``,
-    ``stopped``, ``crashed``, ``disk_full``, ``mounted_over``, ``baseline_lost``."""
+    ``stopped``, ``crashed``, ``disk_full``, ``mounted_over``, ``baseline_lost``; of the network:
+    ``packets_dropped``, ``interface_gone``, ``child_died``."""
     begin: int = ecs("event.start")
     """ns since 1970."""
     end: int | None = ecs("event.end", None)

@@ -76,6 +76,7 @@ WORDS: Mapping[str, str] = {
     "forbidden": N_("refuses it"),
     "not_served": N_("does not hand it out"),
     "executed": N_("runs it"),
+    "unknown": N_("not known"),
     "queue_overflow": N_("too many changes at once"),
     "watch_limit": N_("limit of watches reached"),
     "permission": N_("no permission"),
@@ -158,13 +159,19 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         "facts": [
             {"label": translate(label, language), "value": shown[name]}
             for name, label in LABELS.items()
-            if name in facts and not (name == "reason" and facts["reason"] == facts.get("cause"))
+            if name in facts and not _says_nothing(name, facts)
         ],
         "evidence": [clean(str(sample)) for sample in facts.get("samples", [])],
         "next_steps": [
             fill(translate(str(step), language), shown) for step in fields.get("next_steps", [])
         ],
     }
+
+
+def _says_nothing(name: str, facts: Mapping[str, Any]) -> bool:
+    if name == "registered":  # without a register 0 would say that somebody had looked
+        return not facts[name]
+    return name == "reason" and bool(facts["reason"] == facts.get("cause"))
 
 
 def _facts(row: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,12 @@ SEEN = N_("Seen")
 RULE = N_("Rule")
 ONCE = N_("once")
 TIMES = N_("{number} times")
+ACTIONS = {
+    "opened": N_("opened by {actor}"),
+    "acknowledged": N_("acknowledged by {actor}"),
+    "closed": N_("closed by {actor}"),
+    "reopened": N_("reopened by {actor}"),
+}
 _MAX_EVENTS = 20
 """Linked events on the page; json has all."""
 
@@ -43,7 +49,7 @@ def alert_page(alert: Row, out: Output) -> str:
         *section(out, say(FACTS), _facts(alert["facts"])),
         *section(out, say(EVIDENCE), map(safe.display, alert["evidence"])),
         *section(out, say(STEPS), numbered(alert["next_steps"])),
-        *section(out, say(HISTORY), map(_history, alert["history"])),
+        *section(out, say(HISTORY), (_history(entry, say) for entry in alert["history"])),
         *section(out, say(NOTIFICATIONS), map(_message, alert["notifications"])),
         *section(out, say(EVENTS), _events(alert["events"])),
         *section(out, say(COMMANDS), _commands(alert)),
@@ -108,9 +114,11 @@ def _wrap(text: str, indent: str = "") -> list[str]:
     )
 
 
-def _history(entry: Row) -> str:
+def _history(entry: Row, say: Callable[[str], str]) -> str:
     note = f": {entry['note']}" if entry["note"] else ""
-    return safe.display(f"{when(entry['at'])}  {entry['action']} by {entry['actor']}{note}")
+    words = say(ACTIONS[entry["action"]]) if entry["action"] in ACTIONS else entry["action"]
+    done = words.replace("{actor}", str(entry["actor"]))
+    return safe.display(f"{when(entry['at'])}  {done}{note}")
 
 
 def _message(message: Row) -> str:

@@ -38,7 +38,8 @@ FILES = (
     Column(key="opd", heading="OPD"),
     Column(key="count", heading="COUNT", right=True),
     Column(key="distinct", heading="DISTINCT", right=True),
-    Column(key="registered", heading="REGISTERED", right=True),
+    # Without a register nothing is registered: 0 would say that somebody had looked.
+    Column(key="registered", heading="REGISTERED", right=True, show=lambda n: plain(n or None)),
     Column(key="types", heading="TYPES"),
     Column(key="reachable", heading="REACHABLE"),
     Column(key="still_there", heading="STILL THERE"),

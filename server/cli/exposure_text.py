@@ -37,10 +37,19 @@ REGISTERED = N_("{number} of them registered citizens")
 CONFIDENCE = N_("confidence {number} %")
 LEAST = N_("at least {number}")
 ABOUT = N_("about {number}")
+FIRST = N_("the first at {place}")
 BYTE = N_("byte {number}")
 LINE = N_("line {number}")
 PAGE = N_("page {number}")
-_FACTS = ("format", "size", "mode", "owner", "mtime", "sha256")
+FACTS = (
+    ("format", N_("Format")),
+    ("size", N_("Size in bytes")),
+    ("mode", N_("Mode")),
+    ("owner", N_("Owner (uid)")),
+    ("mtime", N_("Last changed")),
+    ("sha256", N_("SHA-256")),
+)
+PRESENT = {"yes": N_("yes"), "no": N_("no"), "unknown": N_("not known")}
 _MAX_PLACES = 20
 
 
@@ -70,7 +79,7 @@ def _put(say: Callable[[str], str], message: str, **words: object) -> str:
 def _head(found: Row, out: Output, say: Callable[[str], str]) -> str:
     level = str(found["level"])
     first, last = when(found["first_seen"]), when(found["last_seen"])
-    present = plain(found["present"])
+    present = say(PRESENT.get(found["present"], plain(found["present"])))
     if found["ended"]:
         present += f", {found['end']} {when(found['ended'])}"
     rows = [
@@ -83,15 +92,14 @@ def _head(found: Row, out: Output, say: Callable[[str], str]) -> str:
     ]
     if address := found.get("url") or found["url_path"]:
         rows.insert(4, (ADDRESS, safe.display(plain(address))))
+    for name, label in FACTS:
+        if found.get(name) not in (None, ""):
+            value = when(found[name]) if name == "mtime" else found[name]
+            rows.append((label, safe.display(plain(value))))
     width = max(len(say(name)) for name, _ in rows)
-    facts = ", ".join(
-        f"{name} {plain(when(found[name]) if name == 'mtime' else found[name])}"
-        for name in _FACTS
-        if found.get(name) not in (None, "")
-    )
     lines = [f"  {say(name):<{width}}  {text}" for name, text in rows]
     title = safe.display(f"{found['id']}  {', '.join(map(plain, found['types']))}")
-    return "\n".join([out.style(title, "bold"), *lines, f"  {safe.display(facts)}"])
+    return "\n".join([out.style(title, "bold"), *lines])
 
 
 def _tally(one: Mapping[str, Any], say: Callable[[str], str]) -> Iterator[str]:
@@ -128,7 +136,8 @@ def _places(found: Row, say: Callable[[str], str]) -> Iterator[str]:
         name = plain(part.get("path")) or plain(found["path"]).rpartition("/")[2]
         types = plain(part.get("types"))
         holds = f"{plain(part.get('count'))} {types}"
-        yield safe.display(f"{name}: {', '.join([holds, *where])}")
+        first = [_put(say, FIRST, place=", ".join(where))] if where else []
+        yield safe.display(f"{name}: {', '.join([holds, *first])}")
 
 
 def _unread(found: Row) -> Iterator[str]:

@@ -149,13 +149,14 @@ class Output:
 
     def _screen_table(self, rows: Sequence[Row], columns: Sequence[Column]) -> str:
         """Return rows for this terminal: as wide as it is, the levels in colour."""
-        beside = fitting(rows, columns, columns_of_terminal())
+        width = columns_of_terminal()
+        beside = fitting(rows, columns, width)
         lines = plain_table(rows, beside).splitlines()
         parts = [self.style(lines[0], "bold")]
         for row, line in zip(rows, lines[1:], strict=True):
             level = str(row.get("level"))
             parts.append(line.replace(level, self.style(level, LEVEL_STYLES.get(level, "")), 1))
-            parts += below(row, columns[len(beside) :])
+            parts += below(row, columns[len(beside) :], width)
         return "\n".join(parts) + "\n"
 
     def _write(self, text: str) -> None:
@@ -176,6 +177,10 @@ def remark(*lines: str) -> None:
 
 _WIDEST = 120
 """Cells up to which a column is aligned; longer text is whole, but moves only its own row."""
+
+
+_BARE = 3
+"""Columns that may stand below a row without their headings: a title and a path need none."""
 
 
 def plain_table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
@@ -200,12 +205,23 @@ def fitting(rows: Sequence[Row], columns: Sequence[Column], width: int) -> Seque
     return columns
 
 
-def below(row: Row, columns: Sequence[Column]) -> list[str]:
+def below(row: Row, columns: Sequence[Column], width: int) -> list[str]:
     """Return the lines under a row for *columns* that did not fit; empty ones are left out. Pure.
 
     Text is not broken: a path or an id that is longer than the screen can still be copied whole.
+    More than a few cells carry their headings and share lines, for nobody counts columns.
     """
-    return [f"    {text}" for column in columns if (text := column.cell(row))]
+    cells = [(column.heading, text) for column in columns if (text := column.cell(row))]
+    if len(columns) <= _BARE:
+        return [f"    {text}" for _, text in cells]
+    lines: list[str] = []
+    for heading, text in cells:
+        cell = f"{heading} {text}"
+        if lines and _width(lines[-1]) + 2 + _width(cell) <= width:
+            lines[-1] += f"  {cell}"
+        else:
+            lines.append(f"    {cell}")
+    return lines
 
 
 def columns_of_terminal() -> int:

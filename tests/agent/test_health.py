@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,37 @@ def test_problems_come_and_go() -> None:
     health.set("uplink", None)
     health.set("nothing", None)
     assert health.problems() == ["spool: full"]
+
+
+def _takes(file: FileIO) -> bool:
+    try:
+        return bool(file.write(bytes(4096)))
+    except OSError:
+        return False
+
+
+@pytest.mark.root
+def test_a_full_disk_does_not_hide_what_is_wrong(tmp_path: Path) -> None:
+    """Nor that it is over; and what is wrong comes before how each sensor is."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], check=True)
+    try:
+        path = tmp_path / "status.json"
+        write_status(path, _status())
+        with (tmp_path / "ballast").open("wb", buffering=0) as file:
+            while _takes(file):
+                pass
+        full = _status(healthy=False, problems=["spool: disk full"])
+        write_status(path, full)
+        assert read_status(path) == full
+        sensors = {"files": {"coverage": {str(number): "x" * 100 for number in range(200)}}}
+        write_status(path, _status(problems=["spool: disk full"], sensors=sensors))
+        assert read_status(path).problems == ["spool: disk full"]
+        (tmp_path / "ballast").unlink()
+        write_status(path, _status())
+        assert read_status(path).problems == []
+        assert [name.name for name in tmp_path.iterdir()] == ["status.json"]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_status_file(tmp_path: Path) -> None:

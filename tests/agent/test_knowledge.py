@@ -204,15 +204,29 @@ def test_fetching_without_an_identity_is_a_problem_and_waits(tmp_path: Path) -> 
     fetching = Fetching(tmp_path, SystemClock())
     assert not fetching.tick()
     fetching.wanted = 7
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        fetching.tick()
-        if fetching.problem:
-            break
-        time.sleep(0.05)
-    assert "not enrolled" in str(fetching.problem)
-    assert not fetching.tick()
+    assert "not enrolled" in problem_of(fetching, 30)
+    fetching.problem = None
+    assert problem_of(fetching, 0.3) == ""
     fetching.close()
+
+
+def test_a_newer_bundle_does_not_wait_for_the_pause_of_an_older_one(tmp_path: Path) -> None:
+    fetching = Fetching(tmp_path, SystemClock())
+    fetching.wanted = 7
+    assert problem_of(fetching, 30)
+    fetching.problem = None
+    fetching.wanted = 8
+    assert problem_of(fetching, 30)
+    fetching.close()
+
+
+def problem_of(fetching: Fetching, seconds: float) -> str:
+    """Return the problem as soon as there is one, empty if there is none within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not fetching.problem:
+        fetching.tick()
+        time.sleep(0.05)
+    return fetching.problem or ""
 
 
 def test_the_prefix_keeps_signatures_apart() -> None:

@@ -75,7 +75,7 @@ def test_what_is_not() -> None:
     )
     assert lines["blind"].startswith("3 directories")
     assert lines["lost"].startswith("events, 2 times")
-    assert "contents read again: 45 %, 2 h left" in lines["due"]
+    assert "contents read again: 45%, 2 h left" in lines["due"]
     for words in ("4 changes wait", "5 changes wait for git", "1 change window", "9 differ"):
         assert words in lines["open"]
     assert lines["delivery"] == "7 events wait (1.0 MiB of 1.0 GiB)"

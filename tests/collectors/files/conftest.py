@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+
 import pytest
 
 from collectors.files.sources.choose import probe_fanotify
@@ -16,3 +19,10 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         pytest.skip(reason)
     monkeypatch.setenv(BACKEND, name)
     return name
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What a test enters ends with it, also when it fails: the next finds nothing left behind."""
+    with ExitStack() as made:
+        yield made

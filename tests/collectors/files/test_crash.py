@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -32,16 +33,26 @@ class Agent:
         self._arguments = [sys.executable, str(_SCRIPT), str(state), str(root)]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, ready: bool = False) -> None:
+    def start(self, *, ready: bool = False, watches: bool = False) -> None:
+        """Start it; wait until it is *ready*, or has its first watch."""
         environment = {**os.environ, "PYTHONPATH": str(_TOP)}
         self._process = subprocess.Popen(
             self._arguments, stdout=subprocess.PIPE, env=environment, cwd=_TOP
         )
-        if ready:
+        if ready or watches:
             assert self._process.stdout is not None
             for line in self._process.stdout:
-                if json.loads(line)["state"] == "watching":
+                coverage = json.loads(line)
+                if coverage["state"] == "watching" or (watches and coverage["watched_directories"]):
                     break
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A test that failed leaves no process to those that follow."""
+        if self._process is not None and self._process.poll() is None:
+            self.end(signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -114,12 +125,12 @@ def larger(path: Path, size: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [20261, 20262])
-def test_killed_at_random(tmp_path: Path, seed: int) -> None:
+def test_killed_at_random(stack: ExitStack, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     root = tmp_path / "watched"
     root.mkdir()
     state = tmp_path / "state"
-    agent = Agent(state, root)
+    agent = stack.enter_context(Agent(state, root))
     agent.start(ready=True)
     count = 0
     for _ in range(8):
@@ -131,7 +142,7 @@ def test_killed_at_random(tmp_path: Path, seed: int) -> None:
     agent.end(signal.SIGKILL)
     agent.start(ready=True)
 
-    context = FakeContext(state)
+    context = stack.enter_context(closing(FakeContext(state)))
     expected = disk(root)
     eventually(lambda: final_states(context.changes()) == expected, f"final states, seed {seed}")
     assert agent.end(signal.SIGTERM) == 0
@@ -145,18 +156,17 @@ def test_killed_at_random(tmp_path: Path, seed: int) -> None:
     assert set(causes) <= {"crashed", "queue_overflow"}
     assert all(record.repaired for record in context.lost() if record.cause == "crashed")
     assert causes["crashed"] >= 1
-    context.close()
 
 
 @pytest.mark.slow
-def test_killed_during_the_first_baseline(tmp_path: Path) -> None:
+def test_killed_during_the_first_baseline(stack: ExitStack, tmp_path: Path) -> None:
     root = tmp_path / "watched"
     for number in range(300):
         (root / f"d{number}").mkdir(parents=True)
         for each in range(30):
             (root / f"d{number}" / f"f{each}").write_bytes(b"%d" % each)
-    agent = Agent(tmp_path / "state", root)
-    context = FakeContext(tmp_path / "state")
+    agent = stack.enter_context(Agent(tmp_path / "state", root))
+    context = stack.enter_context(closing(FakeContext(tmp_path / "state")))
     database = context.state_dir / "baseline.db-wal"
     for round_ in range(4):
         agent.start()
@@ -169,19 +179,17 @@ def test_killed_during_the_first_baseline(tmp_path: Path) -> None:
     eventually(context.changes)
     agent.end(signal.SIGTERM)
     assert [(c.action, c.path) for c in context.changes()] == [("created", str(late))]
-    context.close()
 
 
 @pytest.mark.slow
-def test_created_during_the_first_baseline(tmp_path: Path) -> None:
+def test_created_during_the_first_baseline(stack: ExitStack, tmp_path: Path) -> None:
     root = tmp_path / "watched"
     for number in range(1000):
         (root / f"d{number}").mkdir(parents=True)
         (root / f"d{number}" / "old").write_bytes(b"x")
-    agent = Agent(tmp_path / "state", root)
-    context = FakeContext(tmp_path / "state")
-    agent.start()
-    eventually((context.state_dir / "baseline.db").exists)
+    agent = stack.enter_context(Agent(tmp_path / "state", root))
+    context = stack.enter_context(closing(FakeContext(tmp_path / "state")))
+    agent.start(watches=True)
     new = []
     for number in range(400):
         directory = root / f"n{number}"
@@ -201,4 +209,3 @@ def test_created_during_the_first_baseline(tmp_path: Path) -> None:
     assert set(told().values()) == {1}
     assert set(told()) <= {*new, str(marker)}
     assert str(root / "n399" / "f") in told()
-    context.close()

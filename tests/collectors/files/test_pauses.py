@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -80,13 +81,13 @@ def test_real_clocks() -> None:
 
 
 @pytest.mark.slow
-def test_stopped_by_a_signal(tmp_path: Path) -> None:
+def test_stopped_by_a_signal(stack: ExitStack, tmp_path: Path) -> None:
     root = tmp_path / "watched"
     root.mkdir()
     (root / "old").write_bytes(b"x")
-    agent = Agent(tmp_path / "state", root)
+    agent = stack.enter_context(Agent(tmp_path / "state", root))
     agent.start(ready=True)
-    context = FakeContext(tmp_path / "state")
+    context = stack.enter_context(closing(FakeContext(tmp_path / "state")))
     before = time.time_ns()
     agent.send(signal.SIGSTOP)
     (root / "new").write_bytes(b"y")
@@ -106,4 +107,3 @@ def test_stopped_by_a_signal(tmp_path: Path) -> None:
     assert lost.end >= after
     told = {(change.action, str(change.path)) for change in context.changes()}
     assert told == {("created", str(root / "new")), ("modified", str(root / "old"))}
-    context.close()

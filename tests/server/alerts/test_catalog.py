@@ -24,7 +24,8 @@ def _po(language: str) -> dict[str, str]:
 
 def _used() -> set[str]:
     words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
-    words.append(exposure_words.REASONS)
+    words += [exposure_words.REASONS, alert_text.ACTIONS, exposure_text.PRESENT]
+    words.append(dict(exposure_text.FACTS))
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}
     used |= set(sentences.SENTENCES)
     used |= {

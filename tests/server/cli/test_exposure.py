@@ -121,7 +121,7 @@ def test_all_evidence_of_one_in_words(living: Collector) -> None:
     for words in (
         "1500 citizens' identity numbers (NIK), 1200 different, column nik, confidence 99 %",
         "nik: 1571**********01, 1571**********02, 1571**********03\n",
-        "dump.sql: 3 nik, line 7",
+        "dump.sql: 3 nik, the first at line 7",
         "It lies where the web server hands files out.",
         "from_the_future",
         "1. Move the file out of the web root, or delete it, today.",

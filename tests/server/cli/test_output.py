@@ -23,11 +23,22 @@ def test_columns_stand_beside_each_other_only_while_they_fit(width: int, beside:
 
 
 def test_what_does_not_fit_stands_below_whole_and_clean() -> None:
-    assert below({**ROW, "note": "a\x1b[2J"}, COLUMNS[2:]) == [
+    assert below({**ROW, "note": "a\x1b[2J"}, COLUMNS[2:], 80) == [
         "    /var/www/html/backup/penduduk.sql",
         "    a\\x1b[2J",
     ]
-    assert below(ROW, COLUMNS[3:]) == []
+    assert below(ROW, COLUMNS[3:], 80) == []
+
+
+def test_many_cells_below_a_row_carry_their_headings_and_share_lines() -> None:
+    keys = ("reachable", "still_there", "seen", "empty", "path")
+    columns = [Column(key=key, heading=key.upper()) for key in keys]
+    row = {"reachable": "web_root", "still_there": "yes", "seen": "2026-11-24", "path": "/" * 90}
+    assert below(row, columns, 40) == [
+        "    REACHABLE web_root  STILL_THERE yes",
+        "    SEEN 2026-11-24",
+        f"    PATH {'/' * 90}",
+    ]
 
 
 def test_a_huge_cell_moves_only_its_own_row() -> None:
