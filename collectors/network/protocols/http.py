@@ -19,6 +19,7 @@ from collectors.network.protocols.http_messages import (
     METHODS,
     Body,
     Head,
+    RequestLine,
     decoded,
     head,
     host_of,
@@ -91,7 +92,7 @@ class HttpTalk(Talk):
         position = 0
         while position < len(data) and not side.off:
             if not from_client and side.body is None:
-                self._old_response(at)
+                self._old_response()
             if side.body is not None:
                 pieces, position = side.body.take(data, position)
                 self._add(side, pieces, at)
@@ -108,7 +109,7 @@ class HttpTalk(Talk):
                 self._hand_on(from_client, data[position:], at)
                 return
         if self._client.off and self._server.off:
-            self._out.extend(self.end(at))
+            self._stop(at)
 
     def _hand_on(self, from_client: bool, rest: bytes, at: int) -> None:
         if self._held is not None and from_client:
@@ -140,7 +141,7 @@ class HttpTalk(Talk):
                 conn=self.conn,
                 at=at,
                 method=line.method,
-                host=host_of(line.target) or message.get(b"host"),
+                host=_host(line, message),
                 path=line.target,
                 version=line.version or "0.9",
                 user_agent=message.get(b"user-agent"),
@@ -158,17 +159,19 @@ class HttpTalk(Talk):
             self.over = True
             return
         found = http_login.query(line.target)
-        exchange.claims = [claim for claim in (who, found) if claim and (claim.user or claim.secret)]
-        self._expect(exchange, at)
+        exchange.claims = [
+            claim for claim in (who, found) if claim and (claim.user or claim.secret)
+        ]
+        self._expect(exchange)
         if size:
             self._begin(self._client, exchange, message, size)
         elif line.method == "CONNECT":
             self._held = b""
 
-    def _expect(self, exchange: _Exchange, at: int) -> None:
+    def _expect(self, exchange: _Exchange) -> None:
         self._waiting.append(exchange)
         if len(self._waiting) > MOST_WAITING or self._server.off:
-            self._unanswered(self._waiting.popleft(), at)
+            self._unanswered(self._waiting.popleft())
 
     def _response(self, message: Head, at: int) -> None:
         side = self._server
@@ -198,19 +201,19 @@ class HttpTalk(Talk):
             upgrade=message.get(b"upgrade") or request.upgrade,
         )
         if status == 101 or (request.method == "CONNECT" and status < 300):
-            self._switch(exchange, at)
+            self._switch(exchange)
             return
         if size >= 0:
             self._tell(exchange)
-        self._logins(exchange, None, at)
+        self._logins(exchange, None)
         if request.method == "CONNECT":
             self._refused(at)
         if size:
             self._begin(side, exchange, message, size)
 
-    def _switch(self, exchange: _Exchange, at: int) -> None:
+    def _switch(self, exchange: _Exchange) -> None:
         self._tell(exchange)
-        self._logins(exchange, b"", at)
+        self._logins(exchange, b"")
         if exchange.http.status == 101:
             self.over = True
         else:
@@ -221,12 +224,12 @@ class HttpTalk(Talk):
         if held:
             self._take(True, held, at)
 
-    def _old_response(self, at: int) -> None:
+    def _old_response(self) -> None:
         """A response of HTTP/0.9 is its body."""
         if self._waiting and self._waiting[0].http.version == "0.9":
             exchange = self._waiting.popleft()
             exchange.answered = True
-            self._logins(exchange, b"", at)
+            self._logins(exchange, b"")
             self._begin(self._server, exchange, Head(b"", {}), Body.UNTIL_CLOSE)
 
     def _begin(self, side: _Side, exchange: _Exchange, message: Head, size: int) -> None:
@@ -264,9 +267,9 @@ class HttpTalk(Talk):
             if claim is not None:
                 exchange.claims.append(claim)
                 if exchange.answered:
-                    self._logins(exchange, b"", at)
+                    self._logins(exchange, b"")
         else:
-            self._logins(exchange, data or b"", at)
+            self._logins(exchange, data or b"")
         if data and self._around.content is not None:
             self._around.content(
                 Content(
@@ -294,10 +297,10 @@ class HttpTalk(Talk):
         else:
             if body.left < 0:
                 exchange.http = replace(exchange.http, response_bytes=body.wire)
-            self._logins(exchange, b"", at)
+            self._logins(exchange, b"")
             self._tell(exchange)
 
-    def _logins(self, exchange: _Exchange, body: bytes | None, at: int) -> None:
+    def _logins(self, exchange: _Exchange, body: bytes | None) -> None:
         """Tell the logins of an exchange whose outcome is known; all, where *body* is known."""
         http = exchange.http
         left = []
@@ -334,9 +337,9 @@ class HttpTalk(Talk):
             exchange.told = True
             self._out.append(exchange.http)
 
-    def _unanswered(self, exchange: _Exchange, at: int) -> None:
+    def _unanswered(self, exchange: _Exchange) -> None:
         self._tell(exchange)
-        self._logins(exchange, b"", at)
+        self._logins(exchange, b"")
 
     def _cut(self, from_client: bool, at: int) -> None:
         side = self._client if from_client else self._server
@@ -344,7 +347,7 @@ class HttpTalk(Talk):
         side.off = True
         side.heads.clear()
         if not from_client:
-            self._forget_waiting(at)
+            self._forget_waiting()
 
     def _gap(self, from_client: bool, size: int, at: int) -> None:
         side = self._client if from_client else self._server
@@ -360,18 +363,25 @@ class HttpTalk(Talk):
         side.heads.clear()
         side.lost = True
         if not from_client:
-            self._forget_waiting(at)
+            self._forget_waiting()
 
-    def _forget_waiting(self, at: int) -> None:
+    def _forget_waiting(self) -> None:
         while self._waiting:
-            self._unanswered(self._waiting.popleft(), at)
+            self._unanswered(self._waiting.popleft())
 
     def _end(self, at: int) -> None:
         for side in (self._client, self._server):
             body = side.body
             to_the_end = body is not None and body.left == Body.UNTIL_CLOSE
             self._finish(side, at, complete=to_the_end)
-        self._forget_waiting(at)
+        self._forget_waiting()
+
+
+def _host(line: RequestLine, message: Head) -> str:
+    """Return whom a request is for: the target's host goes before the field, RFC 9112 3.2.2."""
+    if line.method == "CONNECT":
+        return line.target.partition(" ")[0].rpartition(":")[0] or message.get(b"host")
+    return host_of(line.target) or message.get(b"host")
 
 
 def _size(message: Head) -> int | None:

@@ -123,9 +123,7 @@ def outcome(method: str, status: int, location: str, body: bytes | None) -> str:
 
 def _fields(data: bytes) -> Iterable[tuple[str, str]]:
     try:
-        return parse_qsl(
-            data[:MOST_FORM].decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS
-        )
+        return parse_qsl(data[:MOST_FORM].decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
     except ValueError:  # too many fields: no login
         return ()
 
@@ -147,9 +145,7 @@ def _claim(method: str, fields: Iterable[tuple[str, str]]) -> Claim | None:
     )
     if secret is None:
         return None
-    known = {}
-    for name, value in reversed(named):
-        known[name] = value
+    known = dict(reversed(named))
     user = next((known[name] for name in _USERS if known.get(name)), None)
     if user is None:
         user = next(

@@ -34,15 +34,12 @@ class Heads:
 
     @staticmethod
     def _end(whole: bytes, start: int, searched: int) -> int | None:
-        found = _END.search(whole, searched)
-        if found:
-            return found.end()
         newline = whole.find(b"\n", start, start + LONGEST_HEAD)
-        if newline > 0:
-            line = whole[start:newline].rstrip()
-            if line.startswith(b"GET ") and b"HTTP/" not in line.upper():  # HTTP/0.9
-                return newline + 1
-        return None
+        first = whole[start:newline] if newline > 0 else b""
+        if first.startswith(b"GET ") and b"HTTP/" not in first.upper():  # HTTP/0.9: a line is all
+            return newline + 1
+        found = _END.search(whole, searched)
+        return found.end() if found else None
 
     def too_long(self) -> bool:
         """Tell whether this is more than a head may be."""

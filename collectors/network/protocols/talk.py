@@ -92,10 +92,7 @@ class Talk:
         """Tell what is left."""
         if self.inner is not None:
             self._out.extend(self.inner.end(at))
-        if not self._ended:
-            self._ended = self.over = True
-            self._end(at)
-            self._settle("")
+        self._stop(at)
         return self._told()
 
     def cut(self, from_client: bool, at: int) -> Sequence[Seen]:
@@ -125,7 +122,14 @@ class Talk:
 
     def _gap(self, from_client: bool, size: int, at: int) -> None:  # noqa: ARG002 - for overriding
         """See `gap`. What cannot find its way afterwards ends here."""
-        self._out.extend(self.end(at))
+        self._stop(at)
+
+    def _stop(self, at: int) -> None:
+        """Read no more; what is left goes into `_out`."""
+        if not self._ended:
+            self._ended = self.over = True
+            self._end(at)
+            self._settle("")
 
     def _told(self) -> Sequence[Seen]:
         out = self._out

@@ -25,7 +25,16 @@ Make = Callable[[Conn, Around], Conversation]
 class Tape:
     """What one end sent, up to 64 KB, within the budget of all."""
 
-    __slots__ = ("_around", "_conn", "_from_client", "_last", "_pieces", "_protocol", "_room", "_size")
+    __slots__ = (
+        "_around",
+        "_conn",
+        "_from_client",
+        "_last",
+        "_pieces",
+        "_protocol",
+        "_room",
+        "_size",
+    )
 
     def __init__(self, conn: Conn, around: Around, protocol: str, from_client: bool) -> None:
         self._conn = conn
@@ -194,9 +203,7 @@ class Dialogue(Talk):
             self._heads = {True: b"", False: b""}
         recorded = not isinstance(self.inner, Talk) or self.inner.recorded
         if self._around.content is not None and recorded and name not in _CIPHERED:
-            self._tapes = {
-                end: Tape(self.conn, self._around, name, end) for end in (True, False)
-            }
+            self._tapes = {end: Tape(self.conn, self._around, name, end) for end in (True, False)}
         for from_client, data, when in begun:
             if self.inner is not None:
                 self._out.extend((self.client if from_client else self.server)(data, when))
@@ -211,9 +218,7 @@ class Dialogue(Talk):
         if self.name != UNKNOWN or self._shown or not (client or server):
             return
         self._shown = True
-        self._out.append(
-            Stream(conn=self.conn, at=self._first or at, client=client, server=server)
-        )
+        self._out.append(Stream(conn=self.conn, at=self._first or at, client=client, server=server))
         self._heads = {True: b"", False: b""}
 
 
@@ -222,7 +227,7 @@ _CIPHERED = frozenset(("tls", "ssh", "dns"))
 
 
 def opener(parsers: dict[str, Make], around: Around) -> Callable[[Conn], Dialogue]:
-    """Return what makes a `Dialogue`, whose parsers can go over to another protocol of *parsers*."""
+    """Return what makes a `Dialogue`; its parsers can go over to another one of *parsers*."""
     return lambda conn: _dialogue(conn, parsers, around, 0)
 
 

@@ -29,7 +29,7 @@ _MAIL_WORDS = re.compile(rb"(?i)e?smtp|mail|postfix|exim|sendmail")
 _FILE_WORDS = re.compile(rb"(?i)ftp|filezilla|file transfer")
 GREETING = re.compile(rb"(?:120|220|421|4\d\d|5\d\d)[ \-]")
 _IMAP = re.compile(rb"\* (?:OK|PREAUTH|BYE)\b")
-_IMAP_COMMAND = re.compile(rb"[A-Za-z0-9.]{1,16} (?:CAPABILITY|LOGIN|AUTHENTICATE|ID|STARTTLS)\b", re.I)
+_IMAP_COMMAND = re.compile(rb"(?i)[a-z0-9.]{1,16} (?:CAPABILITY|LOGIN|AUTHENTICATE|ID|STARTTLS)\b")
 _TELNET = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 _MAIL_PORTS = frozenset((25, 465, 587, 2525))
 _PORTS = {
@@ -135,8 +135,16 @@ def _mssql(data: bytes, port: int) -> str | None:  # noqa: ARG001
 
 
 _TDS_VERSIONS = frozenset(
-    value.to_bytes(4, "little")
-    for value in (0x70000000, 0x71000000, 0x71000001, 0x72090002, 0x730A0003, 0x730B0003, 0x74000004)
+    bytes.fromhex(version)  # little endian: 7.0, 7.1, 7.1 revision 1, 7.2, 7.3A, 7.3B, 7.4
+    for version in (
+        "00000070",
+        "00000071",
+        "01000071",
+        "02000972",
+        "03000a73",
+        "03000b73",
+        "04000074",
+    )
 )
 
 
@@ -181,7 +189,7 @@ def _by_server(data: bytes, client: bytes, port: int) -> str | None:
         return "http"
     if _IMAP.match(data):
         return "imap"
-    if data.startswith((b"+OK", b"-ERR")) and not client[:1] == b"*":
+    if data.startswith((b"+OK", b"-ERR")) and client[:1] != b"*":
         return "pop3" if port != 6379 else "redis"
     if _TELNET.match(data):
         return "telnet"
@@ -206,7 +214,7 @@ def _mysql(data: bytes) -> str | None:
         return UNKNOWN
     version = data[5:70].partition(b"\0")[0]
     if not version:
-        return None
+        return None if len(data) < 6 else UNKNOWN
     return "mysql" if version[:1].isdigit() and version.isascii() else UNKNOWN
 
 

@@ -105,6 +105,11 @@ class Half:
         """Whether the sender has said all, and it was seen."""
         return 0 <= self._fin <= self.position
 
+    def near(self, seq: int) -> bool:
+        """Tell whether *seq* is one that the other end would believe, roughly."""
+        distance = (seq - self.next) & _MASK
+        return distance <= FARTHEST or _MASK - distance <= FARTHEST
+
     def stop(self) -> None:
         """Read no more."""
         self.end = self.position
@@ -124,22 +129,10 @@ class Half:
         if distance > FARTHEST:
             self.ignored += 1
             return ()
+        start = self.position + distance
         if flags & FIN:
-            self._finish(self.position + distance + len(payload))
-        if distance < 0:
-            payload = payload[-distance:]
-            distance = 0
-        out: list[bytes | int] = []
-        if self._starts and at - self._since > PATIENCE:
-            start = self.position + distance
-            self._skip(out, at)
-            behind = self.position - start
-            distance, payload = max(0, -behind), payload[max(0, behind) :]
-        if payload:
-            self._place(self.position + distance, payload, at, out)
-        if self.position >= self.end:
-            self._drop()
-        return out
+            self._finish(start + len(payload))
+        return self._take(start, payload, at)
 
     def flush(self) -> Sequence[bytes | int]:
         """Return all that waits, with its holes: nothing more will come."""
@@ -147,6 +140,19 @@ class Half:
         while self._starts and self.position < self.end:
             self._skip(out, 0)
         self._drop()
+        return out
+
+    def _take(self, start: int, payload: bytes, at: int) -> Sequence[bytes | int]:
+        out: list[bytes | int] = []
+        if self._starts and at - self._since > PATIENCE:
+            self._skip(out, at)
+        if start < self.position:
+            payload = payload[self.position - start :]
+            start = self.position
+        if payload:
+            self._place(start, payload, at, out)
+        if self.position >= self.end:
+            self._drop()
         return out
 
     def _finish(self, position: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from collectors.network.model import RST, SYN, ACK, FIN, Conn, ContentSink, Login, Seen
+from collectors.network.model import ACK, FIN, RST, SYN, Conn, ContentSink, Login, Seen
 from collectors.network.protocols import Datagrams
 from collectors.network.protocols.talk import Around
 from collectors.network.streams.datagrams import Unknown
@@ -54,8 +54,6 @@ class Stats(msgspec.Struct, kw_only=True):
     gaps: int = 0
     lost: int = 0
     """Bytes that were never seen though later ones were."""
-    refused: int = 0
-    """Times that a budget was used up."""
     dropped: int = 0
     """Records that nobody took."""
     faults: int = 0
@@ -110,10 +108,9 @@ class StreamReader:
             if flags & RST or not (payload or flags & SYN):
                 return
             talk = self._begin(conn, at)
-        elif control & (SYN | RST):
-            if self._is_new(talk, from_client, seq, flags):
-                self.end(conn.key, at)
-                talk = self._begin(conn, at)
+        elif control & SYN and self._is_new(talk, from_client, seq, flags):
+            self.end(conn.key, at)
+            talk = self._begin(conn, at)
         if talk.dialogue is None:
             return
         half = talk.client if from_client else talk.server
@@ -145,7 +142,7 @@ class StreamReader:
         """Forget a conversation; what is half read is told."""
         talk = self._talks.pop(key, None)
         if talk is not None:
-            self._close(talk, at)
+            self._finish(talk, at)
             return
         for reader in (self._dns, self._quic, self._unknown):
             if reader is not None:
@@ -156,6 +153,10 @@ class StreamReader:
         self._tick()
         seen, self._seen = self._seen, []
         return seen
+
+    def refused(self) -> int:
+        """Return how often a budget was used up."""
+        return self._held.refused + self._content.refused
 
     def evicted(self) -> int:
         """Return how many conversations were forgotten for want of room."""
@@ -173,7 +174,7 @@ class StreamReader:
         while len(self._talks) >= self._limits.talks:
             _, oldest = self._talks.popitem(last=False)
             self.stats.evicted += 1
-            self._close(oldest, at)
+            self._finish(oldest, at)
         self.stats.talks += 1
         head = self._limits.head
         talk = _Talk(conn, Half(self._held, head), Half(self._held, head), self._open(conn))
@@ -184,7 +185,7 @@ class StreamReader:
     @staticmethod
     def _is_new(talk: _Talk, from_client: bool, seq: int, flags: int) -> bool:
         """Tell whether a SYN opens another connection between the same ends and ports."""
-        if not flags & SYN or flags & ACK or not from_client:
+        if flags & ACK or not from_client:
             return False
         first = talk.client.first
         return first >= 0 and (seq + 1) & _MASK != first
@@ -203,9 +204,7 @@ class StreamReader:
             self._pass(talk, from_client, piece, at)
         self._after(talk, half, from_client, was_done, at)
 
-    def _after(  # noqa: PLR0917
-        self, talk: _Talk, half: Half, from_client: bool, was_done: bool, at: int
-    ) -> None:
+    def _after(self, talk: _Talk, half: Half, from_client: bool, was_done: bool, at: int) -> None:
         if talk.client.done and talk.server.done:
             self._finish(talk, at)
         elif half.done and not was_done and not half.ended and talk.dialogue is not None:
@@ -252,9 +251,6 @@ class StreamReader:
         talk.dialogue = None
         talk.client.stop()
         talk.server.stop()
-
-    def _close(self, talk: _Talk, at: int) -> None:
-        self._finish(talk, at)
 
     def _tell(self, seen: Sequence[Seen]) -> None:
         if not seen:
