@@ -1,0 +1,31 @@
+"""Whether an attempt to connect failed. Asked by the scan detectors."""
+
+from __future__ import annotations
+
+from collectors.network.model import TCP, UDP, Flow, State
+
+FAILED = frozenset((State.S0, State.REJ, State.SH))
+SUCCEEDED = frozenset((State.S1, State.SF, State.RSTO, State.RSTR))
+_TRACEROUTE = range(33434, 33535)
+
+
+def failed(flow: Flow) -> bool | None:
+    """Tell whether the client of *flow* got nowhere; None where that cannot be said.
+
+    A UDP answer that comes after the time-out looks like a try from a service's port to a high
+    one; traceroute probes high ports; who sends to a group expects no answer.
+    """
+    conn = flow.conn
+    if conn.proto == TCP:
+        if flow.state in SUCCEEDED:
+            return False
+        return True if flow.state in FAILED else None
+    if conn.proto != UDP:
+        return None
+    if flow.server_packets:
+        return False
+    if conn.client_port < 1024 <= conn.server_port or conn.server_port in _TRACEROUTE:
+        return None
+    server = conn.server
+    to_group = not server or server[0] >= (224 if len(server) == 4 else 255) or server[-1] == 255
+    return None if to_group else True
