@@ -20,12 +20,19 @@ from collectors.network.detect.brute import Brute
 from collectors.network.detect.contacts import Contacts, FirstContacts
 from collectors.network.detect.dns_generated import DnsGenerated
 from collectors.network.detect.dns_tunnel import DnsTunnel
+from collectors.network.detect.exfil import Exfil
 from collectors.network.detect.icmp_tunnel import IcmpTunnel
+from collectors.network.detect.listener import Listener
+from collectors.network.detect.loss import CaptureStats, Loss
 from collectors.network.detect.lru import Table
+from collectors.network.detect.mining import Mining
 from collectors.network.detect.names import Names
+from collectors.network.detect.peer import Peer
 from collectors.network.detect.places import Places
 from collectors.network.detect.scan import Scan
 from collectors.network.detect.settings import DetectSettings
+from collectors.network.detect.shell import Shell
+from collectors.network.detect.weakness import Weakness
 from collectors.network.model import Detector, Finding, Flow, Seen
 
 SECOND = 1_000_000_000
@@ -55,6 +62,13 @@ DETECTORS: dict[str, Factory] = {
     "dns_generated": lambda s: DnsGenerated(s.settings.dns),
     "icmp_tunnel": lambda s: IcmpTunnel(s.settings.icmp, s.places),
     "arp": lambda s: ArpSpoof(s.settings.arp),
+    "exfil": lambda s: Exfil(s.settings.exfil, s.places, s.names),
+    "listener": lambda s: Listener(s.settings.listener, s.places),
+    "peer": lambda s: Peer(s.settings.peer, s.places, s.names),
+    "shell": lambda _: Shell(),
+    "mining": lambda _: Mining(),
+    "weakness": lambda s: Weakness(s.settings.weakness, s.places),
+    "loss": lambda s: Loss(s.settings.loss),
     "contacts": lambda s: Contacts(s.settings.scan.sources),
 }
 """By the names that the setting ``off`` takes."""
@@ -132,7 +146,7 @@ class Detectors:
         self.now = 0
         """Time of the newest record."""
 
-    def see(self, record: Seen | msgspec.Struct) -> list[Finding]:
+    def see(self, record: Seen | CaptureStats) -> list[Finding]:
         """Show one record to those who take its kind."""
         route = self._routes.get(type(record))
         if route is None:
