@@ -97,9 +97,12 @@ class Exfil:
         if conn.direction == Direction.OUTBOUND:
             if record.client_bytes and not self._places.inside(conn.server):
                 return self._upload(record)
-        elif conn.direction == Direction.INBOUND and record.server_bytes > 4096:
-            if not self._places.inside(conn.client):
-                return self._download(record)
+        elif (
+            record.server_bytes > 4096
+            and conn.direction == Direction.INBOUND
+            and not self._places.inside(conn.client)
+        ):
+            return self._download(record)
         return ()
 
     def tick(self, now: int) -> tuple[Finding, ...]:

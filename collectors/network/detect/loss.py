@@ -1,7 +1,7 @@
 """Packets that were not seen: what is quiet may only be unseen.
 
-Two measures, as in Zeek's capture-loss policy: what the kernel says it dropped, and acknowledgements
-of data that never came by. Both per window.
+Two measures, as in Zeek's capture-loss policy: what the kernel says it dropped, and the share of
+acknowledgements of data that never came by. Both per window.
 MITRE ATT&CK T1562.
 """
 

@@ -22,6 +22,8 @@ from collectors.network.detect.dns_generated import DnsGenerated
 from collectors.network.detect.dns_tunnel import DnsTunnel
 from collectors.network.detect.exfil import Exfil
 from collectors.network.detect.icmp_tunnel import IcmpTunnel
+from collectors.network.detect.ioc import Indicators
+from collectors.network.detect.ioc_match import IocMatch
 from collectors.network.detect.listener import Listener
 from collectors.network.detect.loss import CaptureStats, Loss
 from collectors.network.detect.lru import Table
@@ -33,6 +35,7 @@ from collectors.network.detect.scan import Scan
 from collectors.network.detect.settings import DetectSettings
 from collectors.network.detect.shell import Shell
 from collectors.network.detect.weakness import Weakness
+from collectors.network.detect.web import Web
 from collectors.network.model import Detector, Finding, Flow, Seen
 
 SECOND = 1_000_000_000
@@ -46,8 +49,9 @@ _RANK = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 class Shared:
     """What several detectors ask."""
 
-    def __init__(self, settings: DetectSettings) -> None:
+    def __init__(self, settings: DetectSettings, indicators: Indicators | None = None) -> None:
         self.settings = settings
+        self.indicators = indicators
         self.places = Places(settings.inside)
         self.names = Names()
 
@@ -67,6 +71,8 @@ DETECTORS: dict[str, Factory] = {
     "peer": lambda s: Peer(s.settings.peer, s.places, s.names),
     "shell": lambda _: Shell(),
     "mining": lambda _: Mining(),
+    "web": lambda s: Web(s.settings.web),
+    "ioc": lambda s: IocMatch(s.indicators, s.places),
     "weakness": lambda s: Weakness(s.settings.weakness, s.places),
     "loss": lambda s: Loss(s.settings.loss),
     "contacts": lambda s: Contacts(s.settings.scan.sources),
@@ -99,9 +105,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """It failed too often and is shown nothing more."""
 
 
-def make(settings: DetectSettings) -> list[Detector]:
-    """Return the detectors that are on. What others ask comes first."""
-    shared = Shared(settings)
+def make(settings: DetectSettings, indicators: Indicators | None = None) -> list[Detector]:
+    """Return the detectors that are on. What others ask comes first.
+
+    Without *indicators* nothing is compared with lists.
+    """
+    shared = Shared(settings, indicators)
     made = (factory(shared) for name, factory in DETECTORS.items() if name not in settings.off)
     return [shared.names, *made]
 

@@ -3,7 +3,7 @@
 Of our own listeners: certificates that ran out or soon will, that nobody vouches for, with short
 keys or broken signatures; protocol versions that RFC 8996 and RFC 7568 withdraw. Of everybody:
 logins whose password crossed in clear, and the use of telnet and FTP. TLS 1.3 hides the
-certificate; such listeners cannot be judged from here. A weakness is repeated after days, not hours.
+certificate; such listeners cannot be judged from here. Repeated after days, not hours.
 MITRE ATT&CK T1040, T1557 for certificates.
 """
 
