@@ -183,11 +183,10 @@ class Detectors:
 
     def tick(self, now: int) -> list[Finding]:
         """Let detectors take note of the time. `see` calls it once a minute of packet time."""
-        first = not self._next
         self._next = now + MINUTE
         self.now = now
         found: list[Finding] = []
-        for detector in () if first else list(self._detectors):
+        for detector in list(self._detectors):
             try:
                 for finding in detector.tick(now):
                     found += self._once(finding)

@@ -136,7 +136,7 @@ SCANNERS = re.compile(
 
 SUSPECT = re.compile(
     r"[%'\"<>()\\;|`${}\n]|\.\.|/\.(?:env|git)|://"
-    r"|wp-config|(?:union|select|sleep|order)[+/*]|\.(?:php\d?|phtml|phar|jspx?|aspx?|ashx)\b"
+    r"|wp-config|(?:union|select|sleep|order)[\s+/*]|\.(?:php\d?|phtml|phar|jspx?|aspx?|ashx)\b"
     r"|invokefunction|/etc/|/proc/|auto_prepend|allow_url",
     re.IGNORECASE,
 )
