@@ -27,6 +27,10 @@ REASONS: Mapping[str, str] = {
     "giveaway": N_("Scanners ask every site for such files."),
     "server_not_listening": N_("The web server that would hand it out does not run at present."),
     "restricted_by_address": N_("Only certain addresses may fetch it."),
+    "behind_a_proxy": N_(
+        "Something on this host stands before that web server: who comes through it may count as"
+        " an address that is let in."
+    ),
     "needs_login": N_("It takes a login to fetch it."),
     "redirect": N_("Its address leads elsewhere."),
     "proxied": N_("Another program answers at its address."),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from collectors.knowledge import MAX_CANARIES
+from server.api.hosts import known_opd
 from server.api.services import Services
 from server.api.web import (
     JSON,
@@ -24,12 +27,11 @@ from server.api.web import (
     text,
 )
 from server.fleet import canaries
+from server.store.file_query import escaped
 
 _MOST_PLACES = 20
-_FOUND = (
-    "SELECT count(*) AS n FROM alert WHERE instr(fields, ?) > 0 AND rule ="
-    " '6a0f4a0b-92c2-5d1e-8f3b-3d4d4f4a7c11'"
-)
+_ALERTS = "SELECT fields FROM alert WHERE rule = '6a0f4a0b-92c2-5d1e-8f3b-3d4d4f4a7c11'"
+_ID = re.compile(r'"(c[0-9a-f]{10})"')
 
 
 def places_of(values: dict[str, Any]) -> list[tuple[str, str]]:
@@ -46,7 +48,10 @@ def places_of(values: dict[str, Any]) -> list[tuple[str, str]]:
         host, _, path = str(one).partition(":")
         if not host or not path.startswith("/") or len(path) > 4096 or "\0" in path:
             raise ApiError("a place is HOST:/path; with / at its end all below it")
-        found.append((host.lower(), path))
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in host):
+            raise ApiError("the name of the host is no text")
+        # As agents report it: a byte that is not UTF-8 stands there in words.
+        found.append((host.lower(), path if path.isprintable() else escaped(path)))
     return found
 
 
@@ -100,6 +105,7 @@ def _create(
         "note": wanted["note"],
         "planted_at": [f"{host}:{path}" for host, path in places],
         "forms": made.forms,
+        "opd_known": known_opd(services, wanted["opd"]),
     }
 
 
@@ -115,6 +121,11 @@ def _list(services: Services, query: dict[str, str]) -> dict[str, Any]:
     places: dict[str, list[str]] = {}
     for row in services.state.query("SELECT * FROM canary_place ORDER BY host, path"):
         places.setdefault(row["canary"], []).append(f"{row['host']}:{row['path']}")
+    alerts = Counter(
+        name
+        for row in services.state.query(_ALERTS)
+        for name in set(_ID.findall(str(row["fields"])))
+    )
     rows = services.state.query(
         f"SELECT * FROM canary WHERE {condition} ORDER BY created DESC LIMIT 5000"  # noqa: S608
     )
@@ -127,7 +138,7 @@ def _list(services: Services, query: dict[str, str]) -> dict[str, Any]:
                 "shown": row["shown"],
                 "note": row["note"],
                 "planted_at": places.get(row["id"], []),
-                "alerts": services.state.query(_FOUND, (row["id"],))[0]["n"],
+                "alerts": alerts[row["id"]],
                 "created": iso(row["created"]),
                 "created_by": row["created_by"],
                 "retired": iso(row["retired"]),

@@ -14,6 +14,7 @@ from server.alerts.catalog import translate
 from server.alerts.model import LEVELS
 from server.api.alerts import language
 from server.api.exposure_overlap import GROUPS, SKETCH, Pair, Side, overlaps
+from server.api.hosts import require_known
 from server.api.services import Services
 from server.api.web import JSON, Ambiguous, ApiError, NoSuchThing, in_thread, integer, iso, one_of
 from server.store import exposures, file_query
@@ -135,6 +136,8 @@ def _list(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
     with services.events() as store:
         known = exposures.known(store, _conditions(query))
         wanted = _wanted(query, known.exposures)
+        if not wanted:
+            require_known(services, query)
         chosen = wanted[:limit] if by == "file" else wanted
         present = presences(services, chosen)
         rows = {
@@ -273,6 +276,8 @@ def _overlap(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
             for side in _sides(one, event, query.get("type", "").lower())
         ]
     found = overlaps(sides, by, about)
+    if not found.pairs:
+        require_known(services, query)
     return {
         "overlaps": [pair_view(pair, count, by) for pair, count in found.pairs[:limit]],
         "more": len(found.pairs) > limit,

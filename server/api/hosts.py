@@ -74,6 +74,28 @@ def find(services: Services, name: str) -> dict[str, Any]:
     return (living or rows)[0]
 
 
+def require_known(services: Services, query: Mapping[str, str]) -> None:
+    """Check the filters ``host`` and ``opd`` of a query that found nothing.
+
+    Raises:
+        NoSuchThing: there is no such host or OPD: the answer is not "nothing", the name is wrong.
+    """
+    if host := query.get("host"):
+        rows = services.state.query(
+            "SELECT 1 FROM agent WHERE id = ? OR host = ? COLLATE NOCASE LIMIT 1", (host, host)
+        )
+        if not rows:
+            raise NoSuchThing(f"there is no host or agent {host!r}; see: ronda hosts list --all")
+    if (opd := query.get("opd")) and not known_opd(services, opd):
+        raise NoSuchThing(f"no host of an OPD {opd!r} is enrolled; see: ronda hosts list --all")
+
+
+def known_opd(services: Services, opd: str) -> bool:
+    """Say whether some host belongs, or belonged, to *opd*."""
+    found = services.state.query("SELECT 1 FROM agent WHERE opd = ? COLLATE NOCASE LIMIT 1", (opd,))
+    return bool(found)
+
+
 async def list_hosts(request: Request) -> Response:
     """GET /v1/hosts"""
     services: Services = request.app.state.services

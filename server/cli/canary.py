@@ -71,6 +71,8 @@ def create(context: Context, /, kind: str, planted_at: tuple[str, ...], **values
         f"canary {answer['id']} of {answer['opd']}; agents know it within a minute.",
         "Plant it now: it is not shown again.",
     )
+    if not answer["opd_known"]:
+        remark(f"No host of an OPD {safe.display(answer['opd'])} is enrolled: is the name right?")
     if not planted_at:
         remark("No place is registered: where agents look, planting it raises the alert, too.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collectors.knowledge import MAX_REGISTER
 from server.cli import safe
 from server.cli.base import Group, pass_context
 from server.cli.client import segment
@@ -93,7 +94,11 @@ def build(
         parsed = parse_columns(columns)
         rows = rows_of(table, parsed, str(name) if name else None)
         made = _write(target, rows, parsed, secret, epoch)
-    except (BadTable, OSError, sqlite3.Error, UnicodeError) as error:
+    except OSError as error:
+        place = table if error.filename == str(table) else target
+        reason = error.strerror or str(error)
+        raise CliError(f"{safe.display(str(place))}: {reason}") from error
+    except (BadTable, sqlite3.Error, UnicodeError) as error:
         raise CliError(f"{safe.display(str(table))}: {safe.display(str(error))}") from error
     header = made.header
     record = {
@@ -190,6 +195,12 @@ def add(context: Context, file: Path, name: str) -> None:
     again into the files with findings.
     """
     try:
+        size = file.stat().st_size
+        if size > MAX_REGISTER:
+            raise CliError(
+                f"{file} has {size} bytes: no register, which has at most {MAX_REGISTER}; make one"
+                " with: ronda edm build"
+            )
         data = file.read_bytes()
     except OSError as error:
         raise CliError(f"{file}: {error.strerror}") from error

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from collectors.child import BoundedChild, ChildError, Limits
-from collectors.exposure.web import check, find, links, listeners
+from collectors.exposure.web import check, find, fronts, links, listeners
 from collectors.exposure.web.child import TARGET
 from collectors.exposure.web.model import (
     EXECUTED,
@@ -29,6 +29,7 @@ from collectors.exposure.web.model import (
     Site,
 )
 
+BY_ADDRESS = "restricted_by_address"
 DOWNLOADABLE = "downloadable"
 LISTED = "listed"
 _RANK = (NOT_SERVED, FORBIDDEN, EXECUTED, UNKNOWN, DOWNLOADABLE, LISTED)
@@ -104,6 +105,8 @@ class WebView:
         """Addresses, by port, that a site has for itself."""
         self._claimed: frozenset[str] = frozenset()
         """Host names that are written out in some site."""
+        self._passed_on: frozenset[int] = frozenset()
+        """Ports to which some site hands requests on."""
         self._due = float("-inf")
         self._links_due = float("-inf")
         self.roots: tuple[bytes, ...] = ()
@@ -155,6 +158,7 @@ class WebView:
         for listen in (listen for site in self._in_force() for listen in site.listens):
             self._taken.setdefault(listen.port, set()).add(listen.address)
         self._claimed = frozenset(name for site in self._in_force() for name in site.names)
+        self._passed_on = fronts.passed_on_to(self._in_force())
         self._look_at_links()
         setup = Setup(sites=self._found.sites)
         self._child = BoundedChild(TARGET, limits=_LIMITS, init=msgspec.msgpack.encode(setup))
@@ -267,6 +271,12 @@ class WebView:
         url = url_of(plain_name(route.name) or host_of(site), place, path)
         served, reasons = route.verdict, route.reasons
         checked = False
+        if (
+            served == FORBIDDEN
+            and BY_ADDRESS in reasons
+            and any(fronts.fronted(one, self._passed_on) for one in wanted)
+        ):
+            return Place(UNKNOWN, url, path, False, (*reasons, "behind_a_proxy"))
         if served in (SERVED, UNKNOWN) and listen is None:
             return Place(UNKNOWN, url, path, False, (*reasons, "server_not_listening"))
         if listen is not None and ask and self._may_ask(route):
@@ -288,7 +298,7 @@ class WebView:
             and route.verdict in (SERVED, UNKNOWN, FORBIDDEN)
             and not self._stopping()
             and (not route.name or self._host(route.name) is not None)
-            and "restricted_by_address" not in route.reasons
+            and BY_ADDRESS not in route.reasons
             and not _PROGRAM.search(route.url)
             and (route.verdict == SERVED or not _PERHAPS.search(route.url))
         )

@@ -134,6 +134,8 @@ class DnsConversation:
         self._halves = (bytearray(), bytearray())
         self._transfer = -1
         """Id of a zone transfer whose first answer was told; the others are passed over."""
+        self.done = False
+        """What came is no DNS; more bytes need not be handed in."""
 
     def client(self, data: bytes, at: int) -> Sequence[Seen]:
         """Take bytes that the client sent."""
@@ -150,6 +152,8 @@ class DnsConversation:
         return list(self._waiting.of(self._conn.key))
 
     def _take(self, half: bytearray, data: bytes, at: int) -> Sequence[Seen]:
+        if self.done:
+            return ()
         half += data
         told: list[Seen] = []
         begin = 0
@@ -157,22 +161,25 @@ class DnsConversation:
             end = begin + 2 + (half[begin] << 8 | half[begin + 1])
             if end > len(half):
                 break
-            told.extend(self._message(bytes(half[begin + 2 : end]), at))
+            message = parse(bytes(half[begin + 2 : end]))
+            if message is None:
+                self.done = True
+                begin = len(half)
+                break
+            told.extend(self._message(message, end - begin - 2, at))
             begin = end
         del half[:begin]
         return told
 
-    def _message(self, raw: bytes, at: int) -> Iterator[Dns]:
-        message = parse(raw)
-        if message is None or not (message.questions or message.response):
-            return
+    def _message(self, message: Message, size: int, at: int) -> Iterator[Dns]:
         if not message.response:
-            yield from self._waiting.ask(_Question(self._conn, at, len(raw), message))
+            if message.questions:
+                yield from self._waiting.ask(_Question(self._conn, at, size, message))
             return
         question = self._waiting.answered(self._conn.key, message)
         if question is None and message.id == self._transfer:
             return
-        told = _answered(self._conn, at, question, message, len(raw))
+        told = _answered(self._conn, at, question, message, size)
         if told:
             self._transfer = message.id if told.type in _TRANSFERS else -1
             yield told

@@ -46,6 +46,22 @@ def test_it_is_printed_once_and_kept_masked(collector: Collector) -> None:
     assert collector.json("canary", "list", "--opd", "other") == []
 
 
+def test_a_wrong_opd_is_asked_about(collector: Collector) -> None:
+    collector.add_agent()
+    for opd, asked in (("Nope", True), ("dinas kesehatan", False)):
+        done = collector.call("canary", "create", "--opd", opd)
+        assert (done.returncode, "is the name right?" in done.stderr) == (0, asked), opd
+
+
+def test_a_place_whose_name_is_no_text(collector: Collector) -> None:
+    """Nothing breaks, and it stands there as agents report it."""
+    words = ("canary", "create", "--opd", "a", "--planted-at")
+    assert collector.call(*words, "web1:/srv/\udcff/").returncode == 0
+    assert collector.call(*words, "\udcff:/srv/").returncode == 2
+    (listed,) = collector.json("canary", "list")
+    assert listed["planted_at"] == ["web1:/srv/\\xff/"]
+
+
 def test_credentials_have_forms_of_their_own_and_can_be_retired(collector: Collector) -> None:
     made = [
         collector.json("canary", "create", "--opd", "a", "--kind", kind)

@@ -42,6 +42,21 @@ def test_what_cannot_be_built(
     assert [path.name for path in table.parent.glob("*.edm*")] == []
 
 
+def test_it_says_which_of_two_files_is_wrong(collector: Collector, table: Path) -> None:
+    target = table.parent / "none/r.edm"
+    done = collector.call("edm", "build", str(table), "--out", str(target), "--column", "nik=NIK")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{target}: No such file or directory" in done.stderr
+
+
+def test_a_file_that_is_too_large_is_not_read(collector: Collector, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)
+    done = collector.call("edm", "add", str(large), "--name", "a")
+    assert (done.returncode, "no register" in done.stderr) == (1, True)
+
+
 def test_without_a_key_nothing_is_built(collector: Collector, table: Path) -> None:
     key = table.with_name("key")
     key.write_bytes(b"short")

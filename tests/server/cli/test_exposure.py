@@ -114,6 +114,13 @@ def test_the_list_can_be_narrowed_and_summed_up(living: Collector) -> None:
     assert "only the gravest 1" in living.call("exposure", "list", "--limit", "1").stderr
 
 
+def test_a_wrong_name_is_not_answered_with_nothing(living: Collector) -> None:
+    for words in (("list",), ("overlap",)):
+        for option in ("--host", "--opd"):
+            done = living.call("exposure", *words, option, "nope")
+            assert (done.returncode, "nope" in done.stderr) == (3, True), (words, option)
+
+
 def test_all_evidence_of_one_in_words(living: Collector) -> None:
     rows = living.json("exposure", "list")
     name = next(row["id"] for row in rows if row["path"] == "/var/www/dump.sql")

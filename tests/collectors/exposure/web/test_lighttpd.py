@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from collectors.exposure.web.fronts import ANY, passed_on_to
 from collectors.exposure.web.lighttpd import route, sites
 from collectors.exposure.web.lines import Files
 from collectors.exposure.web.model import Site
@@ -78,3 +79,12 @@ def test_sites_by_host_and_socket() -> None:
     assert [(one.port, one.tls) for one in found[0].listens] == [(8080, False), (443, True)]
     assert route(found[1], "/a").path == "/ppid/a"
     assert route(found[0], "/a").path == "/srv/a"
+
+
+def test_where_it_hands_requests_on() -> None:
+    inner = 'proxy.server = ( "/x" => (( "host" => "127.0.0.1", "port" => "8081" )) )'
+    found = hosts(
+        'proxy.server = ( "" => (( "host" => "127.0.0.1", "port" => 8080 )) )\n'
+        f'$HTTP["host"] == "a.test" {{ {inner} }}'
+    )
+    assert passed_on_to(found) == {ANY}

@@ -61,10 +61,29 @@ def test_what_nobody_can_fetch(site: tuple[WebView, Path, int]) -> None:
     for name, reason in (
         (".env", "denied"),
         ("tertutup/a.sql", "denied"),
-        ("kantor/b.sql", "restricted_by_address"),
     ):
         found = place(view, folder / "www" / name)
         assert (found.served, found.reasons) == ("forbidden", (reason,)), name
+
+
+def test_an_address_rule_behind_a_proxy_is_no_lock(
+    site: tuple[WebView, Path, int], tmp_path: Path
+) -> None:
+    """A site on loopback alone is there for a proxy or a tunnel; strangers come from there."""
+    view, folder, _ = site
+    found = place(view, folder / "www/kantor/b.sql")
+    assert (found.served, found.checked) == ("unknown", False)
+    assert found.reasons == ("restricted_by_address", "behind_a_proxy")
+    rule = "location /kantor/ { allow 127.0.0.1; deny all; }"
+    for before, served in (("", "forbidden"), ("proxy_pass http://127.0.0.1:8081;", "unknown")):
+        main = tmp_path / "nginx.conf"
+        main.write_text(
+            f"http {{ server {{ listen 8081; root {folder}/www; {rule} }}"
+            f" server {{ listen 8080; location /a/ {{ {before} }} }} }}"
+        )
+        with closing(WebView((f"nginx:{main}",), asks=False)) as other:
+            other.refresh()
+            assert place(other, folder / "www/kantor/b.sql").served == served
 
 
 def test_a_program_is_never_asked_for(site: tuple[WebView, Path, int]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scapy.layers.dns import DNS, DNSQR, DNSRR
 
-from collectors.network.model import Conn, Dns
+from collectors.network.model import Conn, Dns, Seen
 from collectors.network.protocols.dns import DnsConversation, DnsDatagrams
 from tests.collectors.network.protocols.handshakes import UDP_CONN
 
@@ -201,6 +201,18 @@ def test_whatever_comes_over_tcp_is_survived(pieces: list[tuple[bool, bytes]]) -
 
 def test_tcp_holds_one_message_at_most() -> None:
     one = DnsConversation(CONN)
-    for _ in range(200):
-        one.server(b"\xff\xff" + bytes(65_534), AT)
-        assert len(one._halves[1]) <= 65_537
+    stream = framed(answer() + bytes(65_000)) * 10
+    told: list[Seen] = []
+    for at in range(0, len(stream), 1400):
+        told += one.server(stream[at : at + 1400], AT)
+        assert len(one._halves[1]) <= 65_537 + 1400
+    assert len(told) == 10
+
+
+def test_what_is_no_dns_is_looked_at_no_more() -> None:
+    one = DnsConversation(CONN)
+    one.client(b"GET / HTTP/1.1\r\n" * 2000, AT)
+    assert one.done
+    assert not one._halves[0]
+    assert not one.server(ANSWERED, AT)
+    assert not one.end(AT)
