@@ -11,26 +11,20 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from collectors.network import headers_struct as one
+from collectors.network.arrays import Bools, Bytes, Ints, Numbers, Shorts, Words
 from collectors.network.block import Block
 from collectors.network.headers_link import (
     BYTE,
     SHORT,
     WORD,
-    Bools,
-    Bytes,
     Found,
-    Ints,
     gather,
     numbers,
     unlink,
     unwrap,
 )
-
-Shorts = npt.NDArray[np.uint16]
-Words = npt.NDArray[np.uint64]
 
 _IP4 = np.dtype(
     {
@@ -82,13 +76,13 @@ class Rows:
     source_port: Shorts
     destination_port: Shorts
     flags: Bytes
-    seq: npt.NDArray[np.uint32]
+    seq: Numbers
     size: Ints
     payload: Ints
     captured: Ints
     payload_size: Ints
     fragment: Bytes
-    ident: npt.NDArray[np.uint32]
+    ident: Numbers
     vlan: Ints
     place: Ints
 
@@ -133,7 +127,7 @@ class _Ip(NamedTuple):
     captured: Ints
     rest: Ints
     fragment: Bytes
-    ident: npt.NDArray[np.uint32]
+    ident: Numbers
 
     def take(self, which: Ints) -> _Ip:
         return self._replace(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.network import headers_struct as one
+from collectors.network.arrays import Bools, Bytes, Ints
 from collectors.network.block import (
     ETHERNET,
     LOOP,
@@ -21,10 +22,6 @@ from collectors.network.block import (
     SLL2,
     Block,
 )
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
 
 _VERSIONS = np.zeros(16, np.int64)
 _VERSIONS[4], _VERSIONS[6] = one.IP4, one.IP6
