@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from collectors.content.extract import kinds
 from collectors.content.extract.budget import Budget, PartError, Stop
-from collectors.content.extract.source import FileSource, pieces_of
+from collectors.content.extract.source import BytesSource, FileSource, Source, pieces_of
 from collectors.content.extract.walk import Failure, Leaf, Walk
 from collectors.content.gather import Gathered
 from collectors.content.known import Known
@@ -49,14 +49,7 @@ class Scanner:
     def scan(self, descriptor: int, request: Request, registers: Sequence[int] = ()) -> ScanResult:
         """Look into the file behind *descriptor*; *registers* are descriptors, too."""
         budget = Budget(request.seconds)
-        gathered = Gathered(
-            self._rules,
-            self._redactor,
-            budget,
-            whole=self._init.whole,
-            sample_every=self._init.sample_every,
-            watch=self._known.watch(registers),
-        )
+        gathered = self._gathered(budget, registers)
         source = FileSource(descriptor, request.size)
         try:
             kind = kinds.kind_of(source.read(0, kinds.HEAD))
@@ -70,6 +63,26 @@ class Scanner:
             return _answer(gathered, sha256=None, complete=False)
         self._container(source, request, gathered)
         return _answer(gathered, sha256=self._hash(source), complete=not budget.cut)
+
+    def scan_bytes(
+        self, data: bytes, name: str, seconds: float, registers: Sequence[int] = ()
+    ) -> ScanResult:
+        """Look into *data*, held in memory, as into a file called *name*."""
+        budget = Budget(seconds)
+        gathered = self._gathered(budget, registers)
+        request = Request(name=name, size=len(data), seconds=seconds)
+        self._container(BytesSource(data), request, gathered)
+        return _answer(gathered, sha256=None, complete=not budget.cut)
+
+    def _gathered(self, budget: Budget, registers: Sequence[int]) -> Gathered:
+        return Gathered(
+            self._rules,
+            self._redactor,
+            budget,
+            whole=self._init.whole,
+            sample_every=self._init.sample_every,
+            watch=self._known.watch(registers),
+        )
 
     def _bare(self, descriptor: int, request: Request, gathered: Gathered) -> ScanResult:
         reader = Reader(
@@ -86,7 +99,7 @@ class Scanner:
             gathered.failures.add((), UNREADABLE, "reading failed")
         return _answer(gathered, sha256=reader.sha256, complete=reader.complete)
 
-    def _container(self, source: FileSource, request: Request, gathered: Gathered) -> None:
+    def _container(self, source: Source, request: Request, gathered: Gathered) -> None:
         leaf: Leaf | None = None
         try:
             for found in Walk(gathered.budget, again=request.again).file(source, request.name):

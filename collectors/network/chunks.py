@@ -1,0 +1,117 @@
+"""A window that moves over a capture file, and the numbers at many places of it at once."""
+
+from __future__ import annotations
+
+import array
+import importlib.util
+import struct
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collectors.network.block import Ints
+
+HAS_NUMPY = importlib.util.find_spec("numpy") is not None
+
+CHUNK = 4 << 20
+"""Bytes read at once; what the reader needs, whatever the size of the file."""
+LARGEST = 4 << 20
+"""Bytes of the largest packet believed in: the kernel makes 512 KiB at most (BIG TCP)."""
+MOST = 32_768
+"""Packets of a block."""
+
+
+class CaptureError(Exception):
+    """The file is no capture, or what follows makes no sense; ``str()`` says what and where."""
+
+
+class Window:
+    """The part of a file that is in memory. The memory is used again: views of it go stale."""
+
+    def __init__(self, read_into: Callable[[memoryview], int], size: int = CHUNK) -> None:
+        """*read_into* fills a view and returns how many bytes, 0 at the end of the file."""
+        self._read_into = read_into
+        self.data = memoryview(bytearray(size))
+        self.position = 0
+        """Where the next record begins."""
+        self.end = 0
+        """Where what was read ends."""
+        self.base = 0
+        """Byte of the file at the beginning of the window."""
+        self._over = False
+
+    def need(self, count: int) -> bool:
+        """Have *count* bytes behind the position in memory; False where the file ends before."""
+        if self.end - self.position >= count:
+            return True
+        self._forward()
+        if count > len(self.data):
+            self._enlarge(count)
+        while self.end < count and self._more():
+            pass
+        return self.end >= count
+
+    def fill(self) -> bool:
+        """Read as much as there is room for; False when nothing is left."""
+        self._forward()
+        # A pipe gives a little at a time: blocks should be large all the same.
+        while self.end < len(self.data) and self._more():
+            pass
+        return self.end > 0
+
+    def grow(self) -> bool:
+        """Make room for a record longer than the window; False where the file has no more."""
+        if self._over:
+            return False
+        self._enlarge(2 * len(self.data))
+        return True
+
+    def skip(self, count: int) -> bool:
+        """Move the position on by *count* bytes that need not be kept."""
+        while count > self.end - self.position:
+            count -= self.end - self.position
+            self.position = self.end
+            if not self.fill():
+                return False
+        self.position += count
+        return True
+
+    def _more(self) -> bool:
+        got = 0 if self._over else self._read_into(self.data[self.end :])
+        self._over = not got
+        self.end += got
+        return got > 0
+
+    def _forward(self) -> None:
+        rest = self.end - self.position
+        self.data[:rest] = self.data[self.position : self.end]
+        self.base += self.position
+        self.position, self.end = 0, rest
+
+    def _enlarge(self, size: int) -> None:
+        larger = memoryview(bytearray(min(size, 2 * LARGEST)))
+        larger[: self.end] = self.data[: self.end]
+        self.data = larger
+
+
+def columns(data: memoryview, at: Ints, order: str, count: int) -> list[Ints]:
+    """Return *count* 32-bit numbers that stand one after another at each place, as columns."""
+    import numpy as np
+
+    whole = np.dtype((np.void, 4 * count))
+    places = len(data) - whole.itemsize + 1
+    found = np.ndarray((places,), whole, buffer=data, strides=(1,))[at]
+    table = found.view(f"{order}u4").reshape(-1, count)
+    return [table[:, number].astype(np.int64) for number in range(count)]
+
+
+def rows(data: memoryview, at: Sequence[int], order: str, count: int) -> list[tuple[int, ...]]:
+    """Return the same without numpy, as rows."""
+    form = struct.Struct(f"{order}{count}I")
+    return [form.unpack_from(data, place) for place in at]
+
+
+def plain(values: Sequence[int]) -> Ints:
+    """Return *values* as the array of a block where numpy is absent."""
+    # Looks enough like numpy's for a reader that takes one value at a time.
+    return cast("Ints", array.array("q", values))

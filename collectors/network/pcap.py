@@ -1,0 +1,135 @@
+"""Reads capture files as blocks of packets: pcap and pcapng, from a descriptor, in fixed memory.
+
+Formats: draft-ietf-opsawg-pcap (both byte orders, microseconds and nanoseconds, and the longer
+packet header of magic ``a1b2cd34``) and draft-ietf-opsawg-pcapng (see `pcapng`). A pipe will do;
+nothing is sought.
+
+What came before a fault is handed out before `CaptureError` is raised. Every step moves forward by
+12 bytes at least, so that no file keeps the reader busy for longer than its size allows.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from collectors.network import pcapng
+from collectors.network.block import Block
+from collectors.network.chunks import (
+    CHUNK,
+    HAS_NUMPY,
+    LARGEST,
+    MOST,
+    CaptureError,
+    Window,
+    columns,
+    plain,
+    rows,
+)
+
+__all__ = ["CaptureError", "read"]
+
+
+class _Shape(NamedTuple):
+    order: str
+    """Byte order, as `struct` names it."""
+    unit: int
+    """ns of one unit in the second half of a time."""
+    header: int
+    """Bytes before each packet."""
+
+
+_MAGIC = {
+    b"\xd4\xc3\xb2\xa1": _Shape("<", 1000, 16),
+    b"\xa1\xb2\xc3\xd4": _Shape(">", 1000, 16),
+    b"\x4d\x3c\xb2\xa1": _Shape("<", 1, 16),
+    b"\xa1\xb2\x3c\x4d": _Shape(">", 1, 16),
+    b"\x34\xcd\xb2\xa1": _Shape("<", 1000, 24),
+    b"\xa1\xb2\xcd\x34": _Shape(">", 1000, 24),
+}
+
+
+def read(descriptor: int, *, chunk: int = CHUNK, vector: bool = HAS_NUMPY) -> Iterator[Block]:
+    """Yield the packets of the capture that *descriptor* is open on, from where it stands.
+
+    A block holds until the next one is asked for. Without *vector*, its arrays are made without
+    numpy. Raises `CaptureError` where the file is cut off or makes no sense, after all that came
+    before, and OSError where it cannot be read.
+    """
+    window = Window(lambda into: os.readv(descriptor, [into]), chunk)
+    if not window.need(4):
+        raise CaptureError("this is no capture file: it has fewer than 4 bytes")
+    magic = bytes(window.data[:4])
+    if magic == pcapng.MAGIC:
+        return pcapng.blocks(window, vector)
+    if magic not in _MAGIC:
+        raise CaptureError(f"this is no capture file: it begins with {magic.hex()}")
+    return _blocks(window, _MAGIC[magic], vector)
+
+
+def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
+    if not window.need(24):
+        raise CaptureError("the capture file ends in its header")
+    # The upper bits of the link type tell about frame check sequences.
+    link = struct.unpack_from(shape.order + "I", window.data, 20)[0] & 0xFFFF
+    window.position += 24
+    make = _block if vector else _plain_block
+    while window.fill():
+        found, fault = _walk(window, shape)
+        if found:
+            yield make(window.data, found, shape, link)
+        elif not fault and not window.grow():
+            fault = f"the capture file ends within a packet, at byte {window.base + window.end}"
+        if fault:
+            raise CaptureError(fault)
+
+
+def _walk(window: Window, shape: _Shape) -> tuple[list[int], str]:
+    """Return where the whole packets in the window begin, and what is wrong with the next one."""
+    found: list[int] = []
+    add, data, unpack = found.append, window.data, struct.Struct(shape.order + "I").unpack_from
+    position, end, header = window.position, window.end, shape.header
+    fault = ""
+    for _ in range(MOST):
+        if position + header > end:
+            break
+        size = unpack(data, position + 8)[0]
+        if size > LARGEST:
+            fault = f"a packet of {size} bytes at byte {window.base + position}"
+            break
+        after = position + header + size
+        if after > end:
+            break
+        add(position)
+        position = after
+    window.position = position
+    return found, fault
+
+
+def _block(data: memoryview, found: list[int], shape: _Shape, link: int) -> Block:
+    import numpy as np
+
+    at = np.array(found, np.int64)
+    seconds, parts, captured, wire = columns(data, at, shape.order, 4)
+    return Block(
+        data=data,
+        offset=at + shape.header,
+        captured=captured,
+        wire=np.maximum(wire, captured),
+        time=seconds * 1_000_000_000 + parts * shape.unit,
+        link=link,
+    )
+
+
+def _plain_block(data: memoryview, found: list[int], shape: _Shape, link: int) -> Block:
+    table = rows(data, found, shape.order, 4)
+    return Block(
+        data=data,
+        offset=plain([at + shape.header for at in found]),
+        captured=plain([row[2] for row in table]),
+        wire=plain([max(row[2], row[3]) for row in table]),
+        time=plain([row[0] * 1_000_000_000 + row[1] * shape.unit for row in table]),
+        link=link,
+    )
