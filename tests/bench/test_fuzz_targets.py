@@ -23,5 +23,5 @@ def test_valid_inputs_and_damaged_ones_pass(name: str) -> None:
 
 
 def test_a_script_is_read_as_it_was_written() -> None:
-    turns = [(True, b"abc"), (False, b""), (False, b"x" * 300)]
+    turns = [(True, b"abc"), (False, b"y"), (False, b"x" * 300)]
     assert read_script(script(turns)) == turns
