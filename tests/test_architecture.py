@@ -34,6 +34,7 @@ PLANTED = {
     "light": [
         ("agent/clock.py", "import signatures.yara_rules"),
         ("collectors/files/__init__.py", "import collectors.content.digits"),
+        ("collectors/network/worker.py", "import collectors.network.ring"),
     ],
     "sensors": [
         ("collectors/registry.py", "import collectors.files"),

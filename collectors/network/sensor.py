@@ -1,0 +1,80 @@
+"""The network sensor: what this server talks to, and whether data leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from collectors.api import Coverage, SensorContext, Settings
+from collectors.kinds import (
+    ChildCrashed,
+    NetworkContacts,
+    NetworkFinding,
+    NetworkFlow,
+    NetworkService,
+    Record,
+    VisibilityLost,
+)
+from collectors.network.interfaces import Choice, Interfaces
+from collectors.network.settings import NetworkSettings
+from collectors.paths import SafePath
+
+
+class NetworkSensor:
+    """See `collectors.api.Sensor`."""
+
+    name: ClassVar[str] = "network"
+    settings_type: ClassVar[type[Settings]] = NetworkSettings
+    emits: ClassVar[frozenset[type[Record]]] = frozenset(
+        {
+            NetworkFlow,
+            NetworkService,
+            NetworkContacts,
+            NetworkFinding,
+            VisibilityLost,
+            ChildCrashed,
+        }
+    )
+
+    def __init__(self, settings: Settings, state_dir: Path) -> None:
+        """*state_dir* is the sensor's own directory, ``<agent>/sensors/network``."""
+        if not isinstance(settings, NetworkSettings):
+            raise TypeError(f"network needs NetworkSettings, not {type(settings).__name__}")
+        self._settings = settings
+        self._state_dir = state_dir
+        self._coverage: Coverage = {}
+
+    def check(self) -> list[str]:
+        """Return warnings about interfaces.
+
+        Raises:
+            Unsupported: packet sockets do not work here.
+        """
+        from collectors.network.worker import supported
+
+        supported()
+        wanted = self._settings.interfaces
+        choice = Choice(wanted=wanted, unwanted=self._settings.exclude_interfaces)
+        if Interfaces(choice).up():
+            return []
+        named = f"none of {', '.join(wanted)}" if wanted else "no interface"
+        return [f"{named} is up; what comes up is watched from then on"]
+
+    def run(self, context: SensorContext) -> None:
+        """Watch until the agent stops.
+
+        Raises:
+            Unsupported: packet sockets do not work here any more.
+            ChildError: the process that reads packets died too often.
+        """
+        from collectors.network.worker import Worker
+
+        Worker(self._settings, context, self._coverage).run()
+
+    def coverage(self) -> Coverage:
+        """Return packets and losses of each interface, flows, and what is not seen."""
+        return dict(self._coverage)
+
+    def offer(self, paths: Sequence[SafePath]) -> None:
+        """Do nothing: changed files are no concern of this sensor."""

@@ -1,0 +1,244 @@
+"""A TCP connection from its first byte: wait until the protocol is certain, then let it be read.
+
+What ends up as content is kept here for the protocols whose parsers hand over nothing themselves
+(mail, databases, file transfer, unknown ones): the stream as it stands, up to 64 KB of each
+direction. A stream that pauses is handed over in parts, so that nothing waits for its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from collectors.network.model import Conn, Content, Conversation, Seen, Stream
+from collectors.network.protocols.talk import ALONE, Around, Talk, cut, gap
+from collectors.network.streams.identify import ENOUGH, GREETING, UNKNOWN, identify
+
+MOST_CONTENT = 65536
+PAUSE = 5_000_000_000
+"""ns of silence after which what was kept is handed over."""
+_DEEPEST = 4
+"""Protocols inside of each other: a proxy in a proxy in a proxy."""
+
+Make = Callable[[Conn, Around], Conversation]
+
+
+class Tape:
+    """What one end sent, up to 64 KB, within the budget of all."""
+
+    __slots__ = (
+        "_around",
+        "_conn",
+        "_from_client",
+        "_last",
+        "_pieces",
+        "_protocol",
+        "_room",
+        "_size",
+    )
+
+    def __init__(self, conn: Conn, around: Around, protocol: str, from_client: bool) -> None:
+        self._conn = conn
+        self._around = around
+        self._protocol = protocol
+        self._from_client = from_client
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._room = MOST_CONTENT
+        self._last = 0
+
+    def add(self, data: bytes, at: int) -> None:
+        """Keep what comes next; what is full, or too much for all, is handed over."""
+        part = data[: self._room] if len(data) > self._room else data
+        budget = self._around.budget
+        if not part or (budget is not None and not budget.take(len(part))):
+            self.hand_over(at)
+            return
+        self._pieces.append(part)
+        self._size += len(part)
+        self._room -= len(part)
+        self._last = at
+        if not self._room:
+            self.hand_over(at)
+
+    def paused(self, at: int) -> bool:
+        """Tell whether something is kept and nothing came lately."""
+        return self._size > 0 and at - self._last > PAUSE
+
+    def hand_over(self, at: int, *, complete: bool = False) -> None:
+        """Give what is kept to the sink."""
+        if not self._size:
+            return
+        data = b"".join(self._pieces)
+        if self._around.budget is not None:
+            self._around.budget.give(self._size)
+        self._pieces, self._size = [], 0
+        if self._around.content is not None:
+            self._around.content(
+                Content(
+                    conn=self._conn,
+                    at=at,
+                    protocol=self._protocol,
+                    from_client=self._from_client,
+                    data=data,
+                    seen=len(data),
+                    complete=complete,
+                )
+            )
+
+
+class Dialogue(Talk):
+    """One connection whose protocol is found out."""
+
+    def __init__(
+        self, conn: Conn, around: Around, parsers: dict[str, Make], depth: int = 0
+    ) -> None:
+        super().__init__(conn, around)
+        self.name: str | None = None
+        """The protocol; empty where nobody knows it, None before that is decided."""
+        self._parsers = parsers
+        self._depth = depth
+        self._begun: list[tuple[bool, bytes, int]] = []
+        self._heads = {True: b"", False: b""}
+        self._tapes: dict[bool, Tape] = {}
+        self._shown = False
+        self._first = 0
+
+    def client(self, data: bytes, at: int) -> Sequence[Seen]:
+        """Take bytes of the client."""
+        inner = self.inner
+        if inner is None:
+            return self._early(True, data, at)
+        if self._tapes:
+            self._record(inner, True, data, at)
+        return inner.client(data, at)
+
+    def server(self, data: bytes, at: int) -> Sequence[Seen]:
+        """Take bytes of the server."""
+        inner = self.inner
+        if inner is None:
+            return self._early(False, data, at)
+        if self._tapes:
+            self._record(inner, False, data, at)
+        return inner.server(data, at)
+
+    def end(self, at: int) -> Sequence[Seen]:
+        """Tell what is left."""
+        if self.name is None and not self._ended:
+            self._decide(at, last=True)
+        if self.inner is not None:
+            self._out.extend(self.inner.end(at))
+        for tape in self._tapes.values():
+            tape.hand_over(at, complete=True)
+        self._tapes = {}
+        self._show(at)
+        self._ended = True
+        return self._told()
+
+    def cut(self, from_client: bool, at: int) -> Sequence[Seen]:
+        """Take note that no more bytes of one end will come."""
+        if from_client in self._tapes:
+            self._tapes[from_client].hand_over(at)
+        if self.inner is not None:
+            return cut(self.inner, from_client, at)
+        return ()
+
+    def gap(self, from_client: bool, size: int, at: int) -> Sequence[Seen]:
+        """Take note that bytes are missing; before the protocol is known it is guessed."""
+        if self.name is None:
+            self._decide(at, last=True)
+            self._out.extend(gap(self.inner, from_client, size, at) if self.inner else ())
+            return self._told()
+        return gap(self.inner, from_client, size, at) if self.inner is not None else ()
+
+    def tick(self, at: int) -> Sequence[Seen]:
+        """Tell what has waited long enough, though nothing more came."""
+        if self.name is None and self._begun:
+            client, server = self._heads[True], self._heads[False]
+            if client or not GREETING.match(server):  # a greeting may wait for its first command
+                self._decide(at, last=True)
+        if self.name == UNKNOWN:
+            self._show(at)
+        for tape in self._tapes.values():
+            if tape.paused(at):
+                tape.hand_over(at)
+        return self._told()
+
+    def _record(self, inner: Conversation, from_client: bool, data: bytes, at: int) -> None:
+        if isinstance(inner, Talk) and inner.over:  # ciphered from here, or another protocol
+            for tape in self._tapes.values():
+                tape.hand_over(at)
+            self._tapes = {}
+            return
+        self._tapes[from_client].add(data, at)
+
+    def _early(self, from_client: bool, data: bytes, at: int) -> Sequence[Seen]:
+        head = self._heads[from_client]
+        if len(head) < ENOUGH:
+            self._heads[from_client] = head + data[: ENOUGH - len(head)]
+        if self.name is not None:
+            if self._tapes:
+                self._tapes[from_client].add(data, at)
+            if not self._shown and self._both_full():
+                self._show(at)
+            return self._told()
+        if not self._begun:
+            self._first = at
+        self._begun.append((from_client, data, at))
+        self._decide(at)
+        return self._told()
+
+    def _both_full(self) -> bool:
+        return len(self._heads[True]) >= ENOUGH and len(self._heads[False]) >= ENOUGH
+
+    def _decide(self, at: int, *, last: bool = False) -> None:
+        client, server = self._heads[True], self._heads[False]
+        name = identify(client, server, self.conn.server_port, last=last)
+        if name is None:
+            return
+        make = self._parsers.get(name)
+        self.name = name = name if make is not None else UNKNOWN
+        begun, self._begun = self._begun, []
+        if make is not None:
+            self.inner = make(self.conn, self._around)
+            self._heads = {True: b"", False: b""}
+        recorded = not isinstance(self.inner, Talk) or self.inner.recorded
+        if self._around.content is not None and recorded and name not in _CIPHERED:
+            self._tapes = {end: Tape(self.conn, self._around, name, end) for end in (True, False)}
+        for from_client, data, when in begun:
+            if self.inner is not None:
+                self._out.extend((self.client if from_client else self.server)(data, when))
+            elif self._tapes:
+                self._tapes[from_client].add(data, when)
+        if self.inner is None and self._both_full():
+            self._show(at)
+
+    def _show(self, at: int) -> None:
+        """Tell the first bytes of a protocol that nobody knows."""
+        client, server = self._heads[True], self._heads[False]
+        if self.name != UNKNOWN or self._shown or not (client or server):
+            return
+        self._shown = True
+        self._out.append(Stream(conn=self.conn, at=self._first or at, client=client, server=server))
+        self._heads = {True: b"", False: b""}
+
+
+_CIPHERED = frozenset(("tls", "ssh", "dns"))
+"""Nothing of them is content."""
+
+
+def opener(parsers: dict[str, Make], around: Around) -> Callable[[Conn], Dialogue]:
+    """Return what makes a `Dialogue`; its parsers can go over to another one of *parsers*."""
+    return lambda conn: _dialogue(conn, parsers, around, 0)
+
+
+def _dialogue(conn: Conn, parsers: dict[str, Make], around: Around, depth: int) -> Dialogue:
+    def upgrade(name: str, conn: Conn) -> Conversation | None:
+        if depth >= _DEEPEST:
+            return None
+        if not name:
+            return _dialogue(conn, parsers, around, depth + 1)
+        make = parsers.get(name)
+        return make(conn, ALONE) if make is not None else None
+
+    own = Around(upgrade, around.content, around.budget)
+    return Dialogue(conn, own, parsers, depth)

@@ -1,0 +1,45 @@
+"""Who reads which protocol: the table of `dialogue`, and the readers of UDP."""
+
+from __future__ import annotations
+
+from collectors.network.model import Conn, Conversation
+from collectors.network.protocols import Datagrams
+from collectors.network.protocols.dns import DnsConversation, DnsDatagrams
+from collectors.network.protocols.http import HttpTalk
+from collectors.network.protocols.talk import Around
+from collectors.network.protocols.tls import TlsConversation
+from collectors.network.streams.dialogue import Make
+
+_DNS_PORTS = frozenset((53, 5353, 5355))
+
+
+def _tls(conn: Conn, around: Around) -> Conversation:  # noqa: ARG001 - one form for all
+    return TlsConversation(conn)
+
+
+def _dns(conn: Conn, around: Around) -> Conversation:  # noqa: ARG001
+    return DnsConversation(conn)
+
+
+def parsers() -> dict[str, Make]:
+    """Return who reads a TCP connection, by the names that `identify` returns."""
+    return {
+        "tls": _tls,
+        "dns": _dns,
+        "http": HttpTalk,
+    }
+
+
+def datagram_parsers() -> tuple[Datagrams | None, Datagrams | None]:
+    """Return who reads DNS and QUIC."""
+    return DnsDatagrams(), None
+
+
+def is_dns(conn: Conn, payload: bytes) -> bool:
+    """Tell whether a datagram is for the reader of DNS: by its port, as resolvers do."""
+    return len(payload) >= 12 and (conn.server_port in _DNS_PORTS or conn.client_port in _DNS_PORTS)
+
+
+def is_quic(conn: Conn, from_client: bool, payload: bytes) -> bool:  # noqa: ARG001
+    """Tell whether a datagram is for the reader of QUIC: a long header of a version, RFC 8999."""
+    return bool(payload[0] & 0x80) and len(payload) > 20 and payload[1:5] != b"\0\0\0\0"

@@ -1,0 +1,310 @@
+"""The sensor's thread in the agent: opens interfaces, has the child read them, passes on what it
+says. Looks at no packet itself.
+
+The child is asked once a second. Meanwhile, and while the agent is busy with an answer, the kernel
+keeps packets in the rings.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+import msgspec
+
+from collectors.api import Coverage, SensorContext, Unsupported
+from collectors.child import BoundedChild, ChildError, Limits
+from collectors.kinds import ChildCrashed, Kind
+from collectors.network.gaps import Gaps
+from collectors.network.interfaces import Choice, Interface, Interfaces, compare
+from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
+from collectors.network.processes import Processes
+from collectors.network.settings import NetworkSettings
+from collectors.network.sockets import Capture, Shape, open_capture
+from collectors.redact import scrub
+from collectors.sighting import Sighting
+
+_log = logging.getLogger(__name__)
+
+_SLICE = 1.0
+"""Seconds for which the child works before it answers."""
+_TIMEOUT = 30.0
+_LOOK = 2.0
+"""Seconds between two looks at the interfaces."""
+_LISTENERS = 60.0
+"""Seconds between two looks at listening sockets when no conversation asks."""
+_MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
+_MOST_AT_ONCE = 8
+"""Descriptors in one call (`collectors.child_main.MAX_DESCRIPTORS`)."""
+_MEMORY = 640 << 20
+"""Address space of the child without its rings; numpy reserves most of it and uses little."""
+_MOST_ASKED = 2048
+
+_answers = msgspec.msgpack.Decoder(Answer)
+
+
+class Totals:
+    """Packets of one interface since the start."""
+
+    __slots__ = ("dropped", "received")
+
+    def __init__(self) -> None:
+        self.received = self.dropped = 0
+
+    def __str__(self) -> str:
+        share = 100 * self.dropped / max(1, self.received)
+        return f"{self.received} packets, {self.dropped} lost ({share:.2f} %)"
+
+
+class Worker:
+    """One run of the sensor."""
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        context: SensorContext,
+        coverage: Coverage,
+        *,
+        interfaces: Interfaces | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        """*coverage* is kept up to date for the sensor."""
+        self._settings = settings
+        self._context = context
+        self._coverage = coverage
+        choice = Choice(wanted=settings.interfaces, unwanted=settings.exclude_interfaces)
+        self._interfaces = interfaces or Interfaces(choice)
+        self._processes = (processes or Processes()) if settings.processes else None
+        self._shape = Shape(
+            ring=settings.ring,
+            retire=max(1, int(settings.ring_timeout * 1000)),
+            snap=settings.snap,
+            without=settings.endpoints(),
+        )
+        self._gaps = Gaps()
+        self._captures: dict[str, Capture] = {}
+        self._fresh: list[Capture] = []
+        """Open, and not yet known to the child."""
+        self._closed: list[str] = []
+        self._local: frozenset[bytes] = frozenset()
+        self._local_told: frozenset[bytes] | None = None
+        self._asked: dict[int, Asked] = {}
+        self._owners: dict[int, Owner] = {}
+        self._listeners: dict[str, Owner] | None = None
+        self._totals: dict[str, Totals] = {}
+        self._refused: dict[str, str] = {}
+        self._deaths: list[float] = []
+        self._restarts = 0
+        self._answered = context.now()
+        """When the last answer came, ns since 1970."""
+        self._next_look = self._next_listeners = 0.0
+        self._child = self._new_child()
+
+    @property
+    def child_pid(self) -> int | None:
+        """Process id of the child, if it runs."""
+        return self._child.pid
+
+    def run(self) -> None:
+        """Watch until the agent stops.
+
+        Raises:
+            Unsupported: packet sockets do not work here any more.
+            ChildError: the child died too often.
+        """
+        try:
+            while not self._context.stopping.is_set():
+                self._look()
+                self._ask(_SLICE)
+                self._context.beat()
+                self._look_up()
+            self._end()
+        finally:
+            self._child.close()
+            for capture in self._captures.values():
+                capture.close()
+
+    def _end(self) -> None:
+        """Have what is still held told."""
+        try:
+            self._ask(0.0, last=True)
+        except ChildError:
+            _log.warning("network: the last minute's flows are lost, the child died")
+        for gap in self._gaps.rest():
+            self._tell(gap)
+
+    def _new_child(self) -> BoundedChild:
+        keys = self._context.keys
+        settings = msgspec.to_builtins(self._settings)
+        init = Setup(key=keys.fleet, epoch=keys.fleet_epoch, settings=settings)
+        memory = _MEMORY + 16 * self._settings.ring
+        # Flows and what detectors know live in it: it is not replaced after so many calls.
+        limits = Limits(memory=memory, cpu=int(_TIMEOUT), descriptors=128, requests=1 << 62)
+        return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
+
+    def _look(self) -> None:
+        """See which interfaces came and went."""
+        moment = time.monotonic()
+        if moment < self._next_look:
+            return
+        self._next_look = moment + _LOOK
+        up, present = self._interfaces.up(), self._interfaces.present()
+        watched = {name: capture.index for name, capture in self._captures.items()}
+        changes = compare(watched, up, present)
+        for name in changes.gone:
+            self._drop(name)
+        for one in changes.come:
+            self._open(one)
+        for name in self._refused.keys() - up.keys():
+            del self._refused[name]
+        self._local = self._interfaces.addresses()
+
+    def _drop(self, name: str) -> None:
+        capture = self._captures.pop(name)
+        capture.close()
+        if capture in self._fresh:
+            self._fresh.remove(capture)
+        else:
+            self._closed.append(name)
+        for gap in self._gaps.gone(name, self._context.now()):
+            self._tell(gap)
+
+    def _open(self, one: Interface) -> None:
+        try:
+            capture = open_capture(one.name, one.index, self._shape, loopback=one.loopback)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            if self._refused.get(one.name) != reason:
+                _log.warning("network: %s cannot be watched: %s", scrub(one.name), reason)
+            self._refused[one.name] = reason
+            return
+        self._refused.pop(one.name, None)
+        self._captures[one.name] = capture
+        self._fresh.append(capture)
+        self._totals.setdefault(one.name, Totals())
+        for gap in self._gaps.back(one.name, self._context.now()):
+            self._tell(gap)
+
+    def _ask(self, seconds: float, *, last: bool = False) -> None:
+        """Have the child work, and pass on what it says."""
+        opened = self._fresh[:_MOST_AT_ONCE]
+        local = None if self._local == self._local_told else tuple(sorted(self._local))
+        work = Work(
+            seconds=0.0 if len(self._fresh) > _MOST_AT_ONCE else seconds,
+            opened=tuple(one.ring for one in opened),
+            closed=tuple(self._closed),
+            local=local,
+            owners=self._owners,
+            listeners=self._listeners,
+            last=last,
+        )
+        request = msgspec.msgpack.encode(work)
+        try:
+            data = self._child.call(request, [one.fileno() for one in opened], _TIMEOUT)
+            answer = _answers.decode(data)
+        except (ChildError, msgspec.MsgspecError) as error:
+            self._died(error)
+            return
+        del self._fresh[: len(opened)]
+        self._closed.clear()
+        self._local_told = self._local
+        self._owners, self._listeners = {}, None
+        self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        begin, self._answered = self._answered, self._context.now()
+        for sighting in answer.sightings:
+            self._context.emit(sighting)
+        for count in answer.counts:
+            totals = self._totals.setdefault(count.interface, Totals())
+            totals.received += count.received
+            totals.dropped += count.dropped
+        for gap in self._gaps.counted(answer.counts, begin, self._answered):
+            self._tell(gap)
+        for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
+            self._asked[one.key] = one
+        self._report(answer)
+
+    def _report(self, answer: Answer) -> None:
+        told: Coverage = {
+            "interfaces": ", ".join(self._captures) or "none",
+            "packets": answer.packets,
+            "flows": answer.flows,
+            "evicted": sum(answer.evicted.values()),
+            "child_restarts": self._restarts,
+        }
+        for name, totals in self._totals.items():
+            told[f"interface {name}"] = str(totals)
+        for name, reason in self._refused.items():
+            told[f"interface {name}"] = f"not watched: {reason}"
+        if answer.missing:
+            told["missing"] = ", ".join(answer.missing)
+        if self._processes is not None:
+            told["processes"] = self._processes.words()
+        self._coverage.clear()
+        self._coverage.update(told)
+
+    def _look_up(self) -> None:
+        """Answer who holds the sockets that the child asked about."""
+        processes, moment = self._processes, time.monotonic()
+        if processes is None or not processes.due():
+            return
+        if self._asked or moment >= self._next_listeners:
+            self._owners, self._listeners = processes.answer(self._asked.values())
+            self._asked.clear()
+            self._next_listeners = moment + _LISTENERS
+
+    def _died(self, error: ChildError | msgspec.MsgspecError) -> None:
+        """Tell that the child died, and begin anew with fresh sockets.
+
+        What killed it may still be in the rings: they are not read again.
+        """
+        begin = self._answered
+        cause = getattr(error, "cause", "protocol")
+        detail = getattr(error, "detail", "")
+        self._child.close()
+        self._restarts += 1
+        record = ChildCrashed(
+            target="network", cause=cause, detail=scrub(detail) if detail else None
+        )
+        self._tell(record)
+        moment = time.monotonic()
+        self._deaths = [at for at in self._deaths if moment - at < _DEATHS_WITHIN]
+        self._deaths.append(moment)
+        if len(self._deaths) > _MOST_DEATHS and isinstance(error, ChildError):
+            raise error
+        self._reopen()
+        end = self._context.now()
+        self._answered = end
+        self._tell(self._gaps.died(cause, begin, end))
+
+    def _reopen(self) -> None:
+        self._child = self._new_child()
+        for capture in self._captures.values():
+            capture.close()
+        self._captures.clear()
+        self._fresh.clear()
+        self._closed.clear()
+        self._local_told = None
+        self._asked.clear()
+        self._owners, self._listeners = {}, None
+        self._next_look = self._next_listeners = 0.0
+        self._look()
+
+    def _tell(self, record: Kind) -> None:
+        self._context.emit(Sighting(record=record, observed=self._context.now(), module="network"))
+
+
+def supported() -> None:
+    """See whether the sensor can work here.
+
+    Raises:
+        Unsupported: it cannot; the sentence says why.
+    """
+    from collectors.network.sockets import probe
+
+    try:
+        probe()
+    except OSError as error:
+        raise Unsupported(f"packet sockets do not work here: {error.strerror}") from error
