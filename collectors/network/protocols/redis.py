@@ -1,6 +1,7 @@
-"""Redis, RESP2 and RESP3 (redis.io/docs/reference/protocol-spec): AUTH and HELLO, and their answers.
+"""Redis, RESP2 and RESP3: AUTH and HELLO, and their answers.
 
-Commands are answered in order, so answers are counted until the one that is waited for.
+Source: redis.io, "Redis serialization protocol specification". Commands are answered in order, so
+answers are counted until the one that is waited for.
 """
 
 from __future__ import annotations

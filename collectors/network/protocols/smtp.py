@@ -6,6 +6,7 @@ The text of a mail is passed over here; it is content.
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from msgspec.structs import replace
 
@@ -14,9 +15,12 @@ from collectors.network.protocols.sasl import Sasl
 from collectors.network.protocols.talk import ALONE, Around, LineTalk, command, text
 
 MOST_RECIPIENTS = 32
+MOST_WAITING = 256
 
 _PATH = re.compile(rb"(?i)(?:FROM|TO):\s*(?:<([^>]*)>|(\S+))")
 _END = b"\r\n.\r\n"
+_SENT = "sent"
+"""The text of a mail is over; answered like a command."""
 
 
 class SmtpTalk(LineTalk):
@@ -30,8 +34,9 @@ class SmtpTalk(LineTalk):
         self._helo = ""
         self._mail: Mail | None = None
         self._sasl: Sasl | None = None
-        self._asked = ""
-        self._sent = False
+        self._waiting: deque[str] = deque()
+        """Commands that are not answered yet: a client may send several at once, RFC 2920."""
+        self._posted: deque[Mail | None] = deque(maxlen=MOST_WAITING)
 
     def _command(self, line: bytes, at: int) -> None:
         if self._sasl is not None:
@@ -40,25 +45,42 @@ class SmtpTalk(LineTalk):
         word, rest = command(line)
         if word in {"EHLO", "HELO", "LHLO"}:
             self._helo = text(rest)
-            self._told_mail("")
+            self._told_mail()
         elif word in {"MAIL", "RCPT"}:
             self._path(word, rest, at)
         elif word in {"DATA", "STARTTLS"}:
-            self._asked = word
             self._wait()
         elif word == "BDAT":
-            size, _, last = rest.partition(b" ")
-            if size.isdigit() and len(size) < 12:
-                self._lines.discard(int(size))
-            self._sent = self._sent or last.strip().upper() == b"LAST"
+            word = self._chunk(rest)
         elif word == "AUTH":
-            mechanism, _, first = rest.partition(b" ")
-            self._sasl = Sasl(text(mechanism, 32))
-            if first.strip():
-                self._sasl.coded(first)
-            self._offer(at)
+            self._log_in(rest, at)
         elif word in {"RSET", "QUIT"}:
-            self._told_mail("")
+            self._told_mail()
+        self._waiting.append(word)
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
+
+    def _chunk(self, rest: bytes) -> str:
+        """A part of a mail, RFC 3030."""
+        size, _, last = rest.partition(b" ")
+        if size.isdigit() and len(size) < 12:
+            self._lines.discard(int(size))
+        if last.strip().upper() != b"LAST":
+            return "BDAT"
+        self._post()
+        return _SENT
+
+    def _log_in(self, rest: bytes, at: int) -> None:
+        mechanism, _, first = rest.partition(b" ")
+        self._sasl = Sasl(text(mechanism, 32))
+        if first.strip():
+            self._sasl.coded(first)
+        self._offer(at)
+
+    def _post(self) -> None:
+        """The mail is on its way; the next one may begin before the answer."""
+        self._posted.append(self._mail)
+        self._mail = None
 
     def _path(self, word: str, rest: bytes, at: int) -> None:
         found = _PATH.match(rest)
@@ -66,7 +88,7 @@ class SmtpTalk(LineTalk):
             return
         name = text(found[1] if found[1] is not None else found[2])
         if word == "MAIL":
-            self._told_mail("")
+            self._told_mail()
             self._mail = Mail(conn=self.conn, at=at, helo=self._helo, sender=name)
         elif self._mail is not None:
             mail = self._mail
@@ -105,36 +127,52 @@ class SmtpTalk(LineTalk):
         if not self._greeted:
             self._greeted = True
             self._banner(line[4:], False, at)
-        elif self._sasl is not None:
-            if code != b"334":
-                self._sasl = None
-                self._settle("success" if code == b"235" else "failure")
-        elif self._asked:
-            self._asked_for(code, at)
-        elif self._sent:
-            self._sent = False
-            self._told_mail("success" if code.startswith(b"2") else "failure")
+        elif self._waiting and code != b"334":
+            self._answered(self._waiting.popleft(), code, at)
+
+    def _answered(self, word: str, code: bytes, at: int) -> None:
+        good = code.startswith(b"2")
+        if word == "AUTH":
+            self._sasl = None
+            self._settle("success" if good else "failure")
+        elif word == "STARTTLS":
+            if good:
+                self._go_over("tls")
+            else:
+                self._go_on(at)
+        elif word == "DATA":
+            if code == b"354":
+                self._lines.until(_END)
+                self._waiting.append(_SENT)
+                self._post()
+            self._go_on(at)
+        elif word == _SENT:
+            posted = self._posted.popleft() if self._posted else None
+            if posted is not None:
+                self._out.append(replace(posted, outcome="success" if good else "failure"))
         elif self._mail is not None and code.startswith(b"5"):
             self._mail = replace(self._mail, refused=self._mail.refused + 1)
 
-    def _asked_for(self, code: bytes, at: int) -> None:
-        asked, self._asked = self._asked, ""
-        if asked == "STARTTLS" and code == b"220":
-            self._go_over("tls")
-            return
-        if asked == "DATA" and code == b"354":
-            self._lines.until(_END)
-            self._sent = True
-        self._go_on(at)
-
     def _give_up_waiting(self, at: int) -> None:
-        self._asked_for(b"354" if self._asked == "DATA" else b"220", at)
+        word = self._waiting.pop() if self._waiting else ""
+        self._waiting.clear()
+        self._answered(word, b"354" if word == "DATA" else b"220", at)
+        if not self.over:
+            self._go_on(at)
 
-    def _told_mail(self, outcome: str) -> None:
+    def _gap(self, from_client: bool, size: int, at: int) -> None:
+        super()._gap(from_client, size, at)
+        self._waiting.clear()
+        self._out.extend(mail for mail in self._posted if mail is not None)
+        self._posted.clear()
+
+    def _told_mail(self) -> None:
+        """Tell a mail that was not sent."""
         mail, self._mail = self._mail, None
-        self._sent = False
         if mail is not None:
-            self._out.append(replace(mail, outcome=outcome))
+            self._out.append(mail)
 
     def _end(self, at: int) -> None:  # noqa: ARG002
-        self._told_mail("")
+        self._out.extend(mail for mail in self._posted if mail is not None)
+        self._posted.clear()
+        self._told_mail()

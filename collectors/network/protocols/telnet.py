@@ -127,7 +127,8 @@ class TelnetTalk(Talk):
         if self._greeting is not None:
             self._greeting = (self._greeting + data)[:_LONGEST_GREETING]
         *lines, last = (self._shown + data.replace(b"\0", b"")).split(b"\n")
-        for line in lines:
+        for whole in lines:
+            line = whole[-_MOST_TAIL:]
             if self._login is None:
                 break
             if _BAD.search(line):
@@ -140,10 +141,8 @@ class TelnetTalk(Talk):
         greeting, self._greeting = self._greeting, None
         if greeting:
             lines = [line.strip() for line in greeting.replace(b"\0", b"").split(b"\n")]
-            shown = [line for line in lines if line and not _ASKS_USER.search(line + b":")]
-            self._banner(
-                b" ".join(line for line in shown if not _ASKS_USER.search(line)), False, at
-            )
+            shown = b" ".join(line for line in lines if line and not _ASKS_USER.search(line))
+            self._banner(shown, False, at)
 
     def _end(self, at: int) -> None:
         self._greet(at)
