@@ -1,4 +1,4 @@
-"""Writes a capture of made-up traffic: ``python -P -m bench.network_capture FILE [PACKETS] [SEED]``.
+"""Made-up traffic in a file: ``python -P -m bench.network_capture FILE [PACKETS] [SEED]``.
 
 What a server in an office sees: web pages and TLS, long transfers, database and mail, DNS, a little
 ICMP and UDP streams, some of it on VLANs and over IPv6; thousands of conversations at the same
