@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from bench import fuzz_spoken
 from collectors.network.model import TCP, UDP, Conn, Conversation
 from collectors.network.protocols import (
     Datagrams,
@@ -181,6 +182,14 @@ def _framed() -> list[bytes]:
     return [script([(True, question * 2), (False, answer * 2)])]
 
 
+def _spoken(name: str) -> Target:
+    make, port = fuzz_spoken.PARSERS[name]
+    return Target(
+        conversation(fuzz_spoken.made(make), port),
+        lambda: [script(says) for says in fuzz_spoken.said(name)],
+    )
+
+
 TARGETS = {
     "tls": Target(conversation(TlsConversation, 443), _handshakes),
     "tls_messages": Target(_tls_messages, _hellos),
@@ -192,4 +201,7 @@ TARGETS = {
         datagrams(DnsDatagrams, 53), lambda: [script((False, one) for one in _dns_messages())]
     ),
     "dns_tcp": Target(conversation(DnsConversation, 53), _framed),
+    "reassembly": Target(fuzz_spoken.half, fuzz_spoken.halves),
+    "streams": Target(fuzz_spoken.reader, fuzz_spoken.readers),
+    **{name: _spoken(name) for name in fuzz_spoken.PARSERS},
 }
