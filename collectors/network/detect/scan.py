@@ -91,6 +91,7 @@ class Scan:
         self._hosts: Table[tuple[bytes, int, int], _Window] = Table(size)
         self._stealth: Table[bytes, _Window] = Table(size)
         self._walks: Table[bytes, _Walk] = Table(size)
+        self._decided: dict[bytes, _Walk] = {}
         self._failure = (1 - settings.trw_scanner) / (1 - settings.trw_benign)
         self._success = settings.trw_scanner / settings.trw_benign
         self._scanner = settings.trw_found / settings.trw_false
@@ -122,9 +123,11 @@ class Scan:
     def tick(self, now: int) -> list[Finding]:
         """Tell the walks that decided and that no count has overtaken."""
         found = []
-        for source, walk in self._walks.items():
-            if walk.decided and abs(now - walk.decided) >= self._span:
-                self._walks.pop(source)
+        for source, walk in list(self._decided.items()):
+            if abs(now - walk.decided) >= self._span:
+                del self._decided[source]
+                if self._walks.pop(source) is not walk:
+                    continue  # overtaken by a count, or forgotten
                 found.append(
                     self._finding(
                         "scan.trw",
@@ -196,6 +199,8 @@ class Scan:
         if walk.ratio >= self._scanner:
             walk.decided = flow.last
             walk.flow = flow
+            if len(self._decided) < self._settings.sources:
+                self._decided[conn.client] = walk
         elif walk.ratio <= self._honest:
             self._walks.pop(conn.client)
 
