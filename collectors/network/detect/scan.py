@@ -102,7 +102,7 @@ class Scan:
         if not isinstance(record, Flow):
             return ()
         conn = record.conn
-        if conn.proto == TCP and _crafted(record):
+        if conn.proto == TCP and not record.client_flags & ACK and _crafted(record):
             return self._probed(record)
         outcome = failed(record)
         if outcome is None:
@@ -116,7 +116,7 @@ class Scan:
         found = self._counted(record)
         if found:
             self._walks.pop(conn.client)
-        elif conn.direction != Direction.OUTBOUND:
+        elif conn.direction is not Direction.OUTBOUND:
             self._step(record, failure=True)
         return found
 
@@ -229,7 +229,7 @@ class Scan:
         texts: tuple[str, ...],
     ) -> Finding:
         conn = flow.conn
-        ours = conn.direction == Direction.OUTBOUND
+        ours = conn.direction is Direction.OUTBOUND
         inside = ours or self._places.inside(conn.client)
         return Finding(
             rule=rule,
@@ -251,10 +251,10 @@ class Scan:
 
 
 def _crafted(flow: Flow) -> bool:
-    """Tell whether the client's packets fit no connection: FIN, NULL, XMAS, SYN and FIN alone."""
+    """Tell whether packets without ACK fit no connection: FIN, NULL, XMAS, SYN and FIN alone."""
     flags = flow.client_flags
-    if flags & ACK or not flow.client_packets:
+    if not flow.client_packets:
         return False
-    if flow.state == State.SH:
+    if flow.state is State.SH:
         return True
     return flags & (SYN | RST) == 0 or flags & (SYN | FIN) == SYN | FIN
