@@ -6,7 +6,8 @@
   Sequential Hypothesis Testing, 2004) for each source from elsewhere: each first contact with a
   (host, port) multiplies the likelihood ratio. With the usual values four failures decide. The walk
   of a source begins with its first failure, so honest visitors cost nothing. Its verdict waits for
-  one window: when a count decides meanwhile, that is told instead.
+  one window: when a count decides meanwhile, that is told instead. Only for those who come to us:
+  of others' conversations too little is seen.
 * Probes that no honest stack sends (nmap -sF, -sN, -sX, SYN-FIN): flags of the client without ACK.
 
 Scans from outside are everyday and low; a scanner inside is medium; our own host scanning is high.
@@ -37,6 +38,7 @@ from collectors.network.model import (
 )
 
 SECOND = 1_000_000_000
+_HOUR = 3600 * SECOND
 
 
 class _Window:
@@ -91,6 +93,7 @@ class Scan:
         self._hosts: Table[tuple[bytes, int, int], _Window] = Table(size)
         self._stealth: Table[bytes, _Window] = Table(size)
         self._walks: Table[bytes, _Walk] = Table(size)
+        self._counts: Table[bytes, int] = Table(size)
         self._decided: dict[bytes, _Walk] = {}
         self._failure = (1 - settings.trw_scanner) / (1 - settings.trw_benign)
         self._success = settings.trw_scanner / settings.trw_benign
@@ -115,9 +118,12 @@ class Scan:
             return ()
         found = self._counted(record)
         if found:
+            self._counts[conn.client] = record.begin
             self._walks.pop(conn.client)
-        elif conn.direction is not Direction.OUTBOUND:
-            self._step(record, failure=True)
+        elif conn.direction is Direction.INBOUND:
+            told = self._counts.get(conn.client)
+            if told is None or abs(record.begin - told) > _HOUR:
+                self._step(record, failure=True)
         return found
 
     def tick(self, now: int) -> list[Finding]:
@@ -193,9 +199,9 @@ class Scan:
             return
         walk.seen.add(contact)
         walk.failures += failure
-        walk.ratio *= self._failure if failure else self._success
         if walk.decided:
             return
+        walk.ratio *= self._failure if failure else self._success
         if walk.ratio >= self._scanner:
             walk.decided = flow.last
             walk.flow = flow

@@ -24,6 +24,8 @@ _BROKEN = ("md2", "md5", "sha1")
 _RSA = range(600, 16_385)
 """Key sizes; up to 571 bits are of elliptic curves."""
 _CLEAR = frozenset(("telnet", "ftp"))
+_NOBODY = frozenset(("anonymous", "ftp"))
+"""RFC 1635: what these send is no secret."""
 
 
 class Weakness:
@@ -86,6 +88,8 @@ class Weakness:
 
     def _login(self, login: Login) -> list[Finding]:
         conn = login.conn
+        if login.user.lower() in _NOBODY:
+            return []
         peer = conn.client if conn.direction is Direction.INBOUND else conn.server
         severity = "medium" if self._places.inside(peer) else "high"
         texts = tuple(text for text in (login.protocol, login.user) if text)
