@@ -108,7 +108,7 @@ def _table(fields: list[Field]) -> str:
 def kind_pages() -> dict[str, KindPage]:
     """Return the pages of all kinds and of the structs inside them, by class name."""
     pages: dict[str, KindPage] = {}
-    for name in ("files", "exposure", "network", "health", "collector"):
+    for name in ("files", "exposure", "network", "network_content", "health", "collector"):
         pages |= read_classes(ROOT / f"collectors/kinds/{name}.py")
     return pages
 

@@ -49,7 +49,9 @@ class Gathered:
         whole: int,
         sample_every: int,
         watch: Watch,
+        matched: tuple[bytes, set[str]] | None = None,
     ) -> None:
+        """*matched*: bytes that the rules for text have looked at already, and which they match."""
         self.scanned = 0
         self.parts = Parts()
         self.failures = Failures()
@@ -61,6 +63,7 @@ class Gathered:
         self.watch = watch
         self._whole = whole
         self._every = sample_every
+        self._matched = matched
         self._found: Found = {}
         self._factor = 0.0
         self._numbers: Numbers | None = None
@@ -140,7 +143,10 @@ class Gathered:
     def _feed(
         self, data: bytes, layout: Layout, numbers: Numbers, seen: set[str], *, binary: bool
     ) -> None:
-        matched = self._hits(self._rules.text, data)
+        if self._matched is not None and self._matched[0] == data:
+            matched = self._matched[1]
+        else:
+            matched = self._hits(self._rules.text, data)
         seen |= matched  # the name of a column stands in the first block only
         self._credentials.feed(data, matched)
         if binary and not self._hits(self._rules.personal, data):

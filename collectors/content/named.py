@@ -30,6 +30,8 @@ _FINDERS: dict[str, Callable[[bytes], Iterator[tuple[int, int]]]] = {
     "email": find_emails,
 }
 NAMES = frozenset(_FINDERS)
+TOLD_BESIDE_OTHERS = frozenset({"email"})
+"""Types that stand everywhere: beside other data they add to it, alone they are not told."""
 _MOST = 10_000
 """Different values of one type that are kept in a file."""
 _MOST_IN_BLOCK = 50_000
@@ -110,8 +112,9 @@ class Named:
         for type_, values in self._values.items():
             if type_ == "birth" and not self._people:
                 continue  # dates, and nobody they belong to
-            if type_ == "email" and not (others | self._values.keys()) - {"email"}:
-                continue  # addresses stand everywhere; beside other data they add to it
+            beside = (others | self._values.keys()) - TOLD_BESIDE_OTHERS
+            if type_ in TOLD_BESIDE_OTHERS and not beside:
+                continue
             found.append(
                 Tally(
                     type=type_,

@@ -20,7 +20,8 @@ from signatures.identifiers.keys import announces
 
 _NEAR = 300
 _NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
-_FEWEST = min(sum(shape) for shape in BY_SHAPE)
+FEWEST = min(sum(shape) for shape in BY_SHAPE)
+"""Digits of the shortest identifier that is told by its digits alone."""
 _ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
@@ -62,7 +63,7 @@ class Numbers:
         if not active <= self._active:
             self._active |= active
             self._by_shape = _by_shape(self._active)
-        if self._active or self._columns or may_hold(data, _FEWEST):
+        if self._active or self._columns or may_hold(data, FEWEST):
             for found in candidates(block, self._by_shape):
                 for start in range(0, len(found.starts), _ROWS):
                     part = slice(start, start + _ROWS)

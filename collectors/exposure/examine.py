@@ -12,6 +12,7 @@ import msgspec
 
 from collectors.api import Keys
 from collectors.child import BoundedChild, ChildDied, ChildError, ChildTimeout, Limits
+from collectors.content import told
 from collectors.content.result import (
     CUSTOM_PREFIX,
     SAMPLED,
@@ -22,10 +23,10 @@ from collectors.content.result import (
     Request,
     ScanResult,
 )
-from collectors.exposure import reach, score, select, told
-from collectors.exposure.knowledge import Knowledge
+from collectors.exposure import reach, score, select
 from collectors.exposure.settings import ExposureSettings
 from collectors.exposure.web.view import Place, WebView
+from collectors.given import Knowledge
 from collectors.kinds import (
     ChildCrashed,
     Kind,

@@ -57,6 +57,7 @@ from collectors.kinds.network import (
     NetworkFlow,
     NetworkService,
 )
+from collectors.kinds.network_content import NetworkContent
 
 __all__ = [
     "KINDS",
@@ -77,6 +78,7 @@ __all__ = [
     "IngestRejected",
     "Kind",
     "NetworkContacts",
+    "NetworkContent",
     "NetworkFinding",
     "NetworkFlow",
     "NetworkService",
@@ -113,6 +115,7 @@ Kind: TypeAlias = (
     | ExposureCleared
     | ScanIncomplete
     | WebApplication
+    | NetworkContent
     | NetworkFlow
     | NetworkService
     | NetworkContacts

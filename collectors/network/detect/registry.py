@@ -20,12 +20,22 @@ from collectors.network.detect.brute import Brute
 from collectors.network.detect.contacts import Contacts, FirstContacts
 from collectors.network.detect.dns_generated import DnsGenerated
 from collectors.network.detect.dns_tunnel import DnsTunnel
+from collectors.network.detect.exfil import Exfil
 from collectors.network.detect.icmp_tunnel import IcmpTunnel
+from collectors.network.detect.ioc import Indicators
+from collectors.network.detect.ioc_match import IocMatch
+from collectors.network.detect.listener import Listener
+from collectors.network.detect.loss import CaptureStats, Loss
 from collectors.network.detect.lru import Table
+from collectors.network.detect.mining import Mining
 from collectors.network.detect.names import Names
+from collectors.network.detect.peer import Peer
 from collectors.network.detect.places import Places
 from collectors.network.detect.scan import Scan
 from collectors.network.detect.settings import DetectSettings
+from collectors.network.detect.shell import Shell
+from collectors.network.detect.weakness import Weakness
+from collectors.network.detect.web import Web
 from collectors.network.model import Detector, Finding, Flow, Seen
 
 SECOND = 1_000_000_000
@@ -39,8 +49,9 @@ _RANK = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 class Shared:
     """What several detectors ask."""
 
-    def __init__(self, settings: DetectSettings) -> None:
+    def __init__(self, settings: DetectSettings, indicators: Indicators | None = None) -> None:
         self.settings = settings
+        self.indicators = indicators
         self.places = Places(settings.inside)
         self.names = Names()
 
@@ -55,6 +66,15 @@ DETECTORS: dict[str, Factory] = {
     "dns_generated": lambda s: DnsGenerated(s.settings.dns),
     "icmp_tunnel": lambda s: IcmpTunnel(s.settings.icmp, s.places),
     "arp": lambda s: ArpSpoof(s.settings.arp),
+    "exfil": lambda s: Exfil(s.settings.exfil, s.places, s.names),
+    "listener": lambda s: Listener(s.settings.listener, s.places),
+    "peer": lambda s: Peer(s.settings.peer, s.places, s.names),
+    "shell": lambda _: Shell(),
+    "mining": lambda _: Mining(),
+    "web": lambda s: Web(s.settings.web),
+    "ioc": lambda s: IocMatch(s.indicators, s.places),
+    "weakness": lambda s: Weakness(s.settings.weakness, s.places),
+    "loss": lambda s: Loss(s.settings.loss),
     "contacts": lambda s: Contacts(s.settings.scan.sources),
 }
 """By the names that the setting ``off`` takes."""
@@ -85,9 +105,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """It failed too often and is shown nothing more."""
 
 
-def make(settings: DetectSettings) -> list[Detector]:
-    """Return the detectors that are on. What others ask comes first."""
-    shared = Shared(settings)
+def make(settings: DetectSettings, indicators: Indicators | None = None) -> list[Detector]:
+    """Return the detectors that are on. What others ask comes first.
+
+    Without *indicators* nothing is compared with lists.
+    """
+    shared = Shared(settings, indicators)
     made = (factory(shared) for name, factory in DETECTORS.items() if name not in settings.off)
     return [shared.names, *made]
 
@@ -132,7 +155,7 @@ class Detectors:
         self.now = 0
         """Time of the newest record."""
 
-    def see(self, record: Seen | msgspec.Struct) -> list[Finding]:
+    def see(self, record: Seen | CaptureStats) -> list[Finding]:
         """Show one record to those who take its kind."""
         route = self._routes.get(type(record))
         if route is None:
@@ -160,11 +183,10 @@ class Detectors:
 
     def tick(self, now: int) -> list[Finding]:
         """Let detectors take note of the time. `see` calls it once a minute of packet time."""
-        first = not self._next
         self._next = now + MINUTE
         self.now = now
         found: list[Finding] = []
-        for detector in () if first else list(self._detectors):
+        for detector in list(self._detectors):
             try:
                 for finding in detector.tick(now):
                     found += self._once(finding)

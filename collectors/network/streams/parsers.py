@@ -5,8 +5,18 @@ from __future__ import annotations
 from collectors.network.model import Conn, Conversation
 from collectors.network.protocols import Datagrams
 from collectors.network.protocols.dns import DnsConversation, DnsDatagrams
+from collectors.network.protocols.ftp import FtpTalk
 from collectors.network.protocols.http import HttpTalk
+from collectors.network.protocols.ldap import LdapTalk
+from collectors.network.protocols.mssql import MssqlTalk
+from collectors.network.protocols.mysql import MysqlTalk
+from collectors.network.protocols.pop_imap import ImapTalk, PopTalk
+from collectors.network.protocols.postgresql import PostgresqlTalk
+from collectors.network.protocols.redis import RedisTalk
+from collectors.network.protocols.smtp import SmtpTalk
+from collectors.network.protocols.ssh import SshTalk
 from collectors.network.protocols.talk import Around
+from collectors.network.protocols.telnet import TelnetTalk
 from collectors.network.protocols.tls import TlsConversation
 from collectors.network.streams.dialogue import Make
 
@@ -26,7 +36,18 @@ def parsers() -> dict[str, Make]:
     return {
         "tls": _tls,
         "dns": _dns,
+        "ftp": FtpTalk,
         "http": HttpTalk,
+        "imap": ImapTalk,
+        "ldap": LdapTalk,
+        "mssql": MssqlTalk,
+        "mysql": MysqlTalk,
+        "pop3": PopTalk,
+        "postgresql": PostgresqlTalk,
+        "redis": RedisTalk,
+        "smtp": SmtpTalk,
+        "ssh": SshTalk,
+        "telnet": TelnetTalk,
     }
 
 

@@ -123,9 +123,9 @@ def test_ticks_come_once_a_minute_of_packet_time() -> None:
     detectors = driver(says)
     for n in range(121):
         detectors.see(flow(conn(), n * 10 * SECOND, seconds=0))
-    assert len(says.ticks) == 20
+    assert len(says.ticks) == 21
     detectors.see(flow(conn(), 0))  # out of order: an idle flow ends late
-    assert len(says.ticks) == 20
+    assert len(says.ticks) == 21
 
 
 def test_a_clock_that_was_set_back_does_not_stop_the_ticks() -> None:
@@ -134,7 +134,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_ticks() -> None:
     detectors.see(flow(conn(), 10**6 * HOUR // 100))
     for n in range(5):
         detectors.see(flow(conn(), n * MINUTE))
-    assert len(says.ticks) == 4
+    assert len(says.ticks) == 5
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -148,7 +148,7 @@ def test_unknown_kinds_are_passed_over() -> None:
     class Other(msgspec.Struct):
         at: int = 0
 
-    assert everything().see(Other()) == []
+    assert everything().see(Other()) == []  # type: ignore[arg-type]
 
 
 def test_what_was_learned_outlives_the_child() -> None:

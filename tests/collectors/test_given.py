@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collectors.exposure.knowledge import Knowledge
+from collectors.given import Knowledge
 from collectors.knowledge import Canary, Manifest, Register, Signed, place_token
 
 KEY = b"k" * 32

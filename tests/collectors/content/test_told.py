@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collectors.content.result import CLEAN, FOUND, CanarySeen, RegisterSeen, ScanResult
-from collectors.exposure.told import NOBODY, people_in, sort_out
+from collectors.content.told import NOBODY, people_in, sort_out
 from collectors.kinds import Tally
 
 

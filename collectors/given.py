@@ -1,4 +1,4 @@
-"""What the agent was given to look for, as the examiner needs it: read anew when it changes."""
+"""What the agent was given to look for, as sensors need it: read anew when it changes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""Attacks in requests that cross in clear.
+
+A gate over the raw target first: most requests end there. Then the target, referrer and user agent
+are decoded twice and each shape of `web_patterns` looks for its words, and only then for its
+pattern. A status of 2xx raises the severity; so does an attack by our own host on others. Findings
+are one per source and class.
+MITRE ATT&CK T1190, T1505.003, T1595.002.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from collectors.network.detect.lru import Table
+from collectors.network.detect.places import written
+from collectors.network.detect.settings import WebSettings
+from collectors.network.detect.web_patterns import SCANNERS, SHAPES, SUSPECT, Shape
+from collectors.network.model import Direction, Finding, Http, Seen
+
+_MOST = 4096
+_ASSETS = (".css", ".js", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff2", ".woff")
+
+
+def decoded(text: str) -> str:
+    """Return *text* as an application would see it, twice decoded, in lower case."""
+    text = text[:_MOST]
+    if "%" in text or "+" in text:
+        text = unquote_plus(text, errors="replace")
+        if "%" in text:
+            text = unquote_plus(text, errors="replace")
+    return text.lower()
+
+
+class Web:
+    """Looks for attacks in requests."""
+
+    takes: ClassVar[tuple[type[msgspec.Struct], ...]] = (Http,)
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._agents: Table[str, str] = Table(settings.sources)
+        self._tries: Table[tuple[bytes, str], int] = Table(settings.sources)
+
+    def see(self, record: Seen) -> list[Finding] | tuple[Finding, ...]:
+        """Take a request."""
+        if not isinstance(record, Http):
+            return ()
+        found: list[Finding] = []
+        agent = record.user_agent
+        if agent:
+            kind = self._agents.get(agent)
+            if kind is None:
+                kind = self._agents[agent] = self._agent(agent)
+            if kind:
+                found += self._agent_finding(record, kind)
+        path = record.path
+        if SUSPECT.search(path) and not path.endswith(_ASSETS):
+            found += self._shapes(record, decoded(path))
+        elif record.referrer and "%" in record.referrer and "${" in decoded(record.referrer):
+            found += self._shapes(record, decoded(record.referrer))
+        return found
+
+    def tick(self, now: int) -> tuple[Finding, ...]:
+        """Do nothing: each request is judged when it comes."""
+        del now
+        return ()
+
+    def evicted(self) -> int:
+        """Return how many sources were forgotten for want of room."""
+        return self._tries.evicted
+
+    @staticmethod
+    def _agent(agent: str) -> str:
+        text = decoded(agent)
+        if SHAPES[0].pattern.search(text):
+            return "web.log4shell"
+        hit = SCANNERS.search(text)
+        if hit is None:
+            return ""
+        return "web.command" if hit[0].startswith("()") else "web.scanner"
+
+    def _shapes(self, record: Http, text: str) -> list[Finding]:
+        found = []
+        for shape in SHAPES:
+            for word in shape.gate:
+                if word in text:
+                    hit = shape.pattern.search(text)
+                    if hit is not None:
+                        found.append(self._found(record, shape, hit[0]))
+                    break
+        return found
+
+    def _agent_finding(self, record: Http, rule: str) -> list[Finding]:
+        shape = Shape(rule, "T1595.002", (), SCANNERS, "low", "low")
+        if rule != "web.scanner":
+            shape = shape._replace(technique="T1190", severity="medium", answered="medium")
+        return [self._found(record, shape, record.user_agent)]
+
+    def _found(self, record: Http, shape: Shape, text: str) -> Finding:
+        conn = record.conn
+        key = (conn.client, shape.rule)
+        tries = self._tries[key] = (self._tries.get(key) or 0) + 1
+        severity = shape.answered if 200 <= record.status < 300 else shape.severity
+        if conn.direction == Direction.OUTBOUND:
+            severity = "high"
+        return Finding(
+            rule=shape.rule,
+            at=record.at,
+            begin=record.at,
+            severity=severity,
+            technique=shape.technique,
+            source=conn.client,
+            destination=conn.server,
+            port=conn.server_port,
+            direction=conn.direction,
+            entity=written(conn.client),
+            count=tries,
+            score=1.0,
+            numbers={
+                "status": float(record.status),
+                "response_bytes": float(record.response_bytes),
+                "tries": float(tries),
+            },
+            texts=tuple(
+                part for part in (record.host, record.path[:200], text[:100], record.forwarded_for)
+            ),
+            conn=conn,
+        )

@@ -1,0 +1,136 @@
+"""When what was heard is told: at once when it is grave or new, else added up.
+
+Two books. One for each other end: told from medium on, again when the severity rises or a canary
+is new, and every ten minutes while it grows. What is low (somebody's own page) goes into the other,
+for each service over all ends: told at first, then hourly. Pure; bounded in ends and services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from collectors.content.piece import Heard
+from collectors.kinds import Severity
+from collectors.kinds.network_content import NetworkContent
+from collectors.network.gathered import Gathered, Way, kept, way
+from collectors.network.weigh import severity
+
+MINUTE = 60 * 10**9
+_AGAIN = 10 * MINUTE
+_HOURLY = 60 * MINUTE
+_FORGET = 60 * MINUTE
+"""After so long without a piece what an end got is forgotten: the next is a new one."""
+_MOST = 1000
+
+
+class Told(NamedTuple):
+    """A record for the collector."""
+
+    record: NetworkContent
+    severity: Severity
+
+
+class _Entry:
+    def __init__(self, gathered: Gathered) -> None:
+        self.gathered = gathered
+        self.level: Severity | None = None
+        self.canaries = 0
+        self.pieces = 0
+        self.told = 0
+
+    def fresh(self) -> bool:
+        return self.gathered.pieces > self.pieces
+
+
+class Ledger:
+    """The two books."""
+
+    def __init__(self) -> None:
+        self._ends: dict[Hashable, _Entry] = {}
+        self._services: dict[Hashable, _Entry] = {}
+        self.registers: Sequence[str] = ()
+        """Names of the operator's registers, as the content child counts them."""
+        self.evicted = 0
+        """Entries that gave way to others, since the start."""
+
+    def add(self, heard: Heard) -> Iterator[Told]:
+        """Take what was heard; yield what is to be told now."""
+        tallies = kept(heard)
+        if not tallies or (heard.login and heard.outcome == "failure"):
+            return  # what somebody tries is no password
+        going = way(heard)
+        entry = self._entry(self._ends, self._end_of(heard, going), heard, going)
+        entry.gathered.add(heard, tallies, going)
+        level = severity(entry.gathered.weight())
+        if level is None:
+            return
+        if level >= Severity.MEDIUM:
+            canaries = len(entry.gathered.canaries)
+            if entry.level is None or level > entry.level or canaries > entry.canaries:
+                yield self._tell(entry, level, heard.at)
+            return
+        entry = self._entry(self._services, self._service_of(heard, going), heard, going)
+        entry.gathered.add(heard, tallies, going)
+        if entry.level is None:
+            yield self._tell(entry, Severity.LOW, heard.at)
+
+    def tick(self, now: int) -> Iterator[Told]:
+        """Yield what has grown and waited long enough; forget what is over. *now* in ns."""
+        for entry in list(self._ends.values()):
+            if entry.level is not None and entry.fresh() and now - entry.told >= _AGAIN:
+                yield self._tell(entry, max(entry.level, self._level(entry)), now)
+        for key, entry in list(self._ends.items()):
+            if now - entry.gathered.end >= _FORGET and not (entry.level and entry.fresh()):
+                del self._ends[key]
+        yield from self._hourly(now, _HOURLY)
+
+    def end(self, now: int) -> Iterator[Told]:
+        """Yield what was not told yet; the sensor stops."""
+        for entry in self._ends.values():
+            if entry.level is not None and entry.fresh():
+                yield self._tell(entry, max(entry.level, self._level(entry)), now)
+        yield from self._hourly(now, 0)
+
+    def _hourly(self, now: int, age: int) -> Iterator[Told]:
+        for key, entry in list(self._services.items()):
+            if now - entry.told < age:
+                continue
+            if entry.fresh():
+                yield self._tell(entry, Severity.LOW, now)
+            if now - entry.gathered.end >= _FORGET:
+                del self._services[key]
+
+    def _tell(self, entry: _Entry, level: Severity, now: int) -> Told:
+        entry.level, entry.told = level, now
+        entry.pieces = entry.gathered.pieces
+        entry.canaries = len(entry.gathered.canaries)
+        return Told(entry.gathered.record(self.registers), level)
+
+    @staticmethod
+    def _level(entry: _Entry) -> Severity:
+        return severity(entry.gathered.weight()) or Severity.LOW
+
+    def _entry(
+        self, book: dict[Hashable, _Entry], key: Hashable, heard: Heard, going: Way
+    ) -> _Entry:
+        entry = book.pop(key, None)
+        if entry is None:
+            if len(book) >= _MOST:  # the one that was quiet longest gives way
+                del book[next(iter(book))]
+                self.evicted += 1
+            entry = _Entry(Gathered(heard, going))
+        book[key] = entry
+        return entry
+
+    @staticmethod
+    def _end_of(heard: Heard, going: Way) -> Hashable:
+        if heard.login:
+            service = (heard.server, heard.server_port, heard.protocol)
+            return "login", going.public, *service, heard.account
+        return going.way, going.peer, heard.host, heard.protocol
+
+    @staticmethod
+    def _service_of(heard: Heard, going: Way) -> Hashable:
+        where = (heard.server, heard.server_port) if not heard.host else (heard.host, 0)
+        return going.way, going.public, *where, heard.protocol, heard.login, heard.account
