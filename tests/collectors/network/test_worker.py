@@ -200,6 +200,7 @@ def test_the_death_of_the_child_is_a_gap_and_the_watch_goes_on(
     assert len(sensor.of("network.flow", destination_port=8081)) == 1
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_again_and_again_is_the_supervisors_business(
     cable: Cable, tmp_path: Path
 ) -> None:
@@ -241,6 +242,7 @@ def test_a_flood_is_a_gap_with_its_losses_and_the_watch_goes_on(
     assert len(sensor.of("network.flow", destination_port=8082)) == 1
 
 
+@pytest.mark.slow
 def test_an_interface_that_vanishes_and_comes_back(cable: Cable, tmp_path: Path) -> None:
     with watching(cable, tmp_path) as sensor:
         cable.unplug()
@@ -260,6 +262,7 @@ def test_an_interface_that_vanishes_and_comes_back(cable: Cable, tmp_path: Path)
     assert len(sensor.of("network.flow", destination_port=8083)) == 1
 
 
+@pytest.mark.slow
 def test_an_interface_that_appears_is_watched(cable: Cable, tmp_path: Path) -> None:
     with watching(cable, tmp_path) as sensor:
         run("ip", "-n", cable.left, "link", "add", "late0", "type", "veth", "peer", "name", "late1")
@@ -268,6 +271,7 @@ def test_an_interface_that_appears_is_watched(cable: Cable, tmp_path: Path) -> N
     assert sensor.of("visibility.lost") == []
 
 
+@pytest.mark.slow
 def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
     with watching(cable, tmp_path) as sensor:
         with entered(cable.right):
