@@ -191,7 +191,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     protocol: str
     """``ssh``, ``ftp``, ``smtp``, ``pop3``, ``imap``, ``telnet``, ``mysql``, ``postgresql``,
-    ``mssql``, ``redis``, ``ldap``, ``http``."""
+    ``mssql``, ``redis``, ``ldap``, ``http``, ``mqtt``, ``socks``."""
     user: str = ""
     secret: bytes = b""
     """The password, where it crossed in clear; never leaves the child."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collectors.network.protocols.http_login import Claim, base64_bytes
+from collectors.network.protocols.claims import Claim, base64_bytes
 
 _LONGEST = 256
 _MOST_STEPS = 4
@@ -65,21 +65,19 @@ _PATTERNS = {
 
 
 def ntlm_user(data: bytes) -> str:
-    """Return ``DOMAIN/user`` of an AUTHENTICATE message in *data*, MS-NLMP 2.2.1.3."""
+    """Return the name, without its domain, of an AUTHENTICATE message in *data*.
+
+    MS-NLMP 2.2.1.3.
+    """
     begin = data.find(b"NTLMSSP\0\3\0\0\0")
-    if begin < 0:
-        return ""
-    message = data[begin:]
+    message = data[begin:] if begin >= 0 else b""
     if len(message) < 64:
         return ""
+    size = int.from_bytes(message[36:38], "little")
+    start = int.from_bytes(message[40:44], "little")
+    raw = message[start : start + min(size, _LONGEST * 2)]
     wide = message[60] & 1
-    parts = []
-    for field in (28, 36):
-        size = int.from_bytes(message[field : field + 2], "little")
-        start = int.from_bytes(message[field + 4 : field + 8], "little")
-        raw = message[start : start + size][: _LONGEST * 2]
-        parts.append(raw.decode("utf-16-le" if wide else "latin-1", "replace")[:_LONGEST])
-    return "/".join(part for part in parts if part) if parts[1] else ""
+    return raw.decode("utf-16-le" if wide else "latin-1", "replace")[:_LONGEST]
 
 
 def _clear(method: str, user: bytes, secret: bytes) -> Claim:
