@@ -68,8 +68,11 @@ SIGNATURES = {
     "1.2.840.10045.4.3.4": "ecdsaWithSHA512",
     "1.3.101.112": "ed25519",
     "1.3.101.113": "ed448",
+    "2.16.840.1.101.3.4.3.17": "ml-dsa-44",
+    "2.16.840.1.101.3.4.3.18": "ml-dsa-65",
+    "2.16.840.1.101.3.4.3.19": "ml-dsa-87",
 }
-"""Names of RFC 3279, 4055, 5758 and 8410; others are told by their number."""
+"""Names of RFC 3279, 4055, 5758, 8410 and 9881; others are told by their number."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
