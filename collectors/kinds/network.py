@@ -197,3 +197,7 @@ class NetworkFinding(Record, frozen=True, kw_only=True, tag="network.finding"):
     """Program of this host that took part, where it could be told."""
     user: Scrubbed | None = ecs("user.name", None)
     """User that owns its socket."""
+    hosts: int | None = ecs("ronda.fleet.hosts", None)
+    """Added by the collector to a beacon: hosts that call this destination, over a week."""
+    spread: str | None = ecs("ronda.fleet.spread", None)
+    """Added by the collector: ``single``, ``shared`` by some, ``common`` to most."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.alerts.catalog import N_, translate
+from server.alerts.network_text import LABELS as NETWORK_LABELS
 from server.alerts.sentences import ABSENT, fill, say
 
 MAX_TEXT = 300
@@ -47,6 +48,7 @@ LABELS: Mapping[str, str] = {
     "dropped": N_("Events dropped"),
     "hosts": N_("Machines"),
     "addresses": N_("Addresses"),
+    **NETWORK_LABELS,
     "role": N_("Role of the file"),
     "program": N_("Changed by program"),
     "who": N_("User (uid)"),
