@@ -11,14 +11,10 @@ Without numpy the arrays are ``array.array``; only `headers_struct` reads those.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints: TypeAlias = npt.NDArray[np.int64]
-    Bools: TypeAlias = npt.NDArray[np.bool_]
+    from collectors.network.arrays import Bools, Ints
 
 # Link types (https://www.tcpdump.org/linktypes.html); an interface of the kernel is one of them.
 NULL, ETHERNET, PPP, PPP_HDLC, RAW, LOOP = 0, 1, 9, 50, 101, 108

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collectors.network.block import Ints
+    from collectors.network.arrays import Ints
 
 HAS_NUMPY = importlib.util.find_spec("numpy") is not None
 

@@ -191,7 +191,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     protocol: str
     """``ssh``, ``ftp``, ``smtp``, ``pop3``, ``imap``, ``telnet``, ``mysql``, ``postgresql``,
-    ``mssql``, ``redis``, ``ldap``, ``http``."""
+    ``mssql``, ``redis``, ``ldap``, ``http``, ``mqtt``, ``socks``."""
     user: str = ""
     secret: bytes = b""
     """The password, where it crossed in clear; never leaves the child."""
@@ -201,6 +201,24 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     database: str = ""
     outcome: str = ""
     """``success``, ``failure``, or empty where it was not seen."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail as its envelope says it; its text is content."""
+
+    conn: Conn
+    at: int
+    helo: str = ""
+    """Who the client says it is."""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    """At most 32."""
+    count: int = 0
+    """Recipients, all of them."""
+    refused: int = 0
+    """Commands of this mail that the server answered with a permanent error."""
+    outcome: str = ""
+    """``success``: the server took it over, ``failure``, or empty where it was not seen."""
 
 
 class Banner(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,7 +292,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """For ``http``: the request, and the response where `from_client` is false."""
 
 
-Seen: TypeAlias = Flow | Dns | Tls | Http | Login | Banner | Arp | Icmp | Stream
+Seen: TypeAlias = Flow | Dns | Tls | Http | Login | Mail | Banner | Arp | Icmp | Stream
 
 
 class Conversation(Protocol):

@@ -14,7 +14,7 @@ from collectors.network.block import Block
 from collectors.network.chunks import LARGEST, MOST, CaptureError, Window, columns, plain
 
 if TYPE_CHECKING:
-    from collectors.network.block import Ints
+    from collectors.network.arrays import Ints
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6

@@ -27,6 +27,9 @@ REASONS: Mapping[str, str] = {
     "giveaway": N_("Scanners ask every site for such files."),
     "server_not_listening": N_("The web server that would hand it out does not run at present."),
     "restricted_by_address": N_("Only certain addresses may fetch it."),
+    "answers_otherwise": N_(
+        "Its configuration hands it out, yet the web server answered with a redirect or an error."
+    ),
     "behind_a_proxy": N_(
         "Something on this host stands before that web server: who comes through it may count as"
         " an address that is let in."

@@ -19,6 +19,8 @@ DOWNLOADABLE = "downloadable"
 FORBIDDEN = "forbidden"
 NOT_SERVED = "not_served"
 UNKNOWN = "unknown"
+ELSEWISE = "elsewise"
+"""A redirect, or the server's own fault: neither the file nor a refusal."""
 
 _MOST = 16 << 10
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r?\n)")
@@ -60,8 +62,10 @@ def judge(reply: Reply | None, size: int, later: int | None = None) -> str:
         return UNKNOWN
     if reply.status in (401, 403, 407, 410, 451):
         return FORBIDDEN
-    if reply.status in (404, 500, 301, 302, 303, 307, 308):
+    if reply.status == 404:
         return NOT_SERVED
+    if reply.status in (500, 301, 302, 303, 307, 308):
+        return ELSEWISE
     if reply.status not in (200, 206, 416):
         return UNKNOWN
     total = _total(reply)

@@ -281,6 +281,10 @@ class WebView:
             return Place(UNKNOWN, url, path, False, (*reasons, "server_not_listening"))
         if listen is not None and ask and self._may_ask(route):
             said = self._ask(route, listen, path, real, size)
+            if said == check.ELSEWISE and served == SERVED:
+                return Place(UNKNOWN, url, path, True, (*reasons, "answers_otherwise"))
+            if said == check.ELSEWISE:
+                said = NOT_SERVED
             if said != check.UNKNOWN:
                 if served == UNKNOWN or said == DOWNLOADABLE:
                     reasons = ()  # of what was not certain, or not so

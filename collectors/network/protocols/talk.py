@@ -15,6 +15,7 @@ import msgspec
 from collectors.network.model import Banner, Conn, Content, Conversation, Login, Seen
 
 LONGEST_LINE = 8192
+LONGEST_FRAME = 4096
 LONGEST_TEXT = 256
 MOST_HELD = 16384
 """Bytes of one end that wait for what the other end says."""
@@ -64,7 +65,9 @@ class Talk:
         self.inner: Conversation | None = None
         """Who reads on, after the ends have agreed upon another protocol."""
         self.over = False
-        """Nothing more is to be understood: ciphered, or no such protocol."""
+        """Nothing more is to be told here: all was said, it is ciphered, or no such protocol."""
+        self.ciphered = False
+        """What follows is not clear any more."""
         self._ended = False
         self._around = around
         self._out: Records = []
@@ -167,6 +170,7 @@ class Talk:
         if self._around.upgrade is not None:
             self.inner = self._around.upgrade(protocol, self.conn)
         self.over = True
+        self.ciphered = protocol == "tls"
 
 
 def cut(conversation: Conversation, from_client: bool, at: int) -> Sequence[Seen]:
@@ -189,13 +193,14 @@ def text(raw: bytes, most: int = LONGEST_TEXT) -> str:
 class Lines:
     """Cuts one direction into lines; parts of it can be passed over."""
 
-    __slots__ = ("_at", "_data", "_discard", "_long", "_until")
+    __slots__ = ("_at", "_data", "_discard", "_long", "_take", "_until")
 
     def __init__(self) -> None:
         self._data = b""
         self._at = 0
         self._long = False
         self._discard = 0
+        self._take = 0
         self._until = b""
 
     def rest(self) -> bytes:
@@ -207,6 +212,10 @@ class Lines:
     def discard(self, count: int) -> None:
         """Pass over the next *count* bytes."""
         self._discard = count
+
+    def take(self, count: int) -> None:
+        """Yield the next *count* bytes as they stand, in place of a line."""
+        self._take = count
 
     def until(self, marker: bytes) -> None:
         """Pass over all up to and with *marker*, which may begin with the end of a line before."""
@@ -226,6 +235,12 @@ class Lines:
             elif self._until:
                 if not self._find():
                     break
+            elif self._take:
+                start, count = self._at, self._take
+                if len(self._data) - start < count:
+                    break
+                self._at, self._take = start + count, 0
+                yield self._data[start : start + count]
             else:
                 start = self._at
                 found = self._data.find(b"\n", start)
@@ -260,13 +275,65 @@ class Lines:
         return False
 
 
-class LineTalk(Talk):
-    """A conversation in lines: commands of the client, replies of the server."""
+class Frames:
+    """Cuts one direction into frames that begin with their length."""
 
-    def __init__(self, conn: Conn, around: Around = ALONE) -> None:
+    __slots__ = ("_at", "_data", "_look", "_most", "_skip", "broken", "measure")
+
+    def __init__(
+        self, measure: Callable[[bytes], int], most: int = LONGEST_FRAME, look: int = 16
+    ) -> None:
+        self.measure = measure
+        """Tells from up to *look* bytes how long a frame is; 0: more are needed, -1: it is none.
+
+        A parser may put another one in its place while it looks at a frame.
+        """
+        self.broken = False
+        self._most = most
+        self._look = look
+        self._data = b""
+        self._at = 0
+        self._skip = 0
+
+    def rest(self) -> bytes:
+        """Take out what follows the frame that is looked at."""
+        rest = self._data[self._at + self._skip :]
+        self._data, self._at, self._skip = b"", 0, 0
+        return rest
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield frames, the first bytes of long ones."""
+        self._data = self._data + data if self._data else data
+        while not self.broken:
+            left = len(self._data) - self._at
+            passed = min(self._skip, left)
+            self._skip -= passed
+            self._at += passed
+            left -= passed
+            size = self.measure(self._data[self._at : self._at + self._look]) if left else 0
+            if size < 0 or (not size and left >= self._look):
+                self.broken = True
+                self._at = len(self._data)
+            want = min(size, self._most)
+            if size <= 0 or left < want:
+                break
+            frame = self._data[self._at : self._at + want]
+            self._at += want
+            self._skip = size - want
+            yield frame
+        self._data = self._data[self._at :]
+        self._at = 0
+
+
+class CutTalk(Talk):
+    """A conversation in lines or frames: commands of the client, replies of the server."""
+
+    def __init__(
+        self, conn: Conn, around: Around, commands: Lines | Frames, replies: Lines | Frames
+    ) -> None:
         super().__init__(conn, around)
-        self._commands = Lines()
-        self._replies = Lines()
+        self._commands = commands
+        self._replies = replies
         self._held: bytes | None = None
         """Bytes of the client that wait for the answer of the server; None: nothing waits."""
 
@@ -290,6 +357,8 @@ class LineTalk(Talk):
             if self._held is not None:
                 self._held = lines.rest()
                 return
+        if isinstance(lines, Frames) and lines.broken:
+            self._stop(at)
 
     def _server_bytes(self, data: bytes, at: int) -> None:
         lines = self._replies
@@ -298,8 +367,10 @@ class LineTalk(Talk):
             if self.over:
                 self._hand_on(False, lines, at)
                 return
+        if isinstance(lines, Frames) and lines.broken:
+            self._stop(at)
 
-    def _hand_on(self, from_client: bool, lines: Lines, at: int) -> None:
+    def _hand_on(self, from_client: bool, lines: Lines | Frames, at: int) -> None:
         """Give what was held and what follows to who reads on."""
         held, self._held = self._held, None
         if self.inner is None:
@@ -323,15 +394,26 @@ class LineTalk(Talk):
         """The answer did not come: act as if it had been the likelier one."""
         self._go_on(at)
 
-    def _gap(self, from_client: bool, size: int, at: int) -> None:  # noqa: ARG002
-        lines = self._commands if from_client else self._replies
-        lines.rest()
+    def _gap(self, from_client: bool, size: int, at: int) -> None:
+        cutter = self._commands if from_client else self._replies
+        if isinstance(cutter, Lines):
+            cutter.rest()
+        else:
+            super()._gap(from_client, size, at)
 
     def _command(self, line: bytes, at: int) -> None:
         raise NotImplementedError
 
     def _reply(self, line: bytes, at: int) -> None:
         raise NotImplementedError
+
+
+class LineTalk(CutTalk):
+    """A conversation in lines."""
+
+    def __init__(self, conn: Conn, around: Around = ALONE) -> None:
+        self._lines, self._answers = Lines(), Lines()
+        super().__init__(conn, around, self._lines, self._answers)
 
 
 def command(line: bytes) -> tuple[str, bytes]:

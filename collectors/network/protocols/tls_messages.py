@@ -27,6 +27,8 @@ _MOST_PROTOCOLS = 32
 _PAIR = struct.Struct(">HH")
 
 _SNI, _GROUPS, _FORMATS, _SIGNATURES, _ALPN, _PSK, _VERSIONS = 0, 10, 11, 13, 16, 41, 43
+_READ = frozenset((_SNI, _GROUPS, _FORMATS, _SIGNATURES, _ALPN, _PSK, _VERSIONS))
+"""Extensions whose content is looked at; of the others only the type counts."""
 
 
 class ClientHello(NamedTuple):
@@ -73,6 +75,11 @@ def numbers(raw: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f">{len(raw) >> 1}H", raw)
 
 
+def words(values: tuple[int, ...]) -> bytes:
+    """Return 16-bit numbers as the bytes that they came in."""
+    return struct.pack(f">{len(values)}H", *values)
+
+
 def client_hello(body: bytes) -> ClientHello | None:
     """Read the body of a ClientHello, without the four bytes of the handshake header."""
     end = len(body)
@@ -103,12 +110,12 @@ def client_hello(body: bytes) -> ClientHello | None:
         session,
         ciphers,
         types,
-        _list(get(_GROUPS, b""), 2),
-        _list(get(_FORMATS, b""), 1),
-        _list(get(_SIGNATURES, b""), 2),
-        _list(get(_VERSIONS, b""), 1),
-        _server_name(get(_SNI, b"")),
-        _protocols(get(_ALPN, b"")),
+        _long(get(_GROUPS)),
+        _short(get(_FORMATS)),
+        _long(get(_SIGNATURES)),
+        _short(get(_VERSIONS)),
+        _server_name(get(_SNI)),
+        _protocols(get(_ALPN)),
     )
 
 
@@ -132,7 +139,7 @@ def server_hello(body: bytes) -> ServerHello | None:
         return None
     types, values = found
     chosen = values.get(_VERSIONS, b"")
-    protocol = _protocols(values.get(_ALPN, b""))
+    protocol = _protocols(values.get(_ALPN))
     return ServerHello(
         legacy,
         chosen[0] << 8 | chosen[1] if len(chosen) == 2 else legacy,
@@ -187,28 +194,40 @@ def _extensions(body: bytes, at: int) -> tuple[tuple[int, ...], dict[int, bytes]
     at += 2
     values: dict[int, bytes] = {}
     types: list[int] = []
-    while at + 4 <= end:
-        kind, size = _PAIR.unpack_from(body, at)
+    last = end - 4
+    pair = _PAIR.unpack_from
+    while at <= last:
+        kind, size = pair(body, at)
         at += 4 + size
         types.append(kind)
-        values[kind] = body[at - size : at]
+        if size and kind in _READ:
+            values[kind] = body[at - size : at]
     return (tuple(types), values) if at == end else None
 
 
-def _list(value: bytes, width: int) -> bytes:
-    """Return what stands after the length of a list of *width* bytes, if that is true."""
-    return value[width:] if int.from_bytes(value[:width], "big") == len(value) - width else b""
+def _long(value: bytes | None) -> bytes:
+    """Return what stands after the length of a list, two bytes, if that is true."""
+    if value is None or len(value) < 2 or value[0] << 8 | value[1] != len(value) - 2:
+        return b""
+    return value[2:]
 
 
-def _server_name(value: bytes) -> bytes:
+def _short(value: bytes | None) -> bytes:
+    """Return what stands after the length of a list, one byte, if that is true."""
+    return value[1:] if value is not None and value[0] == len(value) - 1 else b""
+
+
+def _server_name(value: bytes | None) -> bytes:
     """Return the first host name of the extension ``server_name``."""
-    if len(value) < 5 or value[2]:
+    if value is None or len(value) < 5 or value[2]:
         return b""
     size = value[3] << 8 | value[4]
     return value[5 : 5 + size] if 5 + size <= len(value) else b""
 
 
-def _protocols(value: bytes) -> tuple[bytes, ...]:
+def _protocols(value: bytes | None) -> tuple[bytes, ...]:
+    if value is None:
+        return ()
     found: list[bytes] = []
     at = 2
     while at < len(value) and len(found) < _MOST_PROTOCOLS:

@@ -164,7 +164,7 @@ class Dialogue(Talk):
         return self._told()
 
     def _record(self, inner: Conversation, from_client: bool, data: bytes, at: int) -> None:
-        if isinstance(inner, Talk) and inner.over:  # ciphered from here, or another protocol
+        if isinstance(inner, Talk) and inner.ciphered:
             for tape in self._tapes.values():
                 tape.hand_over(at)
             self._tapes = {}

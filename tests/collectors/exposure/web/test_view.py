@@ -86,6 +86,22 @@ def test_an_address_rule_behind_a_proxy_is_no_lock(
             assert place(other, folder / "www/kantor/b.sql").served == served
 
 
+def test_a_redirect_that_the_configuration_does_not_tell_is_no_lock(tmp_path: Path) -> None:
+    """Something that we do not follow answers: who else asks may get the file."""
+    make(tmp_path, "www/a.sql")
+    port = real.free_port()
+    servers = f"""server {{ listen 127.0.0.1:{port}; root {tmp_path}/none;
+        location / {{ return 301 https://dinas.test$request_uri; }} }}"""
+    with real.nginx(tmp_path / "nginx", servers, [port]):
+        main = tmp_path / "nginx.conf"
+        main.write_text(f"http {{ server {{ listen 127.0.0.1:{port}; root {tmp_path}/www; }} }}")
+        with closing(WebView((f"nginx:{main}",), rate=100)) as view:
+            view.refresh()
+            found = place(view, tmp_path / "www/a.sql")
+    assert (found.served, found.checked) == ("unknown", True)
+    assert found.reasons == ("answers_otherwise",)
+
+
 def test_a_program_is_never_asked_for(site: tuple[WebView, Path, int]) -> None:
     view, folder, _ = site
     found = place(view, folder / "www/config.php")

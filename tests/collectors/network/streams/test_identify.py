@@ -35,6 +35,9 @@ FROM_FIRST_BYTES = [
     (b"EHLO me\r\n", b"220 here\r\n", 1, "smtp"),
     (b"USER me\r\n", b"220 here\r\n", 1, "ftp"),
     (b"AUTH TLS\r\n", b"220 here\r\n", 2121, "ftp"),
+    (b"\x05\x02\0\2", b"\x05\2", 1, "socks"),
+    (b"\x04\1\0\x50\x0a\0\0\1\0", b"\0\x5a", 1, "socks"),
+    (b"\x10\x0e\0\4MQTT\4\2\0<\0\2id", b"", 1, "mqtt"),
     (b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0", b"", 53, "dns"),
 ]
 

@@ -1,0 +1,139 @@
+"""Turns rows of the flow table into records."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+
+from collectors.network import model
+from collectors.network.arrays import Ints
+from collectors.network.flow_table import Table
+from collectors.network.model import ACK, FIN, RST, SYN, Conn, Direction, Flow, State
+
+NEW_SYN, SYN_ACK = 0x40, 0x80
+"""Above the flags of TCP, in the table: a SYN without ACK, a SYN with it."""
+_FLAGS = 0x3F
+_MOST_MADE = 4096
+
+
+def state(proto: int, client: int, server: int, server_packets: int, client_reset: bool) -> State:
+    """Return how it went: *client* and *server* are the flags each sent, all together."""
+    if proto != model.TCP:
+        return State.SF if server_packets else State.S0
+    if not client & NEW_SYN and not server & SYN_ACK:
+        return State.OTH
+    if not server & SYN_ACK:
+        if server & RST:
+            return State.REJ
+        if not server & ACK:
+            return State.SH if client & FIN else State.S0
+    if client & server & FIN:
+        return State.SF
+    if (client | server) & RST:
+        return State.RSTO if client_reset else State.RSTR
+    return State.S1
+
+
+def direction(client: bytes, server: bytes, local: Container[bytes]) -> Direction:
+    """Return which way a conversation was opened, *local* being the addresses of this host."""
+    here, there = client in local or _loops(client), server in local or _loops(server)
+    if here:
+        return Direction.INTERNAL if there else Direction.OUTBOUND
+    return Direction.INBOUND if there else Direction.EXTERNAL
+
+
+def _loops(address: bytes) -> bool:
+    return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"
+
+
+class Records:
+    """Makes the records of a table."""
+
+    def __init__(self, table: Table, local: Container[bytes]) -> None:
+        self._table = table
+        self.local = local
+        self.names: list[str] = []
+        """Of the interfaces, by number."""
+        self.made: list[Conn] = []
+        """Conversations that are new since somebody took them away; the first ones of many."""
+
+    def conn(self, slot: int) -> Conn:
+        """Return the conversation of a slot; it is made once."""
+        table = self._table
+        conn = table.conns[slot]
+        if conn is None:
+            client = int(table.client[slot])
+            ends = [self._address(2 * slot + side) for side in (client, 1 - client)]
+            proto = int(table.proto[slot])
+            if proto in {model.ICMP, model.ICMPV6}:
+                ports = divmod(int(table.icmp[slot]), 256)
+            else:
+                ports = int(table.port[2 * slot + client]), int(table.port[2 * slot + 1 - client])
+            conn = table.conns[slot] = Conn(
+                key=int(table.key[slot]),
+                proto=proto,
+                client=ends[0],
+                client_port=ports[0],
+                server=ends[1],
+                server_port=ports[1],
+                direction=direction(ends[0], ends[1], self.local),
+                interface=self.names[table.interface[slot]],
+                vlan=int(table.vlan[slot]),
+            )
+            if len(self.made) < _MOST_MADE:
+                self.made.append(conn)
+        return conn
+
+    def _address(self, index: int) -> bytes:
+        low = int(self._table.low[index])
+        if not self._table.six[index >> 1]:
+            return low.to_bytes(4, "little")
+        return int(self._table.high[index]).to_bytes(8, "little") + low.to_bytes(8, "little")
+
+    def flows(self, slots: Ints, *, ended: bool) -> list[Flow]:
+        """Return what the conversations of *slots* amounted to."""
+        table = self._table
+        client = 2 * slots + table.client[slots]
+        server = client ^ 1
+        columns = (
+            slots,
+            np.minimum(table.begin[slots], table.last[slots]),
+            table.last[slots],
+            table.packets[client],
+            table.bytes[client],
+            table.packets[server],
+            table.bytes[server],
+            table.flags[client],
+            table.flags[server],
+            table.reset[slots] == table.client[slots],
+            table.fragments[slots],
+        )
+        made = []
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            slot, begin, last, packets, size, back, back_size, sent, got, reset, pieces = row
+            conn = self.conn(slot)
+            flow = Flow(
+                conn=conn,
+                begin=begin,
+                last=last,
+                client_packets=packets,
+                client_bytes=size,
+                server_packets=back,
+                server_bytes=back_size,
+                client_flags=sent & _FLAGS,
+                server_flags=got & _FLAGS,
+                state=state(conn.proto, sent, got, back, reset),
+                ended=ended,
+                fragments=pieces,
+            )
+            made.append(flow)
+        return made
+
+
+_EXTRA = np.zeros(256, np.uint8)
+for _flags in range(64):
+    _extra = (SYN_ACK if _flags & ACK else NEW_SYN) if _flags & SYN else 0
+    _EXTRA[_flags] = _flags | _extra
+MARKED = _EXTRA
+"""Flags with `NEW_SYN` and `SYN_ACK` among them."""
