@@ -92,6 +92,15 @@ class Contents:
         """Begin to look into pieces, on a thread of its own."""
         self._thread.start()
 
+    def check(self) -> None:
+        """See whether the thread is still at work.
+
+        Raises:
+            RuntimeError: it has ended by an error, which is in the log.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("the thread that looks into content has ended")
+
     def stop(self) -> None:
         """Look into what is there, end thread and child, and let go of everything."""
         self._over.set()

@@ -156,6 +156,8 @@ class Worker:
             while not self._context.stopping.is_set():
                 self._look()
                 self._ask(_SLICE)
+                if self._contents is not None:
+                    self._contents.check()
                 self._context.beat()
                 self._look_up()
             self._end()

@@ -169,3 +169,11 @@ def test_a_gone_capture_child_leaves_the_channel(run: Run) -> None:
 def test_the_channel_keeps_messages_whole(run: Run) -> None:
     with socket.socket(fileno=os.dup(run.contents.channel)) as end:
         assert end.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_SEQPACKET
+
+
+def test_a_thread_that_ended_is_noticed(run: Run) -> None:
+    run.contents.check()
+    run.contents._over.set()
+    run.contents._thread.join()
+    with pytest.raises(RuntimeError, match="has ended"):
+        run.contents.check()
