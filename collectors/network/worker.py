@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import time
+from pathlib import Path
 
 import msgspec
 
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interface, Interfaces, compare
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
@@ -35,11 +37,14 @@ _LOOK = 2.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
 _MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
-_MOST_AT_ONCE = 8
-"""Descriptors in one call (`collectors.child_main.MAX_DESCRIPTORS`)."""
+_MOST_AT_ONCE = 7
+"""Interfaces in one call: with the channel `collectors.child_main.MAX_DESCRIPTORS`."""
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
+_SAVE = 600.0
+"""Seconds between two savings of what the detectors have learned."""
+_LARGEST_MEMORY = 16 << 20
 
 _answers = msgspec.msgpack.Decoder(Answer)
 
@@ -55,6 +60,34 @@ class Totals:
     def __str__(self) -> str:
         share = 100 * self.dropped / max(1, self.received)
         return f"{self.received} packets, {self.dropped} lost ({share:.2f} %)"
+
+
+class Memory:
+    """What the detectors have learned, on disk: a restart does not make them forget."""
+
+    def __init__(self, path: Path) -> None:
+        """*path*: the file, in the sensor's own directory."""
+        self._path = path
+
+    def read(self) -> bytes:
+        """Return what was written last, empty when there is nothing that can be read."""
+        try:
+            with self._path.open("rb") as file:
+                return file.read(_LARGEST_MEMORY)
+        except OSError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Replace it; a disk that takes nothing costs only the memory."""
+        if len(data) > _LARGEST_MEMORY:
+            _log.warning("network: what was learned is too large to keep: %d bytes", len(data))
+            return
+        fresh = self._path.with_suffix(".new")
+        try:
+            fresh.write_bytes(data)
+            fresh.replace(self._path)
+        except OSError as error:
+            _log.warning("network: what was learned cannot be kept: %s", error.strerror)
 
 
 class Worker:
@@ -99,6 +132,10 @@ class Worker:
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
         self._next_look = self._next_listeners = 0.0
+        self._memory = Memory(context.state_dir / "learned")
+        self._next_save = time.monotonic() + _SAVE
+        self._contents = self._new_contents() if settings.content else None
+        self._channel_told = False
         self._child = self._new_child()
 
     @property
@@ -113,22 +150,29 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
+        if self._contents is not None:
+            self._contents.start()
         try:
             while not self._context.stopping.is_set():
                 self._look()
                 self._ask(_SLICE)
+                if self._contents is not None:
+                    self._contents.check()
                 self._context.beat()
                 self._look_up()
             self._end()
         finally:
             self._child.close()
+            if self._contents is not None:
+                self._contents.stop()
             for capture in self._captures.values():
                 capture.close()
 
     def _end(self) -> None:
         """Have what is still held told."""
         try:
-            self._ask(0.0, last=True)
+            # What came in just now lies in a block that the kernel has not handed over yet.
+            self._ask(min(0.5, 2 * self._settings.ring_timeout), last=True)
         except ChildError:
             _log.warning("network: the last minute's flows are lost, the child died")
         for gap in self._gaps.rest():
@@ -136,12 +180,26 @@ class Worker:
 
     def _new_child(self) -> BoundedChild:
         keys = self._context.keys
-        settings = msgspec.to_builtins(self._settings)
-        init = Setup(key=keys.fleet, epoch=keys.fleet_epoch, settings=settings)
+        init = Setup(
+            key=keys.fleet,
+            epoch=keys.fleet_epoch,
+            settings=self._settings,
+            memory=self._memory.read(),
+        )
         memory = _MEMORY + 16 * self._settings.ring
         # Flows and what detectors know live in it: it is not replaced after so many calls.
         limits = Limits(memory=memory, cpu=int(_TIMEOUT), descriptors=128, requests=1 << 62)
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
+
+    def _new_contents(self) -> Contents:
+        # <state>/sensors/network: what the agent was given to look for is two levels up.
+        agent_dir = self._context.state_dir.parent.parent
+        return Contents(self._context.keys, agent_dir, self._emit)
+
+    def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
+        self._context.emit(
+            Sighting(record=record, observed=observed, module="network", severity=severity)
+        )
 
     def _look(self) -> None:
         """See which interfaces came and went."""
@@ -189,6 +247,9 @@ class Worker:
     def _ask(self, seconds: float, *, last: bool = False) -> None:
         """Have the child work, and pass on what it says."""
         opened = self._fresh[:_MOST_AT_ONCE]
+        channel = []
+        if self._contents is not None and not self._channel_told:
+            channel = [self._contents.channel]
         local = None if self._local == self._local_told else tuple(sorted(self._local))
         work = Work(
             seconds=0.0 if len(self._fresh) > _MOST_AT_ONCE else seconds,
@@ -197,16 +258,21 @@ class Worker:
             local=local,
             owners=self._owners,
             listeners=self._listeners,
+            learned=time.monotonic() >= self._next_save,
+            content=bool(channel),
             last=last,
         )
         request = msgspec.msgpack.encode(work)
         try:
-            data = self._child.call(request, [one.fileno() for one in opened], _TIMEOUT)
+            data = self._child.call(
+                request, [*(one.fileno() for one in opened), *channel], _TIMEOUT
+            )
             answer = _answers.decode(data)
         except (ChildError, msgspec.MsgspecError) as error:
             self._died(error)
             return
         del self._fresh[: len(opened)]
+        self._channel_told = True
         self._closed.clear()
         self._local_told = self._local
         self._owners, self._listeners = {}, None
@@ -222,6 +288,13 @@ class Worker:
             totals.dropped += count.dropped
         for gap in self._gaps.counted(answer.counts, begin, self._answered):
             self._tell(gap)
+        for problem in answer.problems:
+            _log.warning("network: %s: %s", scrub(problem.interface), scrub(problem.reason))
+        for fault in answer.faults:
+            _log.error("network: detection failed: %s", scrub(fault))
+        if answer.memory:
+            self._next_save = time.monotonic() + _SAVE
+            self._memory.write(answer.memory)
         for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
             self._asked[one.key] = one
         self._report(answer)
@@ -238,6 +311,9 @@ class Worker:
             told[f"interface {name}"] = str(totals)
         for name, reason in self._refused.items():
             told[f"interface {name}"] = f"not watched: {reason}"
+        if self._contents is not None:
+            told.update(self._contents.coverage())
+            told["content_dropped"] = answer.unpassed
         if answer.missing:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
@@ -280,6 +356,7 @@ class Worker:
         self._tell(self._gaps.died(cause, begin, end))
 
     def _reopen(self) -> None:
+        self._channel_told = False
         self._child = self._new_child()
         for capture in self._captures.values():
             capture.close()
