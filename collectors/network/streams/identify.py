@@ -244,8 +244,8 @@ def _by_both(client: bytes, server: bytes, port: int) -> str:
             return "smtp"
         if word.startswith(_FILE_COMMANDS):
             return "smtp" if port in _MAIL_PORTS and not word.startswith(b"USER") else "ftp"
-    if client[0] == 5 and server[0] == 5 and len(client) >= 3 and server[1:2] in {b"\0", b"\2"}:
-        return "socks"
+    if _socks(client[:2], port) is None and client[0] == server[0] == 5:
+        return "socks" if server[1:2] in {b"\0", b"\2"} and len(client) >= 3 else UNKNOWN
     if client[0] == 4 and server[0] == 0 and len(client) > 8 and server[1:2] in _SOCKS_ANSWERS:
         return "socks"
     if _IMAP_COMMAND.match(client) and server.startswith(b"* "):
