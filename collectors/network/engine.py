@@ -58,13 +58,16 @@ class Engine:
 
     def __init__(
         self,
-        streams: Streams,
+        streams: Streams | None,
         *,
         limits: Limits | None = None,
         local: Container[bytes] = frozenset(),
         seed: int | None = None,
     ) -> None:
-        """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests."""
+        """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests.
+
+        Without *streams* only flows and single messages are told.
+        """
         self.limits = limits or Limits()
         self._streams = streams
         self._flows = Flows(self.limits, local, seed)
@@ -115,7 +118,8 @@ class Engine:
     def drain(self) -> list[Seen]:
         """Return what was seen since the last call."""
         seen, self._seen = self._seen, []
-        seen += self._streams.drain()
+        if self._streams is not None:
+            seen += self._streams.drain()
         return seen
 
     def stats(self) -> Stats:
@@ -151,7 +155,7 @@ class Engine:
 
     def _told(self) -> None:
         for flow in self._flows.over():
-            if flow.ended:
+            if flow.ended and self._streams is not None:
                 self._streams.end(flow.conn.key, flow.last)
             self._seen.append(flow)
 
@@ -162,6 +166,8 @@ class Engine:
     def _read(self, data: memoryview, batch: Batch) -> None:
         """Hand the first bytes to the streams."""
         table, records, streams = self._flows.table, self._flows.records, self._streams
+        if streams is None:
+            return
         rows = batch.rows
         which, index = heads.choose(batch, table, self.limits)
         self._stats.read += len(which)
