@@ -57,6 +57,20 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "package": ("ronda.package.name", "ronda.package.unproven", "package.name"),
     "hosts": ("ronda.subject.hosts",),
     "addresses": ("source.ip",),
+    "peer": ("ronda.content.peer",),
+    "address": ("ronda.content.peer", "source.ip", "destination.ip"),
+    "destination": ("destination.ip",),
+    "port": ("destination.port",),
+    "protocol": ("network.protocol",),
+    "what": ("ronda.content.what",),
+    "account": ("user.name",),
+    "about": ("ronda.content.about",),
+    "finding": ("rule.name",),
+    "named": ("ronda.finding.entity",),
+    "tries": ("ronda.finding.count",),
+    "texts": ("ronda.finding.texts",),
+    "process": ("process.name",),
+    "fleet": ("ronda.fleet.hosts",),
 }
 """Name of a fact to the fields that may hold it, the first one present counts."""
 

@@ -57,6 +57,7 @@ _SOURCES: Mapping[tuple[str, str], Kinds] = {
     ("ronda", "data_exposure"): Kinds(("exposure.",)),
     ("ronda", "change_control"): Kinds(("change.window", "baseline.accepted")),
     ("ronda", "package"): Kinds(("package.transaction",)),
+    ("ronda", "network"): Kinds(("network.content", "network.finding", "network.sweep")),
     ("ronda", "agent_health"): Kinds(_AGENT_HEALTH),
 }
 

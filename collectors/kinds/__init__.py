@@ -18,6 +18,7 @@ from collectors.kinds.collector import (
     AgentSilent,
     CollectorState,
     IngestRejected,
+    NetworkSweep,
     PackageDiffers,
 )
 from collectors.kinds.exposure import (
@@ -82,6 +83,7 @@ __all__ = [
     "NetworkFinding",
     "NetworkFlow",
     "NetworkService",
+    "NetworkSweep",
     "PackageChange",
     "PackageDiffers",
     "PackageInventory",
@@ -132,6 +134,7 @@ Kind: TypeAlias = (
     | AgentCloned
     | IngestRejected
     | PackageDiffers
+    | NetworkSweep
     | CollectorState
 )
 

@@ -64,6 +64,30 @@ class PackageDiffers(Record, frozen=True, kw_only=True, tag="package.differs"):
     one is named, but the two may be those that were altered)."""
 
 
+class NetworkSweep(Record, frozen=True, kw_only=True, tag="network.sweep"):
+    """Made by the collector: one source had first contacts that failed with several hosts within a
+    day."""
+
+    default_severity: ClassVar[Severity] = Severity.MEDIUM
+
+    source: str = ecs("source.ip")
+    """Who tried."""
+    hosts: int = ecs("ronda.fleet.hosts")
+    """Hosts of the fleet at which it failed."""
+    names: tuple[Scrubbed, ...] = ecs("ronda.subject.hosts", ())
+    """Names of at most 8 of them."""
+    failed: int = ecs("ronda.finding.count")
+    """First contacts that failed, of all hosts."""
+    ports: tuple[int, ...] = ecs("destination.port", ())
+    """Ports that were tried, at most 16."""
+    begin: int = ecs("event.start")
+    """First of them, ns since 1970."""
+    end: int = ecs("event.end")
+    """Last of them."""
+    inside: bool = ecs("ronda.fleet.inside", False)
+    """Whether the source has a private address; from outside this is everyday."""
+
+
 class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):
     """Made by the collector: a batch or event of an agent was refused."""
 

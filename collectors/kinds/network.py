@@ -151,9 +151,9 @@ class NetworkContacts(Record, frozen=True, kw_only=True, tag="network.contacts")
     answered: int = ecs("ronda.contacts.answered", 0)
     """First contacts that were answered."""
     hosts: int = ecs("ronda.contacts.hosts", 1)
-    """Different addresses that were tried and failed, counted up to 64."""
+    """Different addresses that were tried and failed, counted up to 8."""
     ports: tuple[int, ...] = ecs("destination.port", ())
-    """Ports that were tried and failed, at most 16."""
+    """Ports that were tried and failed, at most 8."""
 
 
 class NetworkFinding(Record, frozen=True, kw_only=True, tag="network.finding"):
@@ -197,3 +197,7 @@ class NetworkFinding(Record, frozen=True, kw_only=True, tag="network.finding"):
     """Program of this host that took part, where it could be told."""
     user: Scrubbed | None = ecs("user.name", None)
     """User that owns its socket."""
+    hosts: int | None = ecs("ronda.fleet.hosts", None)
+    """Added by the collector to a beacon: hosts that call this destination, over a week."""
+    spread: str | None = ecs("ronda.fleet.spread", None)
+    """Added by the collector: ``single``, ``shared`` by some, ``common`` to most."""

@@ -19,6 +19,8 @@ class NetworkContent(Record, frozen=True, kw_only=True, tag="network.content"):
     """The types alone, for rules."""
     count: int = ecs("ronda.data.count")
     """Sum over all types; the same content a second time is not counted again."""
+    what: Scrubbed = ecs("ronda.content.what", Scrubbed(""))
+    """The first piece in words: request and address, or protocol and port."""
     begin: int = ecs("event.start")
     """First piece, ns since 1970."""
     end: int = ecs("event.end")

@@ -17,7 +17,7 @@ from collectors.network.block import Block
 from collectors.network.flows import Batch, Flows
 from collectors.network.headers import Headers
 from collectors.network.limits import SECOND, Limits
-from collectors.network.model import Seen, Streams
+from collectors.network.model import Conn, Seen, Streams
 from collectors.network.pieces import Pieces
 
 _SPAN = 30 * SECOND
@@ -114,6 +114,12 @@ class Engine:
         """End all that goes on: the capture is over."""
         self._flows.end_all()
         self._told()
+
+    def began(self) -> list[Conn]:
+        """Return conversations that are new since the last call, the first thousands of many."""
+        records = self._flows.records
+        made, records.made = records.made, []
+        return made
 
     def drain(self) -> list[Seen]:
         """Return what was seen since the last call."""

@@ -14,6 +14,7 @@ from collectors.network.model import ACK, FIN, RST, SYN, Conn, Direction, Flow, 
 NEW_SYN, SYN_ACK = 0x40, 0x80
 """Above the flags of TCP, in the table: a SYN without ACK, a SYN with it."""
 _FLAGS = 0x3F
+_MOST_MADE = 4096
 
 
 def state(proto: int, client: int, server: int, server_packets: int, client_reset: bool) -> State:
@@ -54,6 +55,8 @@ class Records:
         self.local = local
         self.names: list[str] = []
         """Of the interfaces, by number."""
+        self.made: list[Conn] = []
+        """Conversations that are new since somebody took them away; the first ones of many."""
 
     def conn(self, slot: int) -> Conn:
         """Return the conversation of a slot; it is made once."""
@@ -78,6 +81,8 @@ class Records:
                 interface=self.names[table.interface[slot]],
                 vlan=int(table.vlan[slot]),
             )
+            if len(self.made) < _MOST_MADE:
+                self.made.append(conn)
         return conn
 
     def _address(self, index: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from collectors.content.piece import Heard
-from collectors.kinds import Tally
+from collectors.kinds import Scrubbed, Tally
 from collectors.kinds.network_content import NetworkContent
 from collectors.network.weigh import (
     ARRIVING,
@@ -196,6 +196,7 @@ class Gathered:
             count=count,
             begin=self.begin,
             end=self.end,
+            what=_what(first),
             way=self.way.way,
             public=self.way.public,
             peer=self.way.peer if len(self.peers) == 1 else None,
@@ -226,3 +227,11 @@ class Gathered:
             database=first.database or None,
             outcome="success" if self.known else None,
         )
+
+
+def _what(heard: Heard) -> Scrubbed:
+    """Return a piece in words, of parts that are scrubbed already."""
+    if heard.method or heard.path:
+        words = f"{heard.method} {heard.host}{heard.path}".strip()
+        return Scrubbed(f"{words} ({heard.status})" if heard.status else words)
+    return Scrubbed(f"{heard.protocol or 'tcp'} port {heard.server_port}")

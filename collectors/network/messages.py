@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from collectors.network.settings import NetworkSettings
 from collectors.sighting import Sighting
 
 TARGET = "collectors.network.child:start"
@@ -59,8 +60,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
     """Fleet key, 32 bytes."""
     epoch: int = 0
-    settings: dict[str, object] = {}
-    """The sensor's settings that concern the child; see `collectors.network.settings`."""
+    settings: NetworkSettings = NetworkSettings()
+    memory: bytes = b""
+    """What the detectors had learned, as a former child gave it."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Listening sockets by ``PROTO/PORT`` (``6/443``); None: as before."""
     file: bool = False
     """A capture file comes along instead: read on until it ends."""
+    learned: bool = False
+    """Hand out what the detectors have learned."""
     last: bool = False
     """Tell everything that is still held: this is the end."""
 
@@ -116,6 +120,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What was forgotten for want of room since the start, by part."""
     missing: tuple[str, ...] = ()
     """Parts that do not work here."""
+    memory: bytes = b""
+    """What the detectors have learned, when it was asked for."""
+    faults: tuple[str, ...] = ()
+    """Detectors that failed since the last answer, with type and place of the error."""
     done: bool = False
     """The capture file is read to its end."""
     damage: str = ""

@@ -131,6 +131,11 @@ class RingReader:
             offsets.append(at)
             at += step(memory, at)[0]
 
+    @property
+    def fill(self) -> float:
+        """Share of the ring that is taken now, 0 to 1."""
+        return len(self._taken) / self.ring.blocks
+
     def release(self) -> None:
         """Give the taken blocks back to the kernel."""
         for at in self._taken:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collectors.api import Settings
+from collectors.network.detect.places import network
+from collectors.network.detect.settings import DetectSettings
 from collectors.network.filter import endpoint, program
 
 DEFAULT_UNWANTED = (
@@ -50,8 +52,8 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """Names in questions of DNS and in TLS are reduced to their registered domain."""
     processes: bool = True
     """Look for the program and user behind each socket."""
-    detections_off: tuple[str, ...] = ()
-    """Detectors that are not to run, by the first part of their rules' name: ``beacon``."""
+    detect: DetectSettings = DetectSettings()
+    """Thresholds of the detections, each with a table of its own: ``[sensors.network.detect]``."""
 
     def __post_init__(self) -> None:
         """Check all values.
@@ -75,9 +77,15 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError(f"{name}: out of range ({low} to {high})")
         if not 0.01 <= self.ring_timeout <= 1:
             raise ValueError("ring_timeout: out of range (10ms to 1s)")
-        for name in ("interfaces", "exclude_interfaces", "detections_off"):
+        for name in ("interfaces", "exclude_interfaces"):
             if not all(getattr(self, name)):
                 raise ValueError(f"{name}: an empty name")
+        detect = self.detect
+        for text in (*detect.inside, *detect.scan.quiet, *detect.arp.quiet):
+            try:
+                network(text)
+            except ValueError as error:
+                raise ValueError(f"detect: {error}") from error
 
     def endpoints(self) -> tuple[tuple[bytes, int], ...]:
         """Return ``exclude`` as packed addresses and ports.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from collectors.kinds import NetworkFlow
-from collectors.network.model import TCP, UDP, Conn, Flow
+from collectors.network.model import ICMP, ICMPV6, TCP, UDP, Conn, Flow
 from collectors.network.outward import MODULE, address, name, transport
 from collectors.sighting import Sighting
 
@@ -75,7 +75,7 @@ class _Line:
             source=address(conn.client) if alone else None,
             destination=address(conn.server) if alone else None,
             source_port=conn.client_port if single and conn.proto in (TCP, UDP) else None,
-            port=conn.server_port if alone else 0,
+            port=_port(conn) if alone else 0,
             count=self.count,
             peers=self.peers,
             sent=self.sent,
@@ -88,6 +88,11 @@ class _Line:
             process=name(self.process) if alone else None,
             user=name(self.user) if alone else None,
         )
+
+
+def _port(conn: Conn) -> int:
+    """Return the port of the service, 0 for what has none: of ICMP it is the code."""
+    return 0 if conn.proto in (ICMP, ICMPV6) else conn.server_port
 
 
 class FlowSummary:
@@ -108,7 +113,7 @@ class FlowSummary:
         key = (
             conn.client,
             conn.server,
-            conn.server_port,
+            _port(conn),
             conn.proto,
             conn.direction.value,
             flow.process,

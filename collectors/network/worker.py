@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -40,6 +41,9 @@ _MOST_AT_ONCE = 8
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
+_SAVE = 600.0
+"""Seconds between two savings of what the detectors have learned."""
+_LARGEST_MEMORY = 16 << 20
 
 _answers = msgspec.msgpack.Decoder(Answer)
 
@@ -55,6 +59,34 @@ class Totals:
     def __str__(self) -> str:
         share = 100 * self.dropped / max(1, self.received)
         return f"{self.received} packets, {self.dropped} lost ({share:.2f} %)"
+
+
+class Memory:
+    """What the detectors have learned, on disk: a restart does not make them forget."""
+
+    def __init__(self, path: Path) -> None:
+        """*path*: the file, in the sensor's own directory."""
+        self._path = path
+
+    def read(self) -> bytes:
+        """Return what was written last, empty when there is nothing that can be read."""
+        try:
+            with self._path.open("rb") as file:
+                return file.read(_LARGEST_MEMORY)
+        except OSError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Replace it; a disk that takes nothing costs only the memory."""
+        if len(data) > _LARGEST_MEMORY:
+            _log.warning("network: what was learned is too large to keep: %d bytes", len(data))
+            return
+        fresh = self._path.with_suffix(".new")
+        try:
+            fresh.write_bytes(data)
+            fresh.replace(self._path)
+        except OSError as error:
+            _log.warning("network: what was learned cannot be kept: %s", error.strerror)
 
 
 class Worker:
@@ -99,6 +131,8 @@ class Worker:
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
         self._next_look = self._next_listeners = 0.0
+        self._memory = Memory(context.state_dir / "learned")
+        self._next_save = time.monotonic() + _SAVE
         self._child = self._new_child()
 
     @property
@@ -128,7 +162,8 @@ class Worker:
     def _end(self) -> None:
         """Have what is still held told."""
         try:
-            self._ask(0.0, last=True)
+            # What came in just now lies in a block that the kernel has not handed over yet.
+            self._ask(min(0.5, 2 * self._settings.ring_timeout), last=True)
         except ChildError:
             _log.warning("network: the last minute's flows are lost, the child died")
         for gap in self._gaps.rest():
@@ -136,8 +171,12 @@ class Worker:
 
     def _new_child(self) -> BoundedChild:
         keys = self._context.keys
-        settings = msgspec.to_builtins(self._settings)
-        init = Setup(key=keys.fleet, epoch=keys.fleet_epoch, settings=settings)
+        init = Setup(
+            key=keys.fleet,
+            epoch=keys.fleet_epoch,
+            settings=self._settings,
+            memory=self._memory.read(),
+        )
         memory = _MEMORY + 16 * self._settings.ring
         # Flows and what detectors know live in it: it is not replaced after so many calls.
         limits = Limits(memory=memory, cpu=int(_TIMEOUT), descriptors=128, requests=1 << 62)
@@ -197,6 +236,7 @@ class Worker:
             local=local,
             owners=self._owners,
             listeners=self._listeners,
+            learned=time.monotonic() >= self._next_save,
             last=last,
         )
         request = msgspec.msgpack.encode(work)
@@ -222,6 +262,13 @@ class Worker:
             totals.dropped += count.dropped
         for gap in self._gaps.counted(answer.counts, begin, self._answered):
             self._tell(gap)
+        for problem in answer.problems:
+            _log.warning("network: %s: %s", scrub(problem.interface), scrub(problem.reason))
+        for fault in answer.faults:
+            _log.error("network: detection failed: %s", scrub(fault))
+        if answer.memory:
+            self._next_save = time.monotonic() + _SAVE
+            self._memory.write(answer.memory)
         for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
             self._asked[one.key] = one
         self._report(answer)

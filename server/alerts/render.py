@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.alerts.catalog import N_, translate
+from server.alerts.network_text import LABELS as NETWORK_LABELS
 from server.alerts.sentences import ABSENT, fill, say
 
 MAX_TEXT = 300
@@ -47,6 +48,7 @@ LABELS: Mapping[str, str] = {
     "dropped": N_("Events dropped"),
     "hosts": N_("Machines"),
     "addresses": N_("Addresses"),
+    **NETWORK_LABELS,
     "role": N_("Role of the file"),
     "program": N_("Changed by program"),
     "who": N_("User (uid)"),
@@ -82,6 +84,9 @@ WORDS: Mapping[str, str] = {
     "permission": N_("no permission"),
     "unmounted": N_("file system removed"),
     "mounted_over": N_("file system mounted over it"),
+    "packets_dropped": N_("more packets than could be read"),
+    "interface_gone": N_("network interface removed"),
+    "child_died": N_("the process that reads packets ended"),
     "disk_warning": N_("disk filling up"),
     "disk_full": N_("disk full"),
     "role_crashed": N_("a part crashed"),

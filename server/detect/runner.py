@@ -23,6 +23,8 @@ from server.detect.endings import ends, note_end
 from server.detect.engine import Detection, Engine
 from server.detect.planted import planted
 from server.detect.roots import Roots
+from server.detect.spread import Spread
+from server.detect.sweeps import Sweeps
 from server.store.events import Cursor, EventStore, StoredEvent
 from server.store.state import StateStore
 from signatures.sigma_facts import facts_of
@@ -78,6 +80,8 @@ class Runner:
         self._roots = Roots(state)
         self._consensus = Consensus(state)
         self._applications = Applications(state)
+        self._spread = Spread(state)
+        self._sweeps = Sweeps(state)
         self._cursor = self._stored_cursor()
 
     def set_notices(self, channels: Sequence[Channel], quiet: int) -> None:
@@ -143,7 +147,9 @@ class Runner:
         self._cursor = place
 
     def _judge(self, events: Sequence[StoredEvent]) -> None:
+        now = self._clock()
         roots = self._roots.judge(events)
+        beacons = self._spread.judge(events, now)
         found = [(event, hit) for event in events for hit in self.engine.detect(event.fields)]
         over = [(event, kept) for event in events if (kept := ends(event.kind, event.fields))]
         last = events[-1].cursor
@@ -157,6 +163,8 @@ class Runner:
                 self._roots.store(roots)
                 self._consensus.store(events, self._clock())
                 self._applications.store(events)
+                self._spread.store(beacons)
+                self._sweeps.store(events, now)
                 self._count()
                 self._state.execute(_MOVE, (CURSOR, last.day, last.row))
         finally:

@@ -17,7 +17,7 @@ from signatures.sigma_load import EVENT_RULES, load_files
 from signatures.sigma_rule import Rule
 
 RULES = load_files([EVENT_RULES]).rules
-ALWAYS = ("ronda.kind", "host.name", "agent.id", "organization.name")
+ALWAYS = ("ronda.kind", "event.severity", "host.name", "agent.id", "organization.name")
 NAMES = {
     *ALWAYS,
     *(field.encode_name for kind in KINDS.values() for field in msgspec.structs.fields(kind)),
@@ -48,7 +48,8 @@ def _as_sent(event: Mapping[str, Any]) -> dict[str, Any]:
             filled[field.encode_name] = samples.get(name, [] if "tuple" in str(field.type) else {})
     record = open_record(filled)
     sent: dict[str, Any] = msgspec.to_builtins(record)
-    return sent
+    # Sealing adds it.
+    return sent | {key: event[key] for key in ("event.severity",) if key in event}
 
 
 def _named() -> list[Any]:

@@ -100,10 +100,11 @@ class BeaconSettings(_Table, frozen=True, kw_only=True):
         "sentry.io",
         "grafana.net",
         "zabbix.com",
+        "bmkg.go.id",
         "uptimerobot.com",
         "cloudflare.com",
     )
-    """Registered domains, and addresses or networks: mirrors, certificates, monitoring."""
+    """Registered domains, and addresses or networks: mirrors, certificates, monitoring, weather."""
 
 
 class DnsSettings(_Table, frozen=True, kw_only=True):
@@ -284,8 +285,9 @@ class DetectSettings(_Table, frozen=True, kw_only=True):
     """Detections that do not run, by name."""
     inside: tuple[str, ...] = ()
     """Networks that are ours besides the private ones, for example ``103.10.0.0/16``."""
-    quiet: int = 21_600
-    """So long a finding is not repeated; what is held back is counted in the next one."""
+    quiet: int = 86_400
+    """So long a finding is not repeated; what is held back is counted in the next one. Critical
+    ones are told again after an hour."""
     entities_per_hour: int = 20
     """So many entities of one rule are told apart in an hour; the others are counted together."""
     scan: ScanSettings = ScanSettings()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from collectors.network.model import Conn, Content, Http, Login
 from collectors.network.protocols import http_login
-from collectors.network.protocols.http_login import Claim
+from collectors.network.protocols.claims import Claim
 from collectors.network.protocols.http_messages import (
     LONGEST_VALUE,
     METHODS,
@@ -315,7 +315,7 @@ class HttpTalk(Talk):
 
     def _tell_login(self, claim: Claim, outcome: str, at: int) -> None:
         key = (claim.user, claim.secret, outcome)
-        if claim.method in {"basic", "digest"}:  # the same comes with each request
+        if claim.method not in {"form", "query"}:  # the same comes with each request
             if key == self._last:
                 return
             self._last = key

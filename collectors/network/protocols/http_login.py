@@ -6,13 +6,13 @@ English and Indonesian.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from collectors.network.protocols.claims import Claim, base64_bytes
+from collectors.network.protocols.sasl import ntlm_user
 
 MOST_FORM = 8192
 _MOST_FIELDS = 64
@@ -42,15 +42,6 @@ _BAD = re.compile(
 _BACK = re.compile(r"log_?in|sign_?in|masuk|err|fail|gagal|invalid|denied", re.IGNORECASE)
 
 
-class Claim(NamedTuple):
-    """Who a request says it comes from."""
-
-    method: str
-    user: str
-    secret: bytes
-    cleartext: bool
-
-
 def authorization(value: bytes) -> Claim | None:
     """Read an Authorization field; None where it is empty. Other schemes have no user here."""
     scheme, _, rest = value.strip().partition(b" ")
@@ -65,21 +56,9 @@ def authorization(value: bytes) -> Claim | None:
     if name == "digest":
         found = _DIGEST_USER.search(rest[:4096].decode("utf-8", "replace"))
         return Claim(name, found[1][:_LONGEST] if found else "", b"", cleartext=False)
+    if name in {"ntlm", "negotiate"}:
+        return Claim(name, ntlm_user(base64_bytes(rest)), b"", cleartext=False)
     return Claim(name, "", b"", cleartext=False)
-
-
-def base64_bytes(value: bytes) -> bytes:
-    """Undo base64, with or without its padding; empty where it is none."""
-    raw = value.strip()[:4096]
-    try:
-        return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
-    except binascii.Error:
-        return b""
-
-
-def basic(user: str, secret: str) -> bytes:
-    """Return the field that `authorization` reads, for tests and examples."""
-    return b"Basic " + base64.b64encode(f"{user}:{secret}".encode())
 
 
 def form(data: bytes, content_type: str) -> Claim | None:
@@ -108,7 +87,7 @@ def outcome(method: str, status: int, location: str, body: bytes | None) -> str:
     """
     if status in {401, 407}:
         return "failure"
-    if method in {"basic", "digest"}:
+    if method in {"basic", "digest", "ntlm", "negotiate"}:
         return "success" if 200 <= status < 400 or status == 404 else ""
     if status in {400, 403, 422, 429}:
         return "failure"
@@ -152,7 +131,8 @@ def _claim(method: str, fields: Iterable[tuple[str, str]]) -> Claim | None:
             (value for name, value in named if _USER.search(name) and not _is_secret(name)), ""
         )
     raw = secret.encode("utf-8", "replace")
-    return Claim(method, user[:_LONGEST], raw[:_LONGEST], cleartext=True)
+    name = user[:_LONGEST].encode("utf-8", "replace")  # JSON may hold halves of characters
+    return Claim(method, name.decode(), raw[:_LONGEST], cleartext=True)
 
 
 def _is_secret(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from collectors.network.model import Conn, Login
-from collectors.network.protocols.http_login import Claim
+from collectors.network.protocols.claims import Claim
 from collectors.network.protocols.sasl import Sasl
 from collectors.network.protocols.talk import (
     ALONE,

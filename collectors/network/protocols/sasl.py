@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
-from collectors.network.protocols.http_login import Claim, base64_bytes
+from collectors.network.protocols.claims import Claim, base64_bytes
 
 _LONGEST = 256
 _MOST_STEPS = 4
@@ -65,21 +66,23 @@ _PATTERNS = {
 
 
 def ntlm_user(data: bytes) -> str:
-    """Return ``DOMAIN/user`` of an AUTHENTICATE message in *data*, MS-NLMP 2.2.1.3."""
+    """Return the name, without its domain, of an AUTHENTICATE message in *data*.
+
+    MS-NLMP 2.2.1.3.
+    """
     begin = data.find(b"NTLMSSP\0\3\0\0\0")
-    if begin < 0:
-        return ""
-    message = data[begin:]
+    message = data[begin:] if begin >= 0 else b""
     if len(message) < 64:
         return ""
-    wide = message[60] & 1
-    parts = []
-    for field in (28, 36):
-        size = int.from_bytes(message[field : field + 2], "little")
-        start = int.from_bytes(message[field + 4 : field + 8], "little")
-        raw = message[start : start + size][: _LONGEST * 2]
-        parts.append(raw.decode("utf-16-le" if wide else "latin-1", "replace")[:_LONGEST])
-    return "/".join(part for part in parts if part) if parts[1] else ""
+    size = int.from_bytes(message[36:38], "little")
+    start = int.from_bytes(message[40:44], "little")
+    raw = message[start : start + min(size, _LONGEST * 2)]
+    return (wide(raw) if message[60] & 1 else raw.decode("latin-1"))[:_LONGEST]
+
+
+def wide(raw: bytes) -> str:
+    """Return text in UTF-16. A codec by its name would be loaded late, and no file opens then."""
+    return codecs.utf_16_le_decode(raw, "replace", True)[0]
 
 
 def _clear(method: str, user: bytes, secret: bytes) -> Claim:

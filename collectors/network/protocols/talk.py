@@ -278,16 +278,19 @@ class Lines:
 class Frames:
     """Cuts one direction into frames that begin with their length."""
 
-    __slots__ = ("_at", "_data", "_most", "_skip", "broken", "measure")
+    __slots__ = ("_at", "_data", "_look", "_most", "_skip", "broken", "measure")
 
-    def __init__(self, measure: Callable[[bytes], int], most: int = LONGEST_FRAME) -> None:
+    def __init__(
+        self, measure: Callable[[bytes], int], most: int = LONGEST_FRAME, look: int = 16
+    ) -> None:
         self.measure = measure
-        """Tells from up to 16 bytes how long a frame is; 0: more bytes are needed, -1: it is none.
+        """Tells from up to *look* bytes how long a frame is; 0: more are needed, -1: it is none.
 
         A parser may put another one in its place while it looks at a frame.
         """
         self.broken = False
         self._most = most
+        self._look = look
         self._data = b""
         self._at = 0
         self._skip = 0
@@ -307,8 +310,8 @@ class Frames:
             self._skip -= passed
             self._at += passed
             left -= passed
-            size = self.measure(self._data[self._at : self._at + 16]) if left else 0
-            if size < 0 or (not size and left >= 16):
+            size = self.measure(self._data[self._at : self._at + self._look]) if left else 0
+            if size < 0 or (not size and left >= self._look):
                 self.broken = True
                 self._at = len(self._data)
             want = min(size, self._most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from collectors.network.model import Conn, Tls
 from collectors.network.protocols import tls_fingerprint, tls_messages
@@ -18,6 +19,9 @@ _FATAL = 2
 _NAMES = {0x0002: "ssl2", 0x0300: "ssl3", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2"}
 _NAMES[tls_messages.TLS13] = "1.3"
 _MOST_CHARACTERS = 255
+_KEPT = 256
+"""Certificates whose facts are kept, of at most 4 KB each."""
+_LONGEST_KEPT = 4096
 _NO_CERTIFICATE = Certificate(sha256="")
 
 
@@ -233,7 +237,7 @@ class TlsConversation:
         self._from_server.close()
         if self._client is None and self._server is None and not self._old_version:
             return ()
-        shown = certificate(self._certificate) if self._certificate else None
+        shown = _facts_of(self._certificate) if self._certificate else None
         return (
             record(
                 self._conn,
@@ -287,6 +291,14 @@ def record(
         key_bits=facts.key_bits,
         signature=facts.signature,
     )
+
+
+def _facts_of(raw: bytes) -> Certificate:
+    """Read a certificate; those of a server come again and again."""
+    return _kept_certificate(raw) if len(raw) <= _LONGEST_KEPT else certificate(raw)
+
+
+_kept_certificate = lru_cache(_KEPT)(certificate)
 
 
 def _highest(client: ClientHello | None) -> int:

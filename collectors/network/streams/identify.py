@@ -71,7 +71,7 @@ def _by_client(data: bytes, port: int) -> str | None:
             return found
     if data.startswith(_SSH):
         return "ssh"
-    for check in (_redis, _postgresql, _mssql, _ldap, _dns):
+    for check in (_redis, _postgresql, _mssql, _ldap, _mqtt, _socks, _dns):
         found = check(data, port)
         if found != UNKNOWN:
             return found
@@ -170,6 +170,25 @@ def _ldap(data: bytes, port: int) -> str | None:  # noqa: ARG001
 _LDAP_REQUESTS = frozenset((0x60, 0x42, 0x63, 0x66, 0x68, 0x4A, 0x6C, 0x6E, 0x50, 0x77))
 
 
+def _mqtt(data: bytes, port: int) -> str | None:  # noqa: ARG001
+    """A CONNECT with the protocol's name, MQTT 3.1."""
+    if data[0] != 0x10:
+        return UNKNOWN
+    if len(data) < 12:
+        return None
+    return "mqtt" if b"\0\4MQTT" in data[2:12] or b"\0\6MQIsd" in data[2:12] else UNKNOWN
+
+
+def _socks(data: bytes, port: int) -> str | None:  # noqa: ARG001
+    """Possibly a greeting to a proxy; only the answer makes it certain."""
+    if data[0] == 5:
+        whole = len(data) < 2 or (1 <= data[1] <= 16 and len(data) <= 2 + data[1])
+        return None if whole else UNKNOWN
+    if data[0] == 4:
+        return None if len(data) < 2 or data[1] in {1, 2} else UNKNOWN
+    return UNKNOWN
+
+
 def _dns(data: bytes, port: int) -> str | None:
     """A question after its length, RFC 1035 4.2.2; only on its port, the form is too common."""
     if port not in {53, 5353} or data[0] > 4:
@@ -225,9 +244,16 @@ def _by_both(client: bytes, server: bytes, port: int) -> str:
             return "smtp"
         if word.startswith(_FILE_COMMANDS):
             return "smtp" if port in _MAIL_PORTS and not word.startswith(b"USER") else "ftp"
+    if _socks(client[:2], port) is None and client[0] == server[0] == 5:
+        return "socks" if server[1:2] in {b"\0", b"\2"} and len(client) >= 3 else UNKNOWN
+    if client[0] == 4 and server[0] == 0 and len(client) > 8 and server[1:2] in _SOCKS_ANSWERS:
+        return "socks"
     if _IMAP_COMMAND.match(client) and server.startswith(b"* "):
         return "imap"
     return UNKNOWN
+
+
+_SOCKS_ANSWERS = frozenset((b"\x5a", b"\x5b", b"\x5c", b"\x5d"))
 
 
 def _by_port(client: bytes, server: bytes, port: int) -> str:

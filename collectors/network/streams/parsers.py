@@ -9,6 +9,7 @@ from collectors.network.protocols.dns import DnsConversation, DnsDatagrams
 from collectors.network.protocols.ftp import FtpTalk
 from collectors.network.protocols.http import HttpTalk
 from collectors.network.protocols.ldap import LdapTalk
+from collectors.network.protocols.mqtt import MqttTalk
 from collectors.network.protocols.mssql import MssqlTalk
 from collectors.network.protocols.mysql import MysqlTalk
 from collectors.network.protocols.pop_imap import ImapTalk, PopTalk
@@ -16,6 +17,7 @@ from collectors.network.protocols.postgresql import PostgresqlTalk
 from collectors.network.protocols.quic import QuicDatagrams
 from collectors.network.protocols.redis import RedisTalk
 from collectors.network.protocols.smtp import SmtpTalk
+from collectors.network.protocols.socks import SocksTalk
 from collectors.network.protocols.ssh import SshTalk
 from collectors.network.protocols.talk import Around
 from collectors.network.protocols.telnet import TelnetTalk
@@ -40,12 +42,14 @@ def parsers() -> dict[str, Make]:
         "http": HttpTalk,
         "imap": ImapTalk,
         "ldap": LdapTalk,
+        "mqtt": MqttTalk,
         "mssql": MssqlTalk,
         "mysql": MysqlTalk,
         "pop3": PopTalk,
         "postgresql": PostgresqlTalk,
         "redis": RedisTalk,
         "smtp": SmtpTalk,
+        "socks": SocksTalk,
         "ssh": SshTalk,
         "telnet": TelnetTalk,
     }

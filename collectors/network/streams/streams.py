@@ -134,6 +134,7 @@ class StreamReader:
             reader = self._dns
         elif self._quic is not None and is_quic(conn, from_client, payload):
             reader = self._quic
+            self._unknown.silence(conn, at)  # later packets do not show what they are
         else:
             reader = self._unknown
         self._tell(reader.datagram(conn, from_client, payload, at))

@@ -20,6 +20,8 @@ from collectors.network.settings import NetworkSettings
         ({"stream_bytes": 1}, "stream_bytes"),
         ({"summary_lines": 0}, "summary_lines"),
         ({"interfaces": [""]}, "interfaces"),
+        ({"detect": {"inside": ["nowhere"]}}, "detect"),
+        ({"detect": {"scan": {"porst": 3}}}, "porst"),
         ({"promiscuous": True}, "promiscuous"),
     ],
 )

@@ -50,9 +50,10 @@ def test_a_single_conversation_keeps_its_port() -> None:
 
 def test_the_type_of_an_icmp_message_is_no_port() -> None:
     summary = FlowSummary()
-    summary.see(flow(conn(proto=ICMP, client_port=8)))
+    for code in (0, 4):
+        summary.see(flow(conn(port=code, proto=ICMP, client_port=8)))
     (line,) = told(summary, START, last=True)
-    assert (line.transport, line.source_port) == ("icmp", None)
+    assert (line.transport, line.source_port, line.port) == ("icmp", None, 0)
 
 
 def test_programs_are_kept_apart_and_scrubbed() -> None:

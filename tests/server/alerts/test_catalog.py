@@ -7,7 +7,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from server.alerts import exposure_text as exposure_words
-from server.alerts import render, sentences
+from server.alerts import network_text, render, sentences
 from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
 from server.cli import alert_text, exposure_text
 from server.notify import message
@@ -23,7 +23,7 @@ def _po(language: str) -> dict[str, str]:
 
 
 def _used() -> set[str]:
-    words = [render.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
+    words = [render.LABELS, network_text.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
     words += [exposure_words.REASONS, alert_text.ACTIONS, exposure_text.PRESENT]
     words.append(dict(exposure_text.FACTS))
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}

@@ -87,6 +87,8 @@ def test_passwords_in_clear() -> None:
     inner = conn("127.0.0.1", "127.0.0.1", 3306, direction=Direction.INTERNAL)
     assert made.see(login(inner, protocol="mysql", cleartext=True)) == []
     assert made.see(login(conn(port=22), protocol="ssh")) == []
+    anonymous = login(conn(port=2121), protocol="ftp", user="anonymous", cleartext=True)
+    assert [one.rule for one in made.see(anonymous)] == ["weak.ftp"]
 
 
 @pytest.mark.parametrize("protocol", ["ftp", "telnet"])

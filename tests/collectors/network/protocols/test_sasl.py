@@ -32,7 +32,7 @@ def ntlm(domain: str, user: str) -> bytes:
         ("SCRAM-SHA-256-PLUS", [b"p=tls-server-end-point,,n=a,r=xyz"], "a", b""),
         ("DIGEST-MD5", [b'username="a b",realm="c"'], "a b", b""),
         ("OAUTHBEARER", [b"n,a=me@x,\1host=y\1auth=Bearer z\1\1"], "me@x", b""),
-        ("NTLM", [b"", ntlm("KANTOR", "siti")], "KANTOR/siti", b""),
+        ("NTLM", [b"", ntlm("KANTOR", "siti")], "siti", b""),
         ("GSS-SPNEGO", [b"\x60\x10" + ntlm("", "siti")], "siti", b""),
         ("EXTERNAL", [b""], "", b""),
     ],

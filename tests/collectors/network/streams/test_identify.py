@@ -35,6 +35,9 @@ FROM_FIRST_BYTES = [
     (b"EHLO me\r\n", b"220 here\r\n", 1, "smtp"),
     (b"USER me\r\n", b"220 here\r\n", 1, "ftp"),
     (b"AUTH TLS\r\n", b"220 here\r\n", 2121, "ftp"),
+    (b"\x05\x02\0\2", b"\x05\2", 1, "socks"),
+    (b"\x04\1\0\x50\x0a\0\0\1\0", b"\0\x5a", 1, "socks"),
+    (b"\x10\x0e\0\4MQTT\4\2\0<\0\2id", b"", 1, "mqtt"),
     (b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0", b"", 53, "dns"),
 ]
 
@@ -55,6 +58,7 @@ def test_as_soon_as_it_is_certain(client: bytes, server: bytes, port: int, name:
         (b"0\x0c\x02\x05hellohello", b"0000", 389),
         (b"\0\0\0\x08\0\0\0\0\0\0\0\0", b"N000", 5432),
         (b"*x\r\n", b"-ERX", 6379),
+        (b"\5\0\x0b\3\x10\0\0\0\x48", b"\5\0\x0c\3\x10\0\0\0", 135),  # DCE/RPC
         (b"hello there\n", b"\x10\0\0\0\n\0\0\0", 3306),
     ],
 )

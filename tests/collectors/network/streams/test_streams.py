@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -222,6 +224,23 @@ def test_a_mistake_in_a_parser_costs_one_conversation(monkeypatch: pytest.Monkey
     Wire(reader, keyed(2)).open().send(CLIENT, GET)
     reader.end(2, AT)
     assert len(reader.drain()) == 1
+
+
+_LATE = """
+import sys
+from bench import fuzz_spoken, fuzz_targets
+inputs = list(fuzz_spoken.readers())
+seen = []
+sys.addaudithook(lambda name, told: seen.append((name, told)) if name in {"open", "import"} else 0)
+for one in inputs:
+    fuzz_spoken.reader(one)
+assert not seen, seen
+"""
+
+
+def test_nothing_is_loaded_late() -> None:
+    """The child may open no file any more when packets come."""
+    subprocess.run([sys.executable, "-c", _LATE], check=True, timeout=60)
 
 
 segments = st.tuples(

@@ -1,0 +1,81 @@
+"""Looks at a capture file, or at an interface for a while, through the sensor's own child.
+
+For people at a terminal, for forensics and for tests: nothing is sent, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from collectors.child import BoundedChild, Limits
+from collectors.network.interfaces import Choice, Interfaces
+from collectors.network.messages import TARGET, Answer, Setup, Work
+from collectors.network.settings import NetworkSettings
+from collectors.network.sockets import Shape, open_capture
+
+_SLICE = 2.0
+_TIMEOUT = 120.0
+_answers = msgspec.msgpack.Decoder(Answer)
+
+
+def _child(key: bytes, settings: NetworkSettings) -> BoundedChild:
+    # Nobody is there to be asked who holds a socket.
+    settings = msgspec.structs.replace(settings, processes=False)
+    init = msgspec.msgpack.encode(Setup(key=key, settings=settings))
+    limits = Limits(memory=(1 << 30) + 4 * settings.ring, cpu=120, requests=1 << 62)
+    return BoundedChild(TARGET, limits=limits, init=init)
+
+
+def _ask(child: BoundedChild, work: Work, descriptors: tuple[int, ...] = ()) -> Answer:
+    return _answers.decode(child.call(msgspec.msgpack.encode(work), descriptors, _TIMEOUT))
+
+
+def read_file(
+    descriptor: int, key: bytes, settings: NetworkSettings, local: tuple[bytes, ...] = ()
+) -> Iterator[Answer]:
+    """Read a capture file from where *descriptor* stands; yield answers, the last one ``done``.
+
+    *local*: addresses of the host that the capture is about, for directions.
+
+    Raises:
+        ChildError: the child died of the file, or took too long.
+    """
+    with _child(key, settings) as child:
+        work = Work(seconds=_SLICE, file=True, local=local)
+        answer = _ask(child, work, (descriptor,))
+        yield answer
+        while not answer.done:
+            answer = _ask(child, Work(seconds=_SLICE))
+            yield answer
+
+
+def read_interface(
+    name: str, seconds: float, key: bytes, settings: NetworkSettings
+) -> Iterator[Answer]:
+    """Watch one interface for *seconds*; yield answers.
+
+    Raises:
+        Unsupported: packet sockets do not work here.
+        OSError: there is no such interface.
+        ChildError: the child died.
+    """
+    interfaces = Interfaces(Choice(wanted=(name,)))
+    found = interfaces.up().get(name)
+    if found is None:
+        raise OSError(f"no interface {name} that is up")
+    shape = Shape(ring=settings.ring, snap=settings.snap, without=settings.endpoints())
+    capture = open_capture(name, found.index, shape, loopback=found.loopback)
+    try:
+        with _child(key, settings) as child:
+            local = tuple(sorted(interfaces.addresses()))
+            work = Work(seconds=0.0, opened=(capture.ring,), local=local)
+            yield _ask(child, work, (capture.fileno(),))
+            deadline = time.monotonic() + seconds
+            while (left := deadline - time.monotonic()) > 0:
+                yield _ask(child, Work(seconds=min(_SLICE, left)))
+            yield _ask(child, Work(seconds=2 * shape.retire / 1000, last=True))
+    finally:
+        capture.close()

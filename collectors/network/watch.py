@@ -1,0 +1,215 @@
+"""The child's work: reads rings or a capture file, has all parts look, answers.
+
+One thread, one request at a time. Nothing is parsed anywhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from collectors.network import pcap
+from collectors.network.block import Block
+from collectors.network.engine import Engine
+from collectors.network.limits import Limits as EngineLimits
+from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
+from collectors.network.records import Records
+from collectors.network.ring import RingReader
+from collectors.network.streams.streams import Limits, StreamReader
+
+_PAUSE = 0.05
+"""Seconds of rest after a small harvest: many small ones cost more than few large ones."""
+_SMALL = 0.15
+"""Share of a ring. In the rest of it there is room for a burst of 1 Gbit/s during the pause."""
+_EARLIEST = 0.1
+"""Seconds after which something urgent ends a request before its time."""
+_TICK = 1_000_000_000
+
+
+class Watch:
+    """All that the child holds."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Load everything: after this the child may open no file."""
+        settings = setup.settings
+        self._records = Records(settings, setup.memory)
+        self._streams = StreamReader(None, Limits(head=settings.stream_bytes))
+        bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
+        self._engine = Engine(self._streams, limits=bounds)
+        self._readers: dict[str, RingReader] = {}
+        self._problems: list[Problem] = []
+        self._capture: Iterator[Block] | None = None
+        self._capture_descriptor = -1
+        self._damage = ""
+        self._done = False
+        self._packets = 0
+        self._now = 0
+        """Time of the newest packet, ns since 1970; of the clock, where nothing comes."""
+        self._poll = select.poll()
+        self._decode = msgspec.msgpack.Decoder(Work).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def handle(self, request: bytes, descriptors: list[int]) -> bytes:
+        """Answer one request. Owns *descriptors*."""
+        work = self._decode(request)
+        self._prepare(work, descriptors)
+        deadline = time.monotonic() + work.seconds
+        if self._capture is not None:
+            self._read_capture(deadline)
+        else:
+            self._read_rings(deadline, work.seconds)
+            self._pass_time(time.time_ns())
+        if work.last or self._done:
+            self._end()
+        return self._encode(self._answer(work))
+
+    def _prepare(self, work: Work, descriptors: list[int]) -> None:
+        for name in work.closed:
+            self._forget(name)
+        if work.file:
+            self._capture_descriptor = descriptors[0]
+            self._capture = _blocks(descriptors[0])
+        else:
+            for ring, descriptor in zip(work.opened, descriptors, strict=True):
+                self._open(ring, descriptor)
+        if work.local is not None:
+            self._engine.set_local(frozenset(work.local))
+        self._records.own(work.owners, work.listeners)
+
+    def _open(self, ring: Ring, descriptor: int) -> None:
+        self._forget(ring.interface)
+        try:
+            reader = RingReader(descriptor, ring)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            self._problems.append(Problem(interface=ring.interface, reason=str(reason)))
+            return
+        self._readers[ring.interface] = reader
+        self._poll.register(reader, select.POLLIN | select.POLLERR)
+
+    def _forget(self, name: str) -> None:
+        reader = self._readers.pop(name, None)
+        if reader is not None:
+            self._poll.unregister(reader)
+            reader.close()
+
+    def _read_rings(self, deadline: float, seconds: float) -> None:
+        """Read until *deadline*, or until something urgent has been found."""
+        earliest = deadline - max(0.0, seconds - _EARLIEST)
+        while True:
+            fill = max((self._harvest(reader) for reader in self._readers.values()), default=0.0)
+            if fill:
+                self._look()
+            left = deadline - time.monotonic()
+            if left <= 0 or (self._records.urgent and time.monotonic() >= earliest):
+                return
+            if fill < _SMALL:
+                if fill:
+                    time.sleep(min(_PAUSE, left))
+                self._wait(deadline - time.monotonic())
+
+    def _harvest(self, reader: RingReader) -> float:
+        """Take in what one ring has; return which share of it that was."""
+        block = reader.gather()
+        if block is None:
+            return 0.0
+        fill = reader.fill
+        try:
+            self._feed(block)
+        finally:
+            reader.release()
+        return fill
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until a ring has something, at most *seconds*."""
+        if seconds <= 0:
+            return
+        for descriptor, event in self._poll.poll(seconds * 1000):
+            if event & (select.POLLERR | select.POLLNVAL):
+                self._trouble(descriptor)
+
+    def _trouble(self, descriptor: int) -> None:
+        for name, reader in self._readers.items():
+            if reader.fileno() == descriptor:
+                reason = reader.error()
+                if reason:
+                    self._problems.append(Problem(interface=name, reason=reason))
+
+    def _feed(self, block: Block) -> None:
+        self._packets += len(block)
+        self._now = max(self._now, int(block.time[-1]))
+        self._engine.feed(block)
+
+    def _look(self) -> None:
+        """Have what was read looked at."""
+        self._records.began(self._engine.began())
+        self._records.take(self._engine.drain())
+        self._records.time(self._now)
+
+    def _pass_time(self, now: int) -> None:
+        """Let conversations end that are silent."""
+        self._now = max(self._now, now)
+        self._engine.tick(self._now)
+        self._look()
+
+    def _read_capture(self, deadline: float) -> None:
+        """Read on in the capture file."""
+        capture = self._capture
+        if capture is None:
+            return
+        try:
+            for block in capture:
+                self._feed(block)
+                self._look()
+                if time.monotonic() >= deadline:
+                    return
+        except pcap.CaptureError as error:
+            self._damage = str(error)
+        except OSError as error:
+            self._damage = error.strerror or type(error).__name__
+        self._done = True
+
+    def _end(self) -> None:
+        """Have everything told that is still held."""
+        self._engine.finish()
+        self._look()
+        self._records.time(self._now, last=True)
+        if self._capture is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._capture_descriptor)
+            self._capture = None
+
+    def _answer(self, work: Work) -> Answer:
+        counts = []
+        for name, reader in self._readers.items():
+            received, dropped = reader.counts()
+            counts.append(Count(interface=name, received=received, dropped=dropped))
+        problems, self._problems = tuple(self._problems), []
+        stats = self._engine.stats()
+        return Answer(
+            sightings=self._records.told(),
+            counts=tuple(counts),
+            problems=problems,
+            asked=self._records.asked(),
+            packets=self._packets,
+            flows=stats.flows,
+            evicted={
+                **self._records.evicted(),
+                "flows": stats.evicted,
+                "streams": self._streams.evicted(),
+            },
+            memory=self._records.learned() if work.learned or work.last else b"",
+            faults=self._records.faults(),
+            done=self._done,
+            damage=self._damage,
+        )
+
+
+def _blocks(descriptor: int) -> Iterator[Block]:
+    """Read a capture file; what is wrong with its beginning is raised at the first step, too."""
+    yield from pcap.read(descriptor)

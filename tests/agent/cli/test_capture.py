@@ -1,0 +1,82 @@
+"""The command ``capture``: wrong files are one clear line, and nothing raw is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.cli.root import agent
+from bench.network_packets import frames
+from tests.collectors.network.test_replay import NIK, packed, question
+
+
+def run(tmp_path: Path, *words: str) -> Result:
+    """Call the command with a configuration of its own."""
+    config = tmp_path / "agent.toml"
+    config.write_text(f'state_dir = "{tmp_path / "state"}"\n')
+    return CliRunner().invoke(agent, ["--config", str(config), "capture", *words])
+
+
+def written(tmp_path: Path, data: bytes) -> str:
+    """Write a file and return its name."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(data)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ((), 2, "either --pcap FILE or --interface NAME"),
+        (("--pcap", "a", "--interface", "b"), 2, "either --pcap FILE"),
+        (("--pcap", "/nowhere/a.pcap"), 1, "No such file"),
+        (("--interface", "nowhere0"), 1, "no interface nowhere0"),
+        (("--pcap", "/dev/null", "--local", "here"), 2, "--local"),
+    ],
+)
+def test_what_cannot_work_is_said(
+    tmp_path: Path, words: tuple[str, ...], code: int, text: str
+) -> None:
+    done = run(tmp_path, *words)
+    assert done.exit_code == code
+    assert text in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_file_that_is_no_capture(tmp_path: Path) -> None:
+    done = run(tmp_path, "--pcap", written(tmp_path, b"hello, I am a text"))
+    assert done.exit_code == 1
+    assert "no capture file" in done.stderr
+
+
+def test_what_came_before_the_damage_is_shown(tmp_path: Path) -> None:
+    data = packed([question("a.example.org")] * 3)[:-5]
+    done = run(tmp_path, "--pcap", written(tmp_path, data))
+    assert done.exit_code == 1
+    assert "dns a.example.org A" in done.stdout
+
+
+def test_lines_of_json(tmp_path: Path) -> None:
+    path = written(tmp_path, packed([*frames(200, connections=4), question(f"{NIK}.org")]))
+    done = run(tmp_path, "--pcap", path, "--json", "--local", "10.9.0.1")
+    assert done.exit_code == 0
+    assert NIK not in done.output
+    *records, total = [json.loads(line) for line in done.stdout.splitlines()]
+    assert total["total"]["packets"] == 201
+    flows = [one for one in records if one["ronda.kind"] == "network.flow"]
+    assert {one["network.direction"] for one in flows} >= {"inbound"}
+    assert all(one["event.severity"] == 0 and one["@timestamp"] for one in flows)
+
+
+def test_texts_in_both_languages(tmp_path: Path) -> None:
+    path = written(tmp_path, packed(frames(200, connections=30)))
+    english = run(tmp_path, "--pcap", path, "--lang", "en")
+    assert "CLIENT" in english.stdout
+    assert "and 10 more" in english.stdout
+    assert "200 packets" in english.stderr
+    indonesian = run(tmp_path, "--pcap", path, "--lang", "id")
+    assert "KLIEN" in indonesian.stdout
+    assert "200 paket" in indonesian.stderr
