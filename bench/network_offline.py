@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from typing import Any
 
 from bench import network_capture
 from collectors.network.model import Conn, Seen
@@ -70,8 +71,8 @@ def scapy(path: str) -> int:
 
     flows: dict[object, list[int]] = {}
 
-    def take(packet: object) -> None:
-        ip = packet[IP] if IP in packet else packet[IPv6] if IPv6 in packet else None  # type: ignore[index,operator]
+    def take(packet: Any) -> None:
+        ip = packet.getlayer(IP) or packet.getlayer(IPv6)
         if ip is None:
             return
         ports = next(
@@ -91,11 +92,9 @@ TOOLS = ("ours", "ours-heads", "scapy")
 
 def child(tool: str, path: str) -> None:
     """Run one of the tools that are Python, and say what it did."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
     count = scapy(path) if tool == "scapy" else ours(path, tool == "ours-heads")
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    del before
-    print(json.dumps({"packets": count, "rss": after.ru_maxrss / 1024}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"packets": count, "rss": peak / 1024}))
 
 
 def cost(command: Sequence[str]) -> tuple[float, str]:

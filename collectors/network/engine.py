@@ -171,7 +171,7 @@ class Engine:
 
     def _read(self, data: memoryview, batch: Batch) -> None:
         """Hand the first bytes to the streams."""
-        table, records, streams = self._flows.table, self._flows.records, self._streams
+        table, streams = self._flows.table, self._streams
         if streams is None:
             return
         rows = batch.rows
@@ -190,7 +190,7 @@ class Engine:
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, from_client, proto, seq, flags, start, length, at = row
-            conn = table.conns[slot] or records.conn(slot)
+            conn = table.conns[slot]
             payload = bytes(data[start : start + length])
             if proto == model.TCP:
                 streams.segment(conn, from_client, seq, flags, payload, at)
@@ -207,7 +207,7 @@ class Engine:
         index = batch.cells[np.searchsorted(batch.starts, which, "right") - 1]
         pairs = zip(batch.order[which].tolist(), index.tolist(), strict=True)
         for number, place in sorted(pairs):
-            conn = self._flows.records.conn(place >> 1)
+            conn = self._flows.table.conns[place >> 1]
             from_client = int(self._flows.table.client[place >> 1]) == place & 1
             message = singles.icmp(data, rows, number, conn, from_client, int(batch.time[number]))
             self._seen.append(message)
