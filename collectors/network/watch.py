@@ -18,6 +18,7 @@ from collectors.network.block import Block
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
+from collectors.network.passing import Passing
 from collectors.network.records import Records
 from collectors.network.ring import RingReader
 from collectors.network.streams.streams import Limits, StreamReader
@@ -38,7 +39,8 @@ class Watch:
         """Load everything: after this the child may open no file."""
         settings = setup.settings
         self._records = Records(settings, setup.memory)
-        self._streams = StreamReader(None, Limits(head=settings.stream_bytes))
+        self._content = Passing() if settings.content else None
+        self._streams = StreamReader(self._content, Limits(head=settings.stream_bytes))
         bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
         self._engine = Engine(self._streams, limits=bounds)
         self._readers: dict[str, RingReader] = {}
@@ -71,6 +73,8 @@ class Watch:
     def _prepare(self, work: Work, descriptors: list[int]) -> None:
         for name in work.closed:
             self._forget(name)
+        if work.content:
+            self._attach(descriptors.pop())
         if work.file:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
@@ -80,6 +84,12 @@ class Watch:
         if work.local is not None:
             self._engine.set_local(frozenset(work.local))
         self._records.own(work.owners, work.listeners)
+
+    def _attach(self, descriptor: int) -> None:
+        if self._content is None:
+            os.close(descriptor)
+        else:
+            self._content.attach(descriptor)
 
     def _open(self, ring: Ring, descriptor: int) -> None:
         self._forget(ring.interface)
@@ -150,6 +160,8 @@ class Watch:
         self._records.began(self._engine.began())
         self._records.take(self._engine.drain())
         self._records.time(self._now)
+        if self._content is not None:
+            self._content.flush()
 
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
@@ -196,6 +208,8 @@ class Watch:
             counts=tuple(counts),
             problems=problems,
             asked=self._records.asked(),
+            passed=self._content.passed if self._content is not None else 0,
+            unpassed=self._content.dropped if self._content is not None else 0,
             packets=self._packets,
             flows=stats.flows,
             evicted={

@@ -17,6 +17,7 @@ import msgspec
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interface, Interfaces, compare
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
@@ -36,8 +37,8 @@ _LOOK = 2.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
 _MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
-_MOST_AT_ONCE = 8
-"""Descriptors in one call (`collectors.child_main.MAX_DESCRIPTORS`)."""
+_MOST_AT_ONCE = 7
+"""Interfaces in one call: with the channel `collectors.child_main.MAX_DESCRIPTORS`."""
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
@@ -133,6 +134,8 @@ class Worker:
         self._next_look = self._next_listeners = 0.0
         self._memory = Memory(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
+        self._contents = self._new_contents() if settings.content else None
+        self._channel_told = False
         self._child = self._new_child()
 
     @property
@@ -147,15 +150,21 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
+        if self._contents is not None:
+            self._contents.start()
         try:
             while not self._context.stopping.is_set():
                 self._look()
                 self._ask(_SLICE)
+                if self._contents is not None:
+                    self._contents.check()
                 self._context.beat()
                 self._look_up()
             self._end()
         finally:
             self._child.close()
+            if self._contents is not None:
+                self._contents.stop()
             for capture in self._captures.values():
                 capture.close()
 
@@ -181,6 +190,16 @@ class Worker:
         # Flows and what detectors know live in it: it is not replaced after so many calls.
         limits = Limits(memory=memory, cpu=int(_TIMEOUT), descriptors=128, requests=1 << 62)
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
+
+    def _new_contents(self) -> Contents:
+        # <state>/sensors/network: what the agent was given to look for is two levels up.
+        agent_dir = self._context.state_dir.parent.parent
+        return Contents(self._context.keys, agent_dir, self._emit)
+
+    def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
+        self._context.emit(
+            Sighting(record=record, observed=observed, module="network", severity=severity)
+        )
 
     def _look(self) -> None:
         """See which interfaces came and went."""
@@ -228,6 +247,9 @@ class Worker:
     def _ask(self, seconds: float, *, last: bool = False) -> None:
         """Have the child work, and pass on what it says."""
         opened = self._fresh[:_MOST_AT_ONCE]
+        channel = []
+        if self._contents is not None and not self._channel_told:
+            channel = [self._contents.channel]
         local = None if self._local == self._local_told else tuple(sorted(self._local))
         work = Work(
             seconds=0.0 if len(self._fresh) > _MOST_AT_ONCE else seconds,
@@ -237,16 +259,20 @@ class Worker:
             owners=self._owners,
             listeners=self._listeners,
             learned=time.monotonic() >= self._next_save,
+            content=bool(channel),
             last=last,
         )
         request = msgspec.msgpack.encode(work)
         try:
-            data = self._child.call(request, [one.fileno() for one in opened], _TIMEOUT)
+            data = self._child.call(
+                request, [*(one.fileno() for one in opened), *channel], _TIMEOUT
+            )
             answer = _answers.decode(data)
         except (ChildError, msgspec.MsgspecError) as error:
             self._died(error)
             return
         del self._fresh[: len(opened)]
+        self._channel_told = True
         self._closed.clear()
         self._local_told = self._local
         self._owners, self._listeners = {}, None
@@ -285,6 +311,9 @@ class Worker:
             told[f"interface {name}"] = str(totals)
         for name, reason in self._refused.items():
             told[f"interface {name}"] = f"not watched: {reason}"
+        if self._contents is not None:
+            told.update(self._contents.coverage())
+            told["content_dropped"] = answer.unpassed
         if answer.missing:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
@@ -327,6 +356,7 @@ class Worker:
         self._tell(self._gaps.died(cause, begin, end))
 
     def _reopen(self) -> None:
+        self._channel_told = False
         self._child = self._new_child()
         for capture in self._captures.values():
             capture.close()

@@ -263,6 +263,8 @@ def _by_port(client: bytes, server: bytes, port: int) -> str:
             return "ftp"
         if port in _MAIL_PORTS or _MAIL_WORDS.search(server):
             return "smtp"
+    if not server and client[:5].upper() in {b"EHLO ", b"HELO "}:
+        return "smtp"
     printable = (client + server)[:64].translate(None, b"\r\n\t\b\a\0\x1b").isascii()
     if port == 23 and printable:
         return "telnet"
