@@ -41,6 +41,7 @@ class Host:
         self.toml.write_text(
             f'state_dir = "{self.state}"\n[sensors.files]\npaths = ["{self.web}"]\n{more}'
             f'[sensors.exposure]\npaths = ["{self.web}"]\nweb_roots = ["{self.web}"]\n'
+            "[sensors.network]\nenabled = false\n"
         )
 
     @property
