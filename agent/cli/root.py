@@ -13,6 +13,7 @@ COMMANDS = {
     "status": ("agent.cli.state:status", "Say how the running agent is; exit 0 when healthy."),
     "doctor": ("agent.cli.doctor:doctor", "Look for causes of trouble and say what to do."),
     "scan": ("agent.cli.look:scan", "Look for citizens' data and credentials now."),
+    "dissect": ("agent.cli.dissect:dissect", "Show odd packets of a capture file in words."),
     "capture": ("agent.cli.capture:capture", "Look at network traffic now, live or from a file."),
     "expect": ("agent.cli.expect:expect", "Announce a deployment, so that it raises no alarm."),
     "baseline": ("agent.cli.baseline:baseline", "What files looked like, what differs, accept it."),
