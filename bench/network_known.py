@@ -1,8 +1,9 @@
 """What the parsers of TLS, QUIC and DNS make of public captures, beside what others made of them.
 
-``python -m bench.network_known [FOLDER]``: FOLDER has captures and ``manifest.tsv`` with a column
-``expected``, in the terms of Arkime's tests and of Suricata's. Packets are taken apart by scapy and
-put in order here, so that this says how good the parsers are, whatever carries packets to them.
+``python -m bench.network_known [--scapy] [FOLDER]``: FOLDER (or ``RONDA_PCAPS``) has captures and
+``manifest.tsv`` with a column ``expected``, in the terms of Arkime's tests and of Suricata's. The
+sensor's own engine reads the packets. With ``--scapy`` scapy takes them apart and they are put in
+order here: this says how good the parsers are, whatever carries packets to them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -86,7 +87,23 @@ class Flow:
 
 
 def records(path: str) -> list[Seen]:
-    """Return what is read from a capture."""
+    """Return what the sensor reads from a capture."""
+    from collectors.network import pcap
+    from collectors.network.engine import Engine
+    from collectors.network.streams.streams import StreamReader
+
+    engine = Engine(StreamReader())
+    found: list[Seen] = []
+    with open(path, "rb") as file:
+        for block in pcap.read(file.fileno()):
+            engine.feed(block)
+            found += engine.drain()
+    engine.finish()
+    return found + engine.drain()
+
+
+def records_by_scapy(path: str) -> list[Seen]:
+    """Return what the parsers read from a capture."""
     found: list[Seen] = []
     flows: dict[Any, Flow] = {}
     questions, hellos = DnsDatagrams(), QuicDatagrams()
@@ -172,13 +189,15 @@ def _conn(key: Any, number: int, proto: int) -> Conn:
     )
 
 
-def facts(path: str, expected: list[dict[str, Any]]) -> Iterator[Fact]:
+def facts(
+    path: str, expected: list[dict[str, Any]], read: Callable[[str], list[Seen]]
+) -> Iterator[Fact]:
     """Compare one capture; yields nothing where nothing is said that is told here."""
     mine = ("dns", "tls.", "cert", "quic.")
     wanted = [one for one in expected if any(field.startswith(mine) for field in one)]
     if not wanted or all(one.get("count") == 0 for one in wanted):
         return
-    told = records(path)
+    told = read(path)
     sessions = [one for one in told if isinstance(one, Tls)]
     queries = [one for one in told if isinstance(one, Dns)]
     file = os.path.basename(path)
@@ -318,8 +337,8 @@ def _cipher(number: int) -> str:
     return str(getattr(suites, "_tls_cipher_suites", {}).get(number, ""))
 
 
-def compare(folder: str) -> list[Fact]:
-    """Compare all captures in *folder*."""
+def compare(folder: str, read: Callable[[str], list[Seen]] = records) -> list[Fact]:
+    """Compare all captures in *folder*, as *read* reads them."""
     found: list[Fact] = []
     with open(os.path.join(folder, "manifest.tsv"), encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -328,13 +347,15 @@ def compare(folder: str) -> list[Fact]:
             except ValueError:
                 continue  # says only that nothing may fail
             if isinstance(expected, list):
-                found += facts(os.path.join(folder, row["file"]), expected)
+                found += facts(os.path.join(folder, row["file"]), expected, read)
     return found
 
 
 def main() -> int:
     """Print the share of values found by field, and each that was not."""
-    found = compare(sys.argv[1] if len(sys.argv) > 1 else FOLDER)
+    names = [one for one in sys.argv[1:] if one != "--scapy"]
+    read = records_by_scapy if "--scapy" in sys.argv else records
+    found = compare(names[0] if names else FOLDER, read)
     total, good = (
         Counter(one.field for one in found),
         Counter(one.field for one in found if one.found),

@@ -102,7 +102,8 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True):
     conn: Conn
     at: int
     name: str
-    """Lower case, without the last dot; bytes that are no host name are escaped as \\DDD."""
+    """Lower case, without the last dot; controls, spaces, quotes, backslashes, bytes over 126 and
+    dots inside of a label are escaped as \\DDD. Empty for the root."""
     type: int
     answered: bool = False
     rcode: int = 0
@@ -123,7 +124,8 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     conn: Conn
     at: int
     version: str = ""
-    """``1.0`` ... ``1.3``, of the ServerHello where seen, else the highest offered."""
+    """``1.0`` ... ``1.3``, ``ssl2``, ``ssl3``; of the ServerHello where seen, else the highest
+    offered; empty where unknown."""
     sni: str = ""
     alpn: tuple[str, ...] = ()
     """Offered by the client."""
@@ -134,7 +136,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     ja3s: str = ""
     ja4: str = ""
     cipher: int = 0
-    """Chosen; 0 when no ServerHello was seen."""
+    """Chosen; 0 when no ServerHello was seen. Of SSL 2.0 its 24 bits."""
     certificate_sha256: str = ""
     """Of the first certificate, hex."""
     subject: str = ""

@@ -241,7 +241,7 @@ class Brute:
         numbers: dict[str, float],
         texts: tuple[str, ...],
     ) -> Finding:
-        if conn.direction == Direction.OUTBOUND:
+        if conn.direction is Direction.OUTBOUND:
             severity = "critical" if severity == "critical" else "high"
         return Finding(
             rule=rule,

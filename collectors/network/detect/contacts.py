@@ -16,7 +16,7 @@ from collectors.network.detect.outcome import failed
 from collectors.network.model import Direction, Finding, Flow, Seen
 
 _HOUR = 3600 * 1_000_000_000
-_MOST_CONTACTS = 64
+_MOST_CONTACTS = 16
 _MOST_SOURCES = 500
 
 
@@ -51,7 +51,9 @@ class Contacts:
     takes: ClassVar[tuple[type[msgspec.Struct], ...]] = (Flow,)
 
     def __init__(self, limit: int = 8192) -> None:
+        self._limit = limit
         self._sources: Table[bytes, _Source] = Table(limit)
+        self._busy: dict[bytes, _Source] = {}
         self._since = 0
         self._told: list[FirstContacts] = []
 
@@ -75,6 +77,8 @@ class Contacts:
         source.direction = conn.direction
         source.failed += outcome
         source.succeeded += not outcome
+        if outcome and len(self._busy) < self._limit:
+            self._busy[conn.client] = source
         if outcome and len(source.targets) < 8:
             source.targets.append((conn.server, conn.server_port))
         return ()
@@ -98,7 +102,8 @@ class Contacts:
         return self._sources.evicted
 
     def _close(self) -> None:
-        busy = [(address, one) for address, one in self._sources.items() if one.failed]
+        busy = list(self._busy.items())
+        self._busy = {}
         busy.sort(key=lambda pair: -pair[1].failed)
         told = [
             FirstContacts(

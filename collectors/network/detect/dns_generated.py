@@ -3,9 +3,9 @@
 Distinct names answered with NXDOMAIN per client and hour, of which a share looks generated: long,
 few vowels, runs of consonants, entropy of the characters over 3.5 bits (common to the published
 classifiers, for example Antonakakis et al.: From Throw-Away Traffic to Bots, 2012). Many more that
-look ordinary are told as well, lower: something is set up wrongly. Block lists and reverse look-ups
-live by NXDOMAIN and stay quiet; search suffixes of our own zone are counted once per registered
-domain.
+look ordinary are told as well, lower, and so are many below one registered domain: something is
+set up wrongly, or tries names there. Block lists and reverse look-ups live by NXDOMAIN and stay
+quiet, and so do names to which a search suffix of ours was added.
 MITRE ATT&CK T1568.002.
 """
 
@@ -19,12 +19,15 @@ import msgspec
 
 from collectors.network.detect.domains import below, registered, split
 from collectors.network.detect.lru import Table
+from collectors.network.detect.places import written
 from collectors.network.detect.settings import DnsSettings
 from collectors.network.model import Dns, Finding, Seen
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 _NXDOMAIN = 3
+_MOST = 1024
+_SUFFIXES = frozenset(("com", "net", "org", "id", "info", "io", "gov", "edu", "arpa", "local"))
 _VOWELS = frozenset("aeiouy")
 
 
@@ -54,13 +57,15 @@ def looks_generated(name: str) -> bool:
 
 
 class _Client:
-    __slots__ = ("begin", "domains", "generated", "names", "total")
+    __slots__ = ("begin", "below", "domains", "generated", "names", "seen", "total")
 
     def __init__(self, begin: int) -> None:
         self.begin = begin
         self.total = 0
         self.generated = 0
         self.domains: set[int] = set()
+        self.seen: set[int] = set()
+        self.below: dict[str, int] = {}
         self.names: list[str] = []
 
 
@@ -83,8 +88,10 @@ class DnsGenerated:
         client = self._clients.get(record.conn.client)
         if client is None or not 0 <= record.at - client.begin < HOUR:
             client = self._clients[record.conn.client] = _Client(record.at)
-        parent = split(record.name)[1]
-        if hash(parent) in client.domains or len(client.domains) >= 1024:
+        sub, parent = split(record.name)
+        if self._many_below(client, record.name, sub, parent):
+            return (self._finding("dns.nxdomain", record, client, parent),)
+        if hash(parent) in client.domains or len(client.domains) >= _MOST:
             return ()
         client.domains.add(hash(parent))
         client.total += 1
@@ -112,27 +119,43 @@ class DnsGenerated:
     def _share(self, client: _Client) -> bool:
         return client.generated >= client.total * self._settings.generated_share
 
+    def _many_below(self, client: _Client, name: str, sub: str, parent: str) -> bool:
+        """Count different names below one domain; tell once when there are too many."""
+        key = hash(name)
+        if key in client.seen or len(client.seen) >= _MOST or not sub:
+            return False
+        if sub.rpartition(".")[2] in _SUFFIXES:
+            return False
+        client.seen.add(key)
+        count = client.below.get(parent, 0) + 1
+        if count > 1 or len(client.below) < _MOST:
+            client.below[parent] = count
+        return count == self._settings.nxdomain
+
     def _found(self, rule: str, record: Dns, client: _Client) -> tuple[Finding, ...]:
         self._clients.pop(record.conn.client)
-        return (
-            Finding(
-                rule=rule,
-                at=record.at,
-                begin=client.begin,
-                severity="high" if rule == "dns.generated" else "low",
-                technique="T1568.002",
-                source=record.conn.client,
-                destination=record.conn.server,
-                port=record.conn.server_port,
-                direction=record.conn.direction,
-                entity=record.conn.client.hex(),
-                count=client.total,
-                score=client.generated / client.total,
-                numbers={
-                    "names_that_do_not_exist": float(client.total),
-                    "look_generated": float(client.generated),
-                    "seconds": (record.at - client.begin) / SECOND,
-                },
-                texts=tuple(client.names),
-            ),
+        return (self._finding(rule, record, client, written(record.conn.client)),)
+
+    @staticmethod
+    def _finding(rule: str, record: Dns, client: _Client, entity: str) -> Finding:
+        total = client.total if rule == "dns.generated" else max(client.total, len(client.seen))
+        return Finding(
+            rule=rule,
+            at=record.at,
+            begin=client.begin,
+            severity="high" if rule == "dns.generated" else "low",
+            technique="T1568.002",
+            source=record.conn.client,
+            destination=record.conn.server,
+            port=record.conn.server_port,
+            direction=record.conn.direction,
+            entity=entity,
+            count=total,
+            score=client.generated / total,
+            numbers={
+                "names_that_do_not_exist": float(total),
+                "look_generated": float(client.generated),
+                "seconds": (record.at - client.begin) / SECOND,
+            },
+            texts=tuple(client.names),
         )

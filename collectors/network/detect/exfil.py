@@ -94,12 +94,12 @@ class Exfil:
         if not isinstance(record, Flow):
             return ()
         conn = record.conn
-        if conn.direction == Direction.OUTBOUND:
+        if conn.direction is Direction.OUTBOUND:
             if record.client_bytes and not self._places.inside(conn.server):
                 return self._upload(record)
         elif (
             record.server_bytes > 4096
-            and conn.direction == Direction.INBOUND
+            and conn.direction is Direction.INBOUND
             and not self._places.inside(conn.client)
         ):
             return self._download(record)
@@ -222,7 +222,7 @@ class Exfil:
     ) -> tuple[Finding, ...]:
         conn = flow.conn
         peer.told = peer.hour
-        outward = conn.direction == Direction.OUTBOUND
+        outward = conn.direction is Direction.OUTBOUND
         return (
             Finding(
                 rule=rule,

@@ -89,7 +89,7 @@ class IocMatch:
         for address in (conn.server, conn.client):
             found = self._address(address)
             if found is not _NOTHING:
-                calls_us = address == conn.client and conn.direction != Direction.OUTBOUND
+                calls_us = address == conn.client and conn.direction is not Direction.OUTBOUND
                 if calls_us or failed(flow):
                     found = found._replace(severity="low")
                 return self._one(found, conn, flow.last, written(address), flow)
@@ -122,7 +122,7 @@ class IocMatch:
             if value:
                 listed = self._text(kind, value)
                 if listed is not _NOTHING:
-                    if kind != "certificate" and record.conn.direction == Direction.INBOUND:
+                    if kind != "certificate" and record.conn.direction is Direction.INBOUND:
                         listed = listed._replace(severity="low")
                     found += self._one(listed, record.conn, record.at, value)
         return found

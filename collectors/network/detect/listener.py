@@ -63,8 +63,8 @@ class Listener:
         known = self._ports.get(conn.server_port) is not None
         if known or flags & (SYN | ACK) != SYN | ACK or not record.client_flags & SYN:
             return ()
-        internal = conn.direction == Direction.INTERNAL and self._settings.internal
-        if conn.direction != Direction.INBOUND and not internal:
+        internal = conn.direction is Direction.INTERNAL and self._settings.internal
+        if conn.direction is not Direction.INBOUND and not internal:
             return ()
         if conn.server_port >= 1024 and (conn.client, conn.server) in self._ftp:
             return ()

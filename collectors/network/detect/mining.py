@@ -22,7 +22,7 @@ _VERB = re.compile(
 )
 _CRYPTONOTE = re.compile(rb'"method"\s*:\s*"login"[^\n]{0,400}"(?:agent|algo|rigid)"\s*:')
 _POOL = re.compile(
-    r"(?:^|[.-])(?:(?:xmr|monero)[a-z0-9]*|[a-z0-9]*(?:minexmr|supportxmr|moneroocean|nanopool"
+    r"(?:^|[.-])(?:(?:xmr|monero)[a-z0-9]{0,8}|[a-z0-9]*(?:minexmr|supportxmr|moneroocean|nanopool"
     r"|minergate|nicehash|2miners|hashvault|f2pool|ethermine|unmineable|herominers|c3pool"
     r"|dwarfpool|hashrefinery|zpool|kryptex|minerpool|miningpoolhub|prohashing))\."
 )

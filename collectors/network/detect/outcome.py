@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collectors.network.model import TCP, UDP, Flow, State
 
-FAILED = frozenset((State.S0, State.REJ, State.SH))
-SUCCEEDED = frozenset((State.S1, State.SF, State.RSTO, State.RSTR))
+_S0, _REJ, _SH = State.S0, State.REJ, State.SH
+_S1, _SF, _RSTO, _RSTR = State.S1, State.SF, State.RSTO, State.RSTR
 _TRACEROUTE = range(33434, 33535)
 
 
@@ -17,9 +17,11 @@ def failed(flow: Flow) -> bool | None:
     """
     conn = flow.conn
     if conn.proto == TCP:
-        if flow.state in SUCCEEDED:
+        # By identity: the hash of a member is a function in Python, and this runs for each flow.
+        state = flow.state
+        if state is _SF or state is _S1 or state is _RSTO or state is _RSTR:
             return False
-        return True if flow.state in FAILED else None
+        return True if state is _S0 or state is _REJ or state is _SH else None
     if conn.proto != UDP:
         return None
     if flow.server_packets:

@@ -52,7 +52,7 @@ class Peer:
         if not isinstance(record, Flow) or not record.process:
             return ()
         conn = record.conn
-        if conn.direction != Direction.OUTBOUND or conn.server_port in _QUIET_PORTS:
+        if conn.direction is not Direction.OUTBOUND or conn.server_port in _QUIET_PORTS:
             return ()
         if self._places.inside(conn.server):
             return ()

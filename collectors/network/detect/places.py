@@ -50,7 +50,11 @@ class Places:
 
     def __init__(self, inside: Iterable[str] = (), *, private: bool = True) -> None:
         own = [f"{address}/{bits}" for address, bits in (*_NOBODYS_V4, *_NOBODYS_V6)]
-        self._nets = [network(text) for text in (*(own if private else ()), *inside)]
+        nets: dict[int, dict[int, set[int]]] = {4: {}, 16: {}}
+        for text in (*(own if private else ()), *inside):
+            size, spare, net = network(text)
+            nets[size].setdefault(spare, set()).add(net)
+        self._nets = {size: list(by_spare.items()) for size, by_spare in nets.items()}
         self._known: Table[bytes, bool] = Table(8192)
 
     def inside(self, address: bytes) -> bool:
@@ -63,7 +67,11 @@ class Places:
     def _find(self, address: bytes) -> bool:
         if len(address) == 16 and address.startswith(_MAPPED):
             address = address[12:]
-        size, number = len(address), int.from_bytes(address, "big")
-        return size not in (4, 16) or any(
-            size == length and number >> spare == net for length, spare, net in self._nets
-        )
+        nets = self._nets.get(len(address))
+        if nets is None:
+            return True
+        number = int.from_bytes(address, "big")
+        for spare, inside in nets:  # noqa: SIM110 - a generator costs ten times as much here
+            if number >> spare in inside:
+                return True
+        return False

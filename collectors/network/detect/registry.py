@@ -75,7 +75,7 @@ DETECTORS: dict[str, Factory] = {
     "ioc": lambda s: IocMatch(s.indicators, s.places),
     "weakness": lambda s: Weakness(s.settings.weakness, s.places),
     "loss": lambda s: Loss(s.settings.loss),
-    "contacts": lambda s: Contacts(s.settings.scan.sources),
+    "contacts": lambda s: Contacts(2 * s.settings.scan.sources),
 }
 """By the names that the setting ``off`` takes."""
 
@@ -143,11 +143,11 @@ class Detectors:
         self._settings = settings
         self._quiet = settings.quiet * SECOND
         self._detectors = list(detectors)
-        self._routes: dict[type, list[Detector]] = {}
+        self._routes: dict[type, list[tuple[Callable[[Seen], Iterable[Finding]], Detector]]] = {}
         for detector in detectors:
             for kind in detector.takes:
-                self._routes.setdefault(kind, []).append(detector)
-        self._told: Table[tuple[str, str], _Told] = Table(16_384)
+                self._routes.setdefault(kind, []).append((detector.see, detector))
+        self._told: Table[tuple[str, str], _Told] = Table(4096)
         self._hours: dict[str, _Hour] = {}
         self._faults: list[Fault] = []
         self._failed: dict[int, int] = {}
@@ -169,10 +169,12 @@ class Detectors:
             self.now = at
         elif at > self.now:
             self.now = at
-        for detector in route:
+        for see, detector in route:
             try:
-                for finding in detector.see(record):  # type: ignore[arg-type]
-                    found += self._once(finding)
+                told = see(record)  # type: ignore[arg-type]
+                if told:
+                    for finding in told:
+                        found += self._once(finding)
             except Exception as error:  # noqa: BLE001 - a detector's fault stops no other
                 self._fault(detector, error)
         return found
@@ -246,7 +248,8 @@ class Detectors:
         key = (finding.rule, finding.entity)
         rank = _RANK.get(finding.severity, 0)
         told = self._told.get(key)
-        if told is not None and rank <= told.rank and abs(finding.at - told.at) < self._quiet:
+        quiet = self._quiet if rank < _RANK["critical"] else min(self._quiet, HOUR)
+        if told is not None and rank <= told.rank and abs(finding.at - told.at) < quiet:
             told.held += 1
             told.count += finding.count
             return []
@@ -305,7 +308,7 @@ class Detectors:
         if stopped:
             self._detectors.remove(detector)
             self._routes = {
-                kind: [one for one in route if one is not detector]
+                kind: [one for one in route if one[1] is not detector]
                 for kind, route in self._routes.items()
             }
         name = type(detector).__name__.lower()

@@ -6,7 +6,8 @@
   Sequential Hypothesis Testing, 2004) for each source from elsewhere: each first contact with a
   (host, port) multiplies the likelihood ratio. With the usual values four failures decide. The walk
   of a source begins with its first failure, so honest visitors cost nothing. Its verdict waits for
-  one window: when a count decides meanwhile, that is told instead.
+  one window: when a count decides meanwhile, that is told instead. Only for those who come to us:
+  of others' conversations too little is seen.
 * Probes that no honest stack sends (nmap -sF, -sN, -sX, SYN-FIN): flags of the client without ACK.
 
 Scans from outside are everyday and low; a scanner inside is medium; our own host scanning is high.
@@ -37,6 +38,8 @@ from collectors.network.model import (
 )
 
 SECOND = 1_000_000_000
+_HOUR = 3600 * SECOND
+_MOST_CONTACTS = 16
 
 
 class _Window:
@@ -73,7 +76,8 @@ class _Walk:
         self.failures = 0
         self.decided = 0
         self.flow = flow
-        self.seen: set[tuple[bytes, int]] = set()
+        self.seen: dict[int, int] = {}
+        """Hash of host and port: the port."""
 
 
 class Scan:
@@ -91,6 +95,8 @@ class Scan:
         self._hosts: Table[tuple[bytes, int, int], _Window] = Table(size)
         self._stealth: Table[bytes, _Window] = Table(size)
         self._walks: Table[bytes, _Walk] = Table(size)
+        self._counts: Table[bytes, int] = Table(size)
+        self._decided: dict[bytes, _Walk] = {}
         self._failure = (1 - settings.trw_scanner) / (1 - settings.trw_benign)
         self._success = settings.trw_scanner / settings.trw_benign
         self._scanner = settings.trw_found / settings.trw_false
@@ -101,7 +107,7 @@ class Scan:
         if not isinstance(record, Flow):
             return ()
         conn = record.conn
-        if conn.proto == TCP and _crafted(record):
+        if conn.proto == TCP and not record.client_flags & ACK and _crafted(record):
             return self._probed(record)
         outcome = failed(record)
         if outcome is None:
@@ -114,17 +120,22 @@ class Scan:
             return ()
         found = self._counted(record)
         if found:
+            self._counts[conn.client] = record.begin
             self._walks.pop(conn.client)
-        elif conn.direction != Direction.OUTBOUND:
-            self._step(record, failure=True)
+        elif conn.direction is Direction.INBOUND:
+            told = self._counts.get(conn.client)
+            if told is None or abs(record.begin - told) > _HOUR:
+                self._step(record, failure=True)
         return found
 
     def tick(self, now: int) -> list[Finding]:
         """Tell the walks that decided and that no count has overtaken."""
         found = []
-        for source, walk in self._walks.items():
-            if walk.decided and abs(now - walk.decided) >= self._span:
-                self._walks.pop(source)
+        for source, walk in list(self._decided.items()):
+            if abs(now - walk.decided) >= self._span:
+                del self._decided[source]
+                if self._walks.pop(source) is not walk:
+                    continue  # overtaken by a count, or forgotten
                 found.append(
                     self._finding(
                         "scan.trw",
@@ -136,7 +147,7 @@ class Scan:
                             "failed_first_contacts": float(walk.failures),
                             "likelihood_ratio": min(walk.ratio, 1e9),
                         },
-                        texts=tuple(sorted({f"{port}" for _, port in walk.seen}))[:8],
+                        texts=tuple(sorted({f"{port}" for port in walk.seen.values()}))[:8],
                     )
                 )
         return found
@@ -185,17 +196,19 @@ class Scan:
         walk = self._walks.get(conn.client)
         if walk is None:
             walk = self._walks[conn.client] = _Walk(flow)
-        contact = (conn.server, conn.server_port)
-        if contact in walk.seen or len(walk.seen) >= 64:
+        contact = hash((conn.server, conn.server_port))
+        if contact in walk.seen or len(walk.seen) >= _MOST_CONTACTS:
             return
-        walk.seen.add(contact)
+        walk.seen[contact] = conn.server_port
         walk.failures += failure
-        walk.ratio *= self._failure if failure else self._success
         if walk.decided:
             return
+        walk.ratio *= self._failure if failure else self._success
         if walk.ratio >= self._scanner:
             walk.decided = flow.last
             walk.flow = flow
+            if len(self._decided) < self._settings.sources:
+                self._decided[conn.client] = walk
         elif walk.ratio <= self._honest:
             self._walks.pop(conn.client)
 
@@ -224,7 +237,7 @@ class Scan:
         texts: tuple[str, ...],
     ) -> Finding:
         conn = flow.conn
-        ours = conn.direction == Direction.OUTBOUND
+        ours = conn.direction is Direction.OUTBOUND
         inside = ours or self._places.inside(conn.client)
         return Finding(
             rule=rule,
@@ -246,10 +259,10 @@ class Scan:
 
 
 def _crafted(flow: Flow) -> bool:
-    """Tell whether the client's packets fit no connection: FIN, NULL, XMAS, SYN and FIN alone."""
+    """Tell whether packets without ACK fit no connection: FIN, NULL, XMAS, SYN and FIN alone."""
     flags = flow.client_flags
-    if flags & ACK or not flow.client_packets:
+    if not flow.client_packets:
         return False
-    if flow.state == State.SH:
+    if flow.state is State.SH:
         return True
     return flags & (SYN | RST) == 0 or flags & (SYN | FIN) == SYN | FIN

@@ -33,7 +33,8 @@ class ScanSettings(_Table, frozen=True, kw_only=True):
     trw_found: float = 0.99
     quiet: tuple[str, ...] = ()
     """Addresses or networks of scanners that are ours: vulnerability tests, discovery."""
-    sources: int = 8192
+    sources: int = 2048
+    """Sources (and pairs) that are followed at once; one that tries hard costs 2 to 4 KB."""
 
 
 class BruteSettings(_Table, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     """Different accounts that failed for one source."""
     spread_sources: int = 20
     """Different sources that failed for one account of one service, within ``spray_window``."""
-    sources: int = 8192
+    sources: int = 4096
 
 
 class BeaconSettings(_Table, frozen=True, kw_only=True):
@@ -100,10 +101,11 @@ class BeaconSettings(_Table, frozen=True, kw_only=True):
         "sentry.io",
         "grafana.net",
         "zabbix.com",
+        "bmkg.go.id",
         "uptimerobot.com",
         "cloudflare.com",
     )
-    """Registered domains, and addresses or networks: mirrors, certificates, monitoring."""
+    """Registered domains, and addresses or networks: mirrors, certificates, monitoring, weather."""
 
 
 class DnsSettings(_Table, frozen=True, kw_only=True):
@@ -284,8 +286,9 @@ class DetectSettings(_Table, frozen=True, kw_only=True):
     """Detections that do not run, by name."""
     inside: tuple[str, ...] = ()
     """Networks that are ours besides the private ones, for example ``103.10.0.0/16``."""
-    quiet: int = 21_600
-    """So long a finding is not repeated; what is held back is counted in the next one."""
+    quiet: int = 86_400
+    """So long a finding is not repeated; what is held back is counted in the next one. Critical
+    ones are told again after an hour."""
     entities_per_hour: int = 20
     """So many entities of one rule are told apart in an hour; the others are counted together."""
     scan: ScanSettings = ScanSettings()

@@ -64,9 +64,9 @@ class Shell:
             return ()
         direction = record.conn.direction
         reverse = bind = 0.0
-        if direction != Direction.INBOUND:
+        if direction is not Direction.INBOUND:
             reverse = shell_side(record.client, record.server)
-        if direction != Direction.OUTBOUND:
+        if direction is not Direction.OUTBOUND:
             bind = shell_side(record.server, record.client)
         if not reverse and not bind:
             return ()

@@ -19,11 +19,13 @@ from collectors.network.detect.settings import WeaknessSettings
 from collectors.network.model import Banner, Conn, Direction, Finding, Login, Seen, Tls
 
 DAY = 86_400 * 1_000_000_000
-_OLD = frozenset(("2.0", "3.0", "1.0", "1.1"))
+_OLD = frozenset(("ssl2", "ssl3", "1.0", "1.1"))
 _BROKEN = ("md2", "md5", "sha1")
 _RSA = range(600, 16_385)
 """Key sizes; up to 571 bits are of elliptic curves."""
 _CLEAR = frozenset(("telnet", "ftp"))
+_NOBODY = frozenset(("anonymous", "ftp"))
+"""RFC 1635: what these send is no secret."""
 
 
 class Weakness:
@@ -40,12 +42,12 @@ class Weakness:
         """Take a handshake, a login or a banner."""
         if isinstance(record, Tls):
             conn = record.conn
-            if conn.direction != Direction.INBOUND or record.quic or record.resumed:
+            if conn.direction is not Direction.INBOUND or record.quic or record.resumed:
                 return []
             return self._handshake(record)
         if isinstance(record, Login):
             found = self._used(record.conn, record.at, record.protocol)
-            if record.cleartext and record.conn.direction != Direction.INTERNAL:
+            if record.cleartext and record.conn.direction is not Direction.INTERNAL:
                 found += self._login(record)
             return found
         if isinstance(record, Banner):
@@ -86,14 +88,16 @@ class Weakness:
 
     def _login(self, login: Login) -> list[Finding]:
         conn = login.conn
-        peer = conn.client if conn.direction == Direction.INBOUND else conn.server
+        if login.user.lower() in _NOBODY:
+            return []
+        peer = conn.client if conn.direction is Direction.INBOUND else conn.server
         severity = "medium" if self._places.inside(peer) else "high"
         texts = tuple(text for text in (login.protocol, login.user) if text)
         entity = f"{written(conn.server)}:{conn.server_port} {login.user}"
         return self._once("weak.cleartext_login", conn, login.at, severity, {}, texts, entity)
 
     def _used(self, conn: Conn, at: int, protocol: str) -> list[Finding]:
-        if protocol not in _CLEAR or conn.direction == Direction.INTERNAL:
+        if protocol not in _CLEAR or conn.direction is Direction.INTERNAL:
             return []
         return self._once(f"weak.{protocol}", conn, at, "low", {}, (protocol,))
 

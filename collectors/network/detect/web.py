@@ -103,7 +103,7 @@ class Web:
         key = (conn.client, shape.rule)
         tries = self._tries[key] = (self._tries.get(key) or 0) + 1
         severity = shape.answered if 200 <= record.status < 300 else shape.severity
-        if conn.direction == Direction.OUTBOUND:
+        if conn.direction is Direction.OUTBOUND:
             severity = "high"
         return Finding(
             rule=shape.rule,

@@ -37,6 +37,7 @@ class _Waiting:
         self._questions: dict[tuple[int, int, str, int], _Question] = {}
         self._latest: dict[tuple[int, int], tuple[int, int, str, int]] = {}
         """By conversation and id, for answers that do not repeat the question."""
+        self._by_conn: dict[int, set[tuple[int, int, str, int]]] = {}
         self.evicted = 0
 
     def ask(self, one: _Question) -> Iterator[Dns]:
@@ -49,6 +50,7 @@ class _Waiting:
             yield self._forget(next(iter(self._questions)))
         self._questions[key] = one
         self._latest[key[:2]] = key
+        self._by_conn.setdefault(key[0], set()).add(key)
 
     def answered(self, conn: int, message: Message) -> _Question | None:
         """Return the question that *message* answers, and forget it."""
@@ -56,10 +58,7 @@ class _Waiting:
             key = _key(conn, message)
         else:
             key = self._latest.get((conn, message.id), (conn, message.id, "", -1))
-        found = self._questions.pop(key, None)
-        if found and self._latest.get(key[:2]) == key:
-            del self._latest[key[:2]]
-        return found
+        return self._take(key) if key in self._questions else None
 
     def before(self, limit: int) -> Iterator[Dns]:
         """Tell and forget the questions that were asked before *limit*."""
@@ -71,14 +70,22 @@ class _Waiting:
 
     def of(self, conn: int) -> Iterator[Dns]:
         """Tell and forget the questions of one conversation."""
-        for key in [key for key in self._questions if key[0] == conn]:
+        keys = self._by_conn.get(conn, ())
+        for key in sorted(keys, key=lambda key: self._questions[key].at):
             yield self._forget(key)
 
     def _forget(self, key: tuple[int, int, str, int]) -> Dns:
+        return _unanswered(self._take(key))
+
+    def _take(self, key: tuple[int, int, str, int]) -> _Question:
         one = self._questions.pop(key)
         if self._latest.get(key[:2]) == key:
             del self._latest[key[:2]]
-        return _unanswered(one)
+        same = self._by_conn[key[0]]
+        same.discard(key)
+        if not same:
+            del self._by_conn[key[0]]
+        return one
 
 
 class DnsDatagrams:

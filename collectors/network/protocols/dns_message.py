@@ -30,6 +30,8 @@ _PAIR = struct.Struct(">HH")
 _RECORD = struct.Struct(">HHIH")
 _PRINTABLE = re.compile(rb"[!#-\-/-\[\]-~]*")
 """All but controls, space, ``.``, ``"`` and the backslash."""
+_PLAIN = re.compile(rb"[!#-\[\]-~]*")
+"""The same, and dots: of a whole name."""
 _ESCAPED = [
     chr(byte) if _PRINTABLE.fullmatch(bytes((byte,))) else f"\\{byte:03d}" for byte in range(256)
 ]
@@ -80,10 +82,10 @@ def parse(message: bytes, *, netbios: bool = False) -> Message | None:
         broken = asked > MOST_QUESTIONS or not questions
         return Message(number, flags, tuple(questions), rcode=rcode, broken=broken)
     section = _Section(message, at)
-    section.read(answered)
-    if not questions and section.first:
-        text, kind = section.first
+    if not questions and (first := section.first()):
+        text, kind = first
         questions.append((_netbios(text) if netbios else text, kind))
+    section.read(answered)
     extended = section.find_edns(authorities + others)
     return Message(
         number,
@@ -103,7 +105,7 @@ def name(message: bytes, at: int) -> tuple[str, int] | None:
 
     A pointer may only lead to before where its part of the name began, so no loop can be.
     """
-    labels: list[str] = []
+    labels: list[bytes] = []
     after = -1
     lowest = at
     total = 1
@@ -113,13 +115,13 @@ def name(message: bytes, at: int) -> tuple[str, int] | None:
             return None
         size = message[at]
         if not size:
-            return ".".join(labels), at + 1 if after < 0 else after
+            return _text_of(labels), at + 1 if after < 0 else after
         if size < 0x40:
             stop = at + 1 + size
             total += size + 1
             if stop > end or total > _LONGEST_NAME:
                 return None
-            labels.append(_label(message[at + 1 : stop]))
+            labels.append(message[at + 1 : stop])
             at = stop
             continue
         if size < 0xC0 or at + 1 >= end:
@@ -131,6 +133,13 @@ def name(message: bytes, at: int) -> tuple[str, int] | None:
             after = at + 2
         at = lowest = target
     return None
+
+
+def _text_of(labels: list[bytes]) -> str:
+    whole = b".".join(labels).lower()
+    if _PLAIN.fullmatch(whole) and whole.count(b".") < max(len(labels), 1):
+        return whole.decode("ascii")
+    return ".".join(map(_label, labels))
 
 
 def _label(raw: bytes) -> str:
@@ -159,23 +168,26 @@ class _Section:
         self.answers: list[str] = []
         self.types: list[int] = []
         self.ttl = 0
-        self.first: tuple[str, int] | None = None
-        """Owner and type of the first record."""
         self.broken = False
+
+    def first(self) -> tuple[str, int] | None:
+        """Return name and type of the first record."""
+        found = name(self._message, self._at)
+        if found is None or not self._fits(found[1]):
+            return None
+        return found[0], self._message[found[1]] << 8 | self._message[found[1] + 1]
 
     def read(self, count: int) -> None:
         """Read *count* answers; the first 32 are kept."""
         smallest = -1
         for index in range(min(count, _MOST_RECORDS)):
-            found = name(self._message, self._at)
-            if found is None or not self._fits(found[1]):
+            owner = self._at
+            at = _skip(self._message, owner)
+            if at < 0 or not self._fits(at):
                 self.broken = True
                 break
-            owner, at = found
             kind, _, ttl, size = _RECORD.unpack_from(self._message, at)
             self._at = at + 10 + size
-            if not index:
-                self.first = owner, kind
             if index < MOST_ANSWERS:
                 self.answers.append(self._data(owner, kind, at + 10, self._at))
                 self.types.append(kind)
@@ -205,7 +217,7 @@ class _Section:
             return False
         return at + 10 + (message[at + 8] << 8 | message[at + 9]) <= len(message)
 
-    def _data(self, owner: str, kind: int, begin: int, end: int) -> str:
+    def _data(self, owner: int, kind: int, begin: int, end: int) -> str:
         message = self._message
         if kind == A and end - begin == 4:
             return "{}.{}.{}.{}".format(*message[begin:end])
@@ -216,8 +228,9 @@ class _Section:
             if found is None or found[1] > end:
                 self.broken = True
                 return ""
-            # The root as the target of a service is the owner itself, RFC 9460 2.5.
-            return found[0] or (owner if kind in {SVCB, HTTPS} else "")
+            if not found[0] and kind in {SVCB, HTTPS}:  # the owner itself, RFC 9460 2.5
+                found = name(message, owner)
+            return found[0] if found else ""
         if kind in {TXT, SPF}:
             return _strings(message[begin:end])
         if kind == CAA and end - begin > 2:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from collectors.network.model import Conn, Tls
 from collectors.network.protocols import tls_fingerprint, tls_messages
-from collectors.network.protocols.tls_messages import ClientHello, ServerHello
+from collectors.network.protocols.tls_messages import ClientHello, OldServerHello, ServerHello
 from collectors.network.protocols.x509 import Certificate, certificate
 
 MOST = 64 << 10
@@ -18,6 +19,9 @@ _FATAL = 2
 _NAMES = {0x0002: "ssl2", 0x0300: "ssl3", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2"}
 _NAMES[tls_messages.TLS13] = "1.3"
 _MOST_CHARACTERS = 255
+_KEPT = 256
+"""Certificates whose facts are kept, of at most 4 KB each."""
+_LONGEST_KEPT = 4096
 _NO_CERTIFICATE = Certificate(sha256="")
 
 
@@ -131,6 +135,21 @@ class TlsConversation:
     ServerHello in 1.3, where all that follows is encrypted, else when the ciphers are changed.
     """
 
+    __slots__ = (
+        "_alert",
+        "_begin",
+        "_certificate",
+        "_client",
+        "_complete",
+        "_conn",
+        "_from_client",
+        "_from_server",
+        "_old",
+        "_server",
+        "_warning",
+        "done",
+    )
+
     def __init__(self, conn: Conn) -> None:
         self._conn = conn
         self._from_client = _Half()
@@ -138,7 +157,7 @@ class TlsConversation:
         self._begin: int | None = None
         self._client: ClientHello | None = None
         self._server: ServerHello | None = None
-        self._old_version = 0
+        self._old: OldServerHello | None = None
         self._certificate = b""
         self._warning = -1
         self._alert = -1
@@ -192,7 +211,7 @@ class TlsConversation:
             return self._server_message(content[0], content[4:])
         if not kind:
             if found := tls_messages.old_server_hello(content):
-                self._old_version, self._certificate = found
+                self._old, self._certificate = found, found.certificate
                 self._complete = True
             return self._complete
         return self._other_record(kind, content)
@@ -228,20 +247,25 @@ class TlsConversation:
         return self._server is not None and version_name(self._server.version) == "1.3"
 
     def _tell(self) -> Sequence[Tls]:
+        """Put together what was seen, and keep nothing: the connection may last for days."""
         self.done = True
+        client, server, raw = self._client, self._server, self._certificate
+        self._client = self._server = None
+        self._certificate = b""
         self._from_client.close()
         self._from_server.close()
-        if self._client is None and self._server is None and not self._old_version:
+        old = self._old
+        if client is None and server is None and old is None:
             return ()
-        shown = certificate(self._certificate) if self._certificate else None
+        shown = _facts_of(raw) if raw else None
         return (
             record(
                 self._conn,
                 self._begin or 0,
-                self._client,
-                self._server,
+                client,
+                server,
                 shown,
-                version=self._old_version,
+                old=old,
                 alert=self._alert,
             ),
         )
@@ -254,7 +278,7 @@ def record(
     server: ServerHello | None,
     shown: Certificate | None = None,
     *,
-    version: int = 0,
+    old: OldServerHello | None = None,
     alert: int = -1,
     quic: bool = False,
 ) -> Tls:
@@ -265,7 +289,7 @@ def record(
     return Tls(
         conn=conn,
         at=at,
-        version=version_name(version or (server.version if server else _highest(client))),
+        version=version_name(_version(client, server, old)),
         sni=_text(client.server_name).lower() if client else "",
         alpn=tuple(map(_text, client.protocols)) if client else (),
         alpn_chosen=_text(server.protocol) if server else "",
@@ -273,7 +297,7 @@ def record(
         ja3_text=text,
         ja3s=tls_fingerprint.md5(tls_fingerprint.ja3s_text(server)) if server else "",
         ja4=tls_fingerprint.ja4(modern, "q" if quic else "t") if modern else "",
-        cipher=server.cipher if server else 0,
+        cipher=server.cipher if server else old.cipher if old else 0,
         resumed=_resumed(client, server, shown),
         alert=alert,
         quic=quic,
@@ -289,7 +313,20 @@ def record(
     )
 
 
-def _highest(client: ClientHello | None) -> int:
+def _facts_of(raw: bytes) -> Certificate:
+    """Read a certificate; those of a server come again and again."""
+    return _kept_certificate(raw) if len(raw) <= _LONGEST_KEPT else certificate(raw)
+
+
+_kept_certificate = lru_cache(_KEPT)(certificate)
+
+
+def _version(
+    client: ClientHello | None, server: ServerHello | None, old: OldServerHello | None
+) -> int:
+    """Return the version that was chosen, else the highest that was offered."""
+    if server is not None or old is not None:
+        return server.version if server is not None else old.version if old is not None else 0
     if client is None:
         return 0
     offered = tls_messages.numbers(client.versions)

@@ -24,6 +24,8 @@ RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c
 """The random of a ServerHello that is a HelloRetryRequest, RFC 8446 4.1.3."""
 
 _MOST_PROTOCOLS = 32
+_LONGEST_HELLO = 16 << 10
+"""Bytes; those with post-quantum shares and tickets have 2 to 6 KB. To name one takes time."""
 _PAIR = struct.Struct(">HH")
 
 _SNI, _GROUPS, _FORMATS, _SIGNATURES, _ALPN, _PSK, _VERSIONS = 0, 10, 11, 13, 16, 41, 43
@@ -83,7 +85,7 @@ def words(values: tuple[int, ...]) -> bytes:
 def client_hello(body: bytes) -> ClientHello | None:
     """Read the body of a ClientHello, without the four bytes of the handshake header."""
     end = len(body)
-    if end < 38:
+    if not 38 <= end <= _LONGEST_HELLO:
         return None
     at = 35 + body[34]
     session = body[35:at]
@@ -177,14 +179,26 @@ def old_client_hello(body: bytes) -> ClientHello | None:
     return ClientHello(version, body[9 + ciphers : 9 + ciphers + session], kept, (), old=True)
 
 
-def old_server_hello(body: bytes) -> tuple[int, bytes] | None:
-    """Read a SERVER-HELLO of SSL 2.0: the version and the certificate, DER."""
+class OldServerHello(NamedTuple):
+    """The SERVER-HELLO of SSL 2.0."""
+
+    version: int
+    certificate: bytes
+    """DER."""
+    cipher: int
+    """24 bits: the first that the server knows of those that the client offered."""
+
+
+def old_server_hello(body: bytes) -> OldServerHello | None:
+    """Read a SERVER-HELLO of SSL 2.0, without the two bytes of length before it."""
     if len(body) < 11 or body[0] != 4:
         return None
     version, certificate, ciphers, connection = struct.unpack_from(">4H", body, 3)
-    if 11 + certificate + ciphers + connection != len(body):
+    begin = 11 + certificate
+    if begin + ciphers + connection != len(body):
         return None
-    return version, body[11 : 11 + certificate]
+    cipher = int.from_bytes(body[begin : begin + min(ciphers, 3)], "big")
+    return OldServerHello(version, body[11:begin], cipher)
 
 
 def _extensions(body: bytes, at: int) -> tuple[tuple[int, ...], dict[int, bytes]] | None:

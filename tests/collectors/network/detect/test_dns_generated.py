@@ -62,7 +62,7 @@ def test_block_lists_and_reverse_look_ups_are_quiet() -> None:
     assert shown(detector(), asked) == []
 
 
-def test_search_suffixes_count_once() -> None:
+def test_search_suffixes_are_quiet() -> None:
     asked = [question(f"api{n}.example.com.kota.go.id", n * SECOND, rcode=3) for n in range(900)]
     assert shown(detector(), asked) == []
 
@@ -85,6 +85,14 @@ def test_very_many_ordinary_names_are_told_low() -> None:
     assert [one.rule for one in shown(detector(), asked)] == ["dns.nxdomain"]
 
 
+def test_many_names_below_one_domain_are_told_low() -> None:
+    asked = [question(f"nx{n}.parent.example", n * SECOND, rcode=3) for n in range(60)]
+    found = shown(detector(), asked)
+    assert [(one.rule, one.severity, one.entity) for one in found] == [
+        ("dns.nxdomain", "low", "parent.example")
+    ]
+
+
 def test_entropy() -> None:
     assert entropy("") == 0
     assert entropy("abcd") == 2
@@ -95,5 +103,7 @@ def test_state_is_bounded() -> None:
     for n in range(3000):
         made.see(question(f"host{n}.com", n, rcode=3))
     (client,) = [one for _, one in made._clients.items()]
-    assert len(client.domains) <= 1024
+    for n in range(3000):
+        made.see(question(f"a{n}.host{n}.com", n, rcode=3))
+    assert max(map(len, (client.domains, client.seen, client.below))) <= 1024
     assert made.evicted() == 0

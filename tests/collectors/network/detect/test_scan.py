@@ -114,6 +114,20 @@ def test_four_first_contacts_that_fail_decide_but_wait_for_a_count() -> None:
     assert detector.tick(START + 2 * HOUR) == []
 
 
+def test_one_scan_is_told_once() -> None:
+    detector = scan()
+    found = shown(detector, [failure(conn(port=n), n * SECOND) for n in range(1, 21)])
+    assert rules(found) == ["scan.vertical"]
+    assert detector.tick(START + HOUR) == []
+
+
+def test_overheard_failures_make_no_walk() -> None:
+    detector = scan()
+    overheard = [failure(conn(port=n, direction=Direction.EXTERNAL)) for n in range(1, 9)]
+    assert shown(detector, overheard) == []
+    assert detector.tick(START + HOUR) == []
+
+
 def test_successes_weigh_against_failures() -> None:
     detector = scan()
     mixed = []

@@ -61,7 +61,8 @@ def test_other_people_s_servers_are_quiet() -> None:
     ("more", "rule"),
     [
         ({"version": "1.0"}, "weak.version"),
-        ({"version": "3.0"}, "weak.version"),
+        ({"version": "ssl3"}, "weak.version"),
+        ({"version": "ssl2"}, "weak.version"),
         ({"not_after": START - DAY}, "weak.expired"),
         ({"not_after": START + 5 * DAY}, "weak.expiring"),
         ({"self_signed": True}, "weak.self_signed"),
@@ -87,6 +88,8 @@ def test_passwords_in_clear() -> None:
     inner = conn("127.0.0.1", "127.0.0.1", 3306, direction=Direction.INTERNAL)
     assert made.see(login(inner, protocol="mysql", cleartext=True)) == []
     assert made.see(login(conn(port=22), protocol="ssh")) == []
+    anonymous = login(conn(port=2121), protocol="ftp", user="anonymous", cleartext=True)
+    assert [one.rule for one in made.see(anonymous)] == ["weak.ftp"]
 
 
 @pytest.mark.parametrize("protocol", ["ftp", "telnet"])

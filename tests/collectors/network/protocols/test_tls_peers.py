@@ -14,9 +14,18 @@ if not network_known.FOLDER:
     pytest.skip("RONDA_PCAPS names no folder of captures", allow_module_level=True)
 
 
+NOT_OPENED = {"arkime__ipv6-gtp6.pcap"}
+"""GTP, the tunnel of mobile operators: no server of ours is inside one."""
+
+
 def test_what_others_found_is_found() -> None:
     found = network_known.compare(network_known.FOLDER)
     assert len(found) > 500
+    assert [one for one in found if not one.found and one.file not in NOT_OPENED] == []
+
+
+def test_the_parsers_find_it_whoever_reads_the_packets() -> None:
+    found = network_known.compare(network_known.FOLDER, network_known.records_by_scapy)
     assert [one for one in found if not one.found] == []
 
 
@@ -28,7 +37,7 @@ def test_every_capture_is_survived() -> None:
     for entry in os.scandir(network_known.FOLDER):
         if entry.name.endswith((".pcap", ".pcapng")):
             try:
-                told += len(network_known.records(entry.path))
+                told += len(network_known.records_by_scapy(entry.path))
             except Scapy_Exception:  # a form of capture that it does not read
                 continue
     assert told > 300
