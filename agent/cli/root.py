@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": ("agent.cli.doctor:doctor", "Look for causes of trouble and say what to do."),
     "scan": ("agent.cli.look:scan", "Look for citizens' data and credentials now."),
     "capture": ("agent.cli.capture:capture", "Look at network traffic now, live or from a file."),
+    "indicators": ("agent.cli.indicators:indicators", "Make the table of bad addresses and names."),
     "expect": ("agent.cli.expect:expect", "Announce a deployment, so that it raises no alarm."),
     "baseline": ("agent.cli.baseline:baseline", "What files looked like, what differs, accept it."),
     "packages": ("agent.cli.packages:packages", "What the package manager changed, file by file."),
