@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": ("agent.cli.look:scan", "Look for citizens' data and credentials now."),
     "dissect": ("agent.cli.dissect:dissect", "Show odd packets of a capture file in words."),
     "capture": ("agent.cli.capture:capture", "Look at network traffic now, live or from a file."),
+    "indicators": ("agent.cli.indicators:indicators", "Make the table of bad addresses and names."),
     "expect": ("agent.cli.expect:expect", "Announce a deployment, so that it raises no alarm."),
     "baseline": ("agent.cli.baseline:baseline", "What files looked like, what differs, accept it."),
     "packages": ("agent.cli.packages:packages", "What the package manager changed, file by file."),
