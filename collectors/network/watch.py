@@ -31,6 +31,10 @@ _SMALL = 0.15
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
 _TICK = 1_000_000_000
+_PATIENCE = 20.0
+"""Seconds for which a capture file waits for the content child, after each block."""
+_MOST_WAITING = 64 << 20
+"""Bytes of content from one block of a capture file."""
 
 
 class Watch:
@@ -76,6 +80,8 @@ class Watch:
             self._forget(name)
         if work.content:
             self._attach(descriptors.pop())
+        if work.file and self._content is not None:
+            self._content.most = _MOST_WAITING
         if work.file:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
@@ -191,6 +197,8 @@ class Watch:
             for block in capture:
                 self._feed(block)
                 self._look()
+                if self._content is not None:
+                    self._content.wait(_PATIENCE)
                 if time.monotonic() >= deadline:
                     return
         except pcap.CaptureError as error:
