@@ -50,7 +50,7 @@ def test_many_short_lines_take_no_longer_than_they_should() -> None:
 
 
 def by_first(head: bytes) -> int:
-    return head[0] if head[0] else -1
+    return head[0] or -1
 
 
 def frames(data: bytes, size: int, most: int = 4096) -> tuple[list[bytes], bool]:
