@@ -185,6 +185,7 @@ class Watch:
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
         self._now = max(self._now, now)
+        self._streams.tick(self._now)
         self._engine.tick(self._now)
         self._look()
 

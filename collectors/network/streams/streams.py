@@ -157,6 +157,10 @@ class StreamReader:
             if reader is not None:
                 self._tell(reader.end(key, at))
 
+    def tick(self, now: int) -> None:
+        """Let time pass up to *now*, where no packet comes."""
+        self._now = max(self._now, now)
+
     def drain(self) -> list[Seen]:
         """Return what was read since the last call."""
         self._tick()
