@@ -54,7 +54,7 @@ class Reader:
     """The child, read out as the sensor does."""
 
     def __init__(self, cable: Cable, ring: int) -> None:
-        settings = NetworkSettings(ring=ring, processes=False)
+        settings = NetworkSettings(ring=ring, processes=False, content=False)
         with entered(cable.left):
             self.capture: Capture = open_capture(
                 "left", socket.if_nametoindex("left"), Shape(ring=ring, retire=100)

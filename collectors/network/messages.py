@@ -72,6 +72,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """At most so long; sooner when there is something urgent."""
     opened: tuple[Ring, ...] = ()
     """New rings; their descriptors come along, in this order."""
+    content: bool = False
+    """The channel to the content child comes along, behind the rings."""
     closed: tuple[str, ...] = ()
     """Interfaces that are gone."""
     local: tuple[bytes, ...] | None = None

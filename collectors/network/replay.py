@@ -23,7 +23,7 @@ _answers = msgspec.msgpack.Decoder(Answer)
 
 def _child(key: bytes, settings: NetworkSettings) -> BoundedChild:
     # Nobody is there to be asked who holds a socket.
-    settings = msgspec.structs.replace(settings, processes=False)
+    settings = msgspec.structs.replace(settings, processes=False, content=False)
     init = msgspec.msgpack.encode(Setup(key=key, settings=settings))
     limits = Limits(memory=(1 << 30) + 4 * settings.ring, cpu=120, requests=1 << 62)
     return BoundedChild(TARGET, limits=limits, init=init)

@@ -10,6 +10,7 @@ from collectors.api import Coverage, SensorContext, Settings
 from collectors.kinds import (
     ChildCrashed,
     NetworkContacts,
+    NetworkContent,
     NetworkFinding,
     NetworkFlow,
     NetworkService,
@@ -31,6 +32,7 @@ class NetworkSensor:
             NetworkFlow,
             NetworkService,
             NetworkContacts,
+            NetworkContent,
             NetworkFinding,
             VisibilityLost,
             ChildCrashed,

@@ -50,6 +50,8 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """Peers that get a line of their own in a minute; the rest is added up."""
     domains_only: bool = False
     """Names in questions of DNS and in TLS are reduced to their registered domain."""
+    content: bool = True
+    """Look for personal data and passwords in what crosses in clear."""
     processes: bool = True
     """Look for the program and user behind each socket."""
     detect: DetectSettings = DetectSettings()

@@ -18,6 +18,8 @@ from collectors.network.block import Block
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
+from collectors.network.model import Content, Login
+from collectors.network.passing import Passing
 from collectors.network.records import Records
 from collectors.network.ring import RingReader
 from collectors.network.streams.streams import Limits, StreamReader
@@ -31,6 +33,39 @@ _EARLIEST = 0.1
 _TICK = 1_000_000_000
 
 
+class Door:
+    """Where content goes: to the content child once its channel is here, before that nowhere."""
+
+    def __init__(self) -> None:
+        self._passing: Passing | None = None
+
+    def open(self, descriptor: int) -> None:
+        """Take over the channel."""
+        if self._passing is not None:
+            self._passing.close()
+        self._passing = Passing(descriptor)
+
+    def content(self, piece: Content) -> None:
+        """See `collectors.network.model.ContentSink`."""
+        if self._passing is not None:
+            self._passing.content(piece)
+
+    def login(self, login: Login) -> None:
+        """See `collectors.network.model.ContentSink`."""
+        if self._passing is not None:
+            self._passing.login(login)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._passing is not None:
+            self._passing.flush()
+
+    @property
+    def dropped(self) -> int:
+        """Pieces for which there was no room."""
+        return self._passing.dropped if self._passing is not None else 0
+
+
 class Watch:
     """All that the child holds."""
 
@@ -38,7 +73,9 @@ class Watch:
         """Load everything: after this the child may open no file."""
         settings = setup.settings
         self._records = Records(settings, setup.memory)
-        self._streams = StreamReader(None, Limits(head=settings.stream_bytes))
+        self._door = Door()
+        sink = self._door if settings.content else None
+        self._streams = StreamReader(sink, Limits(head=settings.stream_bytes))
         bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
         self._engine = Engine(self._streams, limits=bounds)
         self._readers: dict[str, RingReader] = {}
@@ -75,6 +112,8 @@ class Watch:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
+            if work.content:
+                self._door.open(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:
@@ -149,11 +188,13 @@ class Watch:
         """Have what was read looked at."""
         self._records.began(self._engine.began())
         self._records.take(self._engine.drain())
+        self._door.flush()
         self._records.time(self._now)
 
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
         self._now = max(self._now, now)
+        self._streams.advance(self._now)
         self._engine.tick(self._now)
         self._look()
 
@@ -202,6 +243,7 @@ class Watch:
                 **self._records.evicted(),
                 "flows": stats.evicted,
                 "streams": self._streams.evicted(),
+                "content": self._door.dropped,
             },
             memory=self._records.learned() if work.learned or work.last else b"",
             faults=self._records.faults(),

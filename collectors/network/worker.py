@@ -19,6 +19,7 @@ from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interface, Interfaces, compare
+from collectors.network.looking import Looking
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
 from collectors.network.processes import Processes
 from collectors.network.settings import NetworkSettings
@@ -36,8 +37,9 @@ _LOOK = 2.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
 _MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
-_MOST_AT_ONCE = 8
-"""Descriptors in one call (`collectors.child_main.MAX_DESCRIPTORS`)."""
+_MOST_AT_ONCE = 7
+"""Rings in one call; with the channel for content as many descriptors as there may be
+(`collectors.child_main.MAX_DESCRIPTORS`)."""
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
@@ -134,6 +136,8 @@ class Worker:
         self._memory = Memory(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
         self._child = self._new_child()
+        self._looking = Looking(context) if settings.content else None
+        self._channel_told = False
 
     @property
     def child_pid(self) -> int | None:
@@ -152,9 +156,13 @@ class Worker:
                 self._look()
                 self._ask(_SLICE)
                 self._context.beat()
+                if self._looking is not None:
+                    self._looking.check()
                 self._look_up()
             self._end()
         finally:
+            if self._looking is not None:
+                self._looking.close()
             self._child.close()
             for capture in self._captures.values():
                 capture.close()
@@ -236,21 +244,29 @@ class Worker:
             local=local,
             owners=self._owners,
             listeners=self._listeners,
+            content=self._looking is not None and not self._channel_told,
             learned=time.monotonic() >= self._next_save,
             last=last,
         )
         request = msgspec.msgpack.encode(work)
         try:
-            data = self._child.call(request, [one.fileno() for one in opened], _TIMEOUT)
+            data = self._child.call(request, self._descriptors(work, opened), _TIMEOUT)
             answer = _answers.decode(data)
         except (ChildError, msgspec.MsgspecError) as error:
             self._died(error)
             return
         del self._fresh[: len(opened)]
+        self._channel_told = True
         self._closed.clear()
         self._local_told = self._local
         self._owners, self._listeners = {}, None
         self._take(answer)
+
+    def _descriptors(self, work: Work, opened: list[Capture]) -> list[int]:
+        found = [one.fileno() for one in opened]
+        if work.content and self._looking is not None:
+            found.append(self._looking.channel)
+        return found
 
     def _take(self, answer: Answer) -> None:
         begin, self._answered = self._answered, self._context.now()
@@ -289,6 +305,8 @@ class Worker:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
             told["processes"] = self._processes.words()
+        if self._looking is not None:
+            told.update(self._looking.coverage())
         self._coverage.clear()
         self._coverage.update(told)
 
@@ -334,6 +352,7 @@ class Worker:
         self._fresh.clear()
         self._closed.clear()
         self._local_told = None
+        self._channel_told = False
         self._asked.clear()
         self._owners, self._listeners = {}, None
         self._next_look = self._next_listeners = 0.0
