@@ -35,7 +35,7 @@ _SIOCGIFHWADDR = 0x8927
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How rings are to be made."""
 
-    ring: int = 8 << 20
+    ring: int = 16 << 20
     """Bytes of a ring."""
     block: int = 1 << 18
     """Bytes of a block: what the reader takes at once."""

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.root import agent
-from bench.network_packets import frames
+from bench.network_packets import connections, frames
 from tests.collectors.network.test_replay import NIK, packed, question
 
 
@@ -60,7 +60,7 @@ def test_what_came_before_the_damage_is_shown(tmp_path: Path) -> None:
 
 
 def test_lines_of_json(tmp_path: Path) -> None:
-    path = written(tmp_path, packed([*frames(200, connections=4), question(f"{NIK}.org")]))
+    path = written(tmp_path, packed([*frames(200, connections(4)), question(f"{NIK}.org")]))
     done = run(tmp_path, "--pcap", path, "--json", "--local", "10.9.0.1")
     assert done.exit_code == 0
     assert NIK not in done.output
@@ -72,7 +72,7 @@ def test_lines_of_json(tmp_path: Path) -> None:
 
 
 def test_texts_in_both_languages(tmp_path: Path) -> None:
-    path = written(tmp_path, packed(frames(200, connections=30)))
+    path = written(tmp_path, packed(frames(200, connections(30))))
     english = run(tmp_path, "--pcap", path, "--lang", "en")
     assert "CLIENT" in english.stdout
     assert "and 10 more" in english.stdout
