@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from bench import fuzz_spoken
 from collectors.network.model import TCP, UDP, Conn, Conversation
 from collectors.network.protocols import (
     Datagrams,
@@ -68,7 +69,7 @@ def conn(port: int, proto: int = TCP) -> Conn:
 
 
 def conversation(make: Callable[[Conn], Conversation], port: int) -> Callable[[bytes], None]:
-    """Return what plays a script to a conversation: as it stands, and a byte at a time.
+    """Return what plays a script to a conversation: as it stands, and in small pieces.
 
     Both have to tell as many records.
     """
@@ -83,8 +84,11 @@ def conversation(make: Callable[[Conn], Conversation], port: int) -> Callable[[b
     def run(data: bytes) -> None:
         turns = read_script(data)
         count = played(turns)
-        single = [(way, bytes((byte,))) for way, part in turns for byte in part]
-        assert count == played(single) <= _MOST_TOLD
+        size = 1 + len(data) % 61
+        small = [
+            (way, part[at : at + size]) for way, part in turns for at in range(0, len(part), size)
+        ]
+        assert count == played(small) <= _MOST_TOLD
 
     return run
 
@@ -181,6 +185,14 @@ def _framed() -> list[bytes]:
     return [script([(True, question * 2), (False, answer * 2)])]
 
 
+def _spoken(name: str) -> Target:
+    make, port = fuzz_spoken.PARSERS[name]
+    return Target(
+        conversation(fuzz_spoken.made(make), port),
+        lambda: [script(says) for says in fuzz_spoken.said(name)],
+    )
+
+
 TARGETS = {
     "tls": Target(conversation(TlsConversation, 443), _handshakes),
     "tls_messages": Target(_tls_messages, _hellos),
@@ -192,4 +204,7 @@ TARGETS = {
         datagrams(DnsDatagrams, 53), lambda: [script((False, one) for one in _dns_messages())]
     ),
     "dns_tcp": Target(conversation(DnsConversation, 53), _framed),
+    "reassembly": Target(fuzz_spoken.half, fuzz_spoken.halves),
+    "streams": Target(fuzz_spoken.reader, fuzz_spoken.readers),
+    **{name: _spoken(name) for name in fuzz_spoken.PARSERS},
 }

@@ -6,6 +6,9 @@ how long after its beginning, and every finding that nothing planted explains: t
 A clock of its own: a day takes seconds. The last lines are the counters that a collector adds up
 over eight servers, and the CPU time per record.
 
+``python -m bench.network_day --packets`` makes one day of real packets instead (two beacons, the
+tunnel and a scan planted) and sends them through flows, parsers and all detections.
+
 Harmless: visitors by hour of the day, a delivery network, search engines, updates, NTP every 64 to
 1024 s, Zabbix and Prometheus, a load balancer's health checks (some half-open), nightly backups
 inside and to an object store, resolvers, reverse look-ups, mail in and out with block lists, SPF,
@@ -471,8 +474,43 @@ def others(seed: int) -> list[FirstContacts]:
     return told
 
 
+def packets(seed: int = 1) -> bool:
+    """Send a day of packets through all parts; print what was found and the speed."""
+    from tests.collectors.network.detect.wire import Wire, beacon, harmless, judged
+    from tests.collectors.network.detect.wire import dns_tunnel as tunnel
+
+    quiet, full = Wire(seed), Wire(seed)
+    expected = {
+        ("beacon", "198.51.100.7:8443"),
+        ("beacon", "198.51.100.8:8443"),
+        ("dns.tunnel", "sync.example"),
+        ("scan.vertical", "203.0.113.9"),
+    }
+    harmless(quiet, 24)
+    harmless(full, 24)
+    beacon(full, 24)
+    beacon(full, 24, 900, "198.51.100.8")
+    tunnel(full, 24)
+    for port in range(1, 101):
+        full.probe(40_000 + port, "203.0.113.9", US, port)
+    right = True
+    for title, wire, wanted in (("harmless", quiet, set()), ("planted", full, expected)):
+        settings = DetectSettings()
+        blocks = list(wire.blocks())
+        count = sum(map(len, blocks))
+        before = time.process_time()
+        found = judged(iter(blocks), Detectors(make(settings), settings), local=[US])
+        spent = time.process_time() - before
+        told = {(one.rule, one.entity) for one in found}
+        right = right and told == wanted
+        print(f"{title}: {count:,} packets, {count / spent:,.0f} a second; told {sorted(told)}")
+    return right
+
+
 def main() -> None:
     """Print the table."""
+    if sys.argv[1:] == ["--packets"]:
+        sys.exit(not packets())
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     planted_at = MONDAY + LEARNING_DAYS * DAY
     failed = False

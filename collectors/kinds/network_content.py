@@ -20,7 +20,7 @@ class NetworkContent(Record, frozen=True, kw_only=True, tag="network.content"):
     count: int = ecs("ronda.data.count")
     """Sum over all types; the same content a second time is not counted again."""
     what: Scrubbed = ecs("ronda.content.what", Scrubbed(""))
-    """The first piece in words: request and address, or protocol and port."""
+    """The piece with most values in words: request and address, or protocol and port."""
     begin: int = ecs("event.start")
     """First piece, ns since 1970."""
     end: int = ecs("event.end")
@@ -44,7 +44,7 @@ class NetworkContent(Record, frozen=True, kw_only=True, tag="network.content"):
     protocol: str = ecs("network.protocol", "")
     """``http``, ``ftp``, ``smtp`` ...; empty when unknown."""
     method: Scrubbed | None = ecs("http.request.method", None)
-    """Of the first piece, as the fields that follow."""
+    """Of the piece with most values, as the fields that follow."""
     domain: Scrubbed | None = ecs("destination.domain", None)
     """Host name that was asked for."""
     path: Scrubbed | None = ecs("url.path", None)
@@ -64,7 +64,7 @@ class NetworkContent(Record, frozen=True, kw_only=True, tag="network.content"):
     about: int | None = ecs("ronda.content.about", None)
     """Estimate for the whole bodies, when only their first bytes were looked at."""
     parts: tuple[DataPart, ...] = ecs("ronda.data.parts", ())
-    """Where in the first piece."""
+    """Where in that piece."""
     reasons: tuple[str, ...] = ecs("ronda.data.reasons", ())
     """Why it is judged as it is: ``bulk``, ``canary``, ``registered``, ``credentials``,
     ``many_pages``, ``own_page``, ``head_only``, ``proxied``, ``login``."""

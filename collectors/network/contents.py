@@ -12,13 +12,14 @@ import os
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
-from collectors.api import Coverage, Keys
+from collectors.api import Coverage, Keys, Stopped
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.content.piece import TARGET, Answer, Serve
 from collectors.content.result import CustomIdentifier, Init
@@ -30,8 +31,11 @@ _IDLE = 60.0
 """Seconds without a piece after which the child ends: it takes 0.3 s to start another."""
 _TICK = 10.0
 _TIMEOUT = 20.0
-_PAUSE = 2.0
-"""Seconds after a child died: a peer that kills it with each piece must not keep a core busy."""
+_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+"""Seconds after a child died, doubled each time: a peer that kills it with each piece must not keep
+a core busy, nor fill the spool with its deaths."""
+_LAST = 1.0
+"""Seconds for what is left when the agent stops."""
 _BUFFER = 1 << 20
 _answers = msgspec.msgpack.Decoder(Answer)
 
@@ -40,7 +44,7 @@ Emit = Callable[[Kind, int, int | None], None]
 
 
 class Contents:
-    """Owns the channel and the content child. `run` on a thread of its own; `close` after it."""
+    """Owns the channel, the content child and the thread that asks it."""
 
     def __init__(
         self,
@@ -63,6 +67,9 @@ class Contents:
         with contextlib.suppress(OSError):
             self._writing.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._child = self._new_child()
+        self._pause, self._resume = _PAUSE, 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="network-content")
         self._counts = dict.fromkeys(("pieces", "found", "damaged", "unread", "crashes"), 0)
 
     @property
@@ -81,35 +88,62 @@ class Contents:
         found["content_evicted"] = self._ledger.evicted
         return found
 
-    def run(self, stopping: Callable[[], bool], now: Callable[[], int] = time.time_ns) -> None:
-        """Look into pieces until *stopping*; asked every half second."""
-        used = ticked = time.monotonic()
-        while not stopping():
-            ready, _, _ = select.select([self._reading], [], [], 0.5)
-            moment = time.monotonic()
-            if ready:
-                used = moment
-                self._serve(stopping)
-            elif self._child.running and moment - used >= _IDLE:
-                self._child.close()
-            if moment - ticked >= _TICK:
-                ticked = moment
-                self._tell(self._ledger.tick(now()))
-        self._tell(self._ledger.end(now()))
+    def start(self) -> None:
+        """Begin to look into pieces, on a thread of its own."""
+        self._thread.start()
 
-    def interrupt(self) -> None:
-        """Kill the child, from any thread: the agent stops and does not wait for a slow piece."""
-        pid = self._child.pid
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def check(self) -> None:
+        """See whether the thread is still at work.
 
-    def close(self) -> None:
-        """End the child and let go of the channel and the registers."""
+        Raises:
+            RuntimeError: it has ended by an error, which is in the log.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("the thread that looks into content has ended")
+
+    def stop(self) -> None:
+        """Look into what is there, end thread and child, and let go of everything."""
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join(_LAST)
+            if self._thread.is_alive():  # the agent stops and does not wait for a slow piece
+                self._interrupt()
+                self._thread.join()
         self._child.close()
         self._knowledge.close()
         self._writing.close()
         self._reading.close()
+
+    def _run(self) -> None:
+        used = ticked = time.monotonic()
+        with contextlib.suppress(Stopped):  # the agent takes nothing any more
+            while not self._over.is_set():
+                waits = self._waits(0.5)
+                moment = time.monotonic()
+                if waits:
+                    used = moment
+                    self._serve()
+                elif self._child.running and moment - used >= _IDLE:
+                    self._child.close()
+                if moment - ticked >= _TICK:
+                    ticked = moment
+                    self._tell(self._ledger.tick(time.time_ns()))
+            if self._waits(0.0):
+                self._serve()
+            self._tell(self._ledger.end(time.time_ns()))
+
+    def _waits(self, seconds: float) -> bool:
+        """Tell whether a piece is there; its bytes stay in the channel."""
+        if time.monotonic() < self._resume:
+            self._over.wait(seconds)
+            return False
+        return bool(select.select([self._reading], [], [], seconds)[0])
+
+    def _interrupt(self) -> None:
+        pid = self._child.pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _new_child(self) -> BoundedChild:
         keys, known = self._keys, self._knowledge
@@ -123,7 +157,7 @@ class Contents:
         limits = Limits(cpu=int(_TIMEOUT), requests=20_000)
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
 
-    def _serve(self, stopping: Callable[[], bool]) -> None:
+    def _serve(self) -> None:
         if self._knowledge.refresh():
             self._child.close()
             self._child = self._new_child()
@@ -132,10 +166,10 @@ class Contents:
         try:
             answer = _answers.decode(self._child.call(request, descriptors, _TIMEOUT))
         except ChildError as error:
-            if stopping():
-                return
-            self._crashed(error)
+            if not self._over.is_set():
+                self._crashed(error)
             return
+        self._pause = _PAUSE
         self._counts["pieces"] += answer.pieces
         self._counts["damaged"] += answer.damaged
         self._counts["unread"] += answer.unread
@@ -148,7 +182,8 @@ class Contents:
         detail = Scrubbed(error.detail) if error.detail else None
         record = ChildCrashed(target="network content scan", cause=error.cause, detail=detail)
         self._emit(record, time.time_ns(), int(Severity.MEDIUM))
-        time.sleep(_PAUSE)
+        self._resume = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _tell(self, told: Iterable[Told]) -> None:
         for one in told:

@@ -121,6 +121,9 @@ class Gathered:
 
     def __init__(self, first: Heard, going: Way) -> None:
         self.first = first
+        self.main = first
+        """The piece with most values: what is told of a single one is told of it."""
+        self._most = 0
         self.way = going
         self.begin = self.end = first.at
         self.pieces = self.scanned = 0
@@ -154,6 +157,10 @@ class Gathered:
             if person.sure or person.confirmed:
                 self.registers.add(person.register)
                 self.registered = max(self.registered, person.distinct)
+        count = sum(one.count for one in tallies)
+        if count > self._most:
+            self._most = count
+            self.main = heard
         self.head_only = self.head_only or not (heard.complete or heard.login)
         self.proxied = self.proxied or going.proxied
         self.known = self.known or heard.outcome == "success"
@@ -187,7 +194,7 @@ class Gathered:
         """Return what is told; *registers* are the names of the operator's registers."""
         tallies = sorted((one.tally() for one in self._sums.values()), key=lambda one: -one.count)
         weight = self.weight()
-        first = self.first
+        first = self.main
         estimate = sum(one.about or one.count for one in tallies)
         count = sum(one.count for one in tallies)
         return NetworkContent(
@@ -230,7 +237,7 @@ class Gathered:
 
 
 def _what(heard: Heard) -> Scrubbed:
-    """Return a piece in words, of parts that are scrubbed already."""
+    """Return a piece in words, made of parts that are scrubbed already."""
     if heard.method or heard.path:
         words = f"{heard.method} {heard.host}{heard.path}".strip()
         return Scrubbed(f"{words} ({heard.status})" if heard.status else words)

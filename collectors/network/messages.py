@@ -72,8 +72,6 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """At most so long; sooner when there is something urgent."""
     opened: tuple[Ring, ...] = ()
     """New rings; their descriptors come along, in this order."""
-    content: bool = False
-    """The channel to the content child comes along, behind the rings."""
     closed: tuple[str, ...] = ()
     """Interfaces that are gone."""
     local: tuple[bytes, ...] | None = None
@@ -86,6 +84,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """A capture file comes along instead: read on until it ends."""
     learned: bool = False
     """Hand out what the detectors have learned."""
+    content: bool = False
+    """The last descriptor is the channel to the content child (`collectors.content.piece`)."""
     last: bool = False
     """Tell everything that is still held: this is the end."""
 
@@ -114,6 +114,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[Count, ...] = ()
     problems: tuple[Problem, ...] = ()
     asked: tuple[Asked, ...] = ()
+    passed: int = 0
+    """Pieces of content that went to the content child since the start."""
+    unpassed: int = 0
+    """Pieces for which there was no room."""
     packets: int = 0
     """Packets handed to the flow table since the start."""
     flows: int = 0

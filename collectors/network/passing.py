@@ -6,7 +6,6 @@ for waits here, up to `MOST_BYTES`; more is dropped and counted.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections import deque
 
@@ -24,16 +23,24 @@ _encode = msgspec.msgpack.Encoder().encode
 class Passing:
     """See `collectors.network.model.ContentSink`."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Take over *descriptor*."""
-        self._socket = socket.socket(fileno=descriptor)
-        self._socket.setblocking(False)
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Take over *descriptor*; without one, what comes waits for `attach`."""
+        self._socket: socket.socket | None = None
+        if descriptor is not None:
+            self.attach(descriptor)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self.passed = 0
         """Pieces that went over, since the start."""
         self.dropped = 0
         """Pieces for which there was no room."""
+
+    def attach(self, descriptor: int) -> None:
+        """Take over *descriptor* in the place of the one before, if any."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
 
     def content(self, piece: Content) -> None:
         """Pass on the first bytes of one direction."""
@@ -82,9 +89,10 @@ class Passing:
 
     def close(self) -> None:
         """Send what there is room for, and let go of the channel."""
-        with contextlib.suppress(OSError):
-            self.flush()
-        self._socket.close()
+        self.flush()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def _pass(self, piece: Piece) -> None:
         try:
@@ -102,6 +110,8 @@ class Passing:
 
     def _send(self, message: bytes) -> bool:
         """Send it, or tell that there is no room now."""
+        if self._socket is None:
+            return False
         try:
             self._socket.send(message)
         except OSError:  # no room, or nobody reads any more: it waits, and gives way in the end

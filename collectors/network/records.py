@@ -9,6 +9,7 @@ import msgspec
 from collectors.kinds import NetworkContacts, Severity
 from collectors.network.detect.contacts import FirstContacts
 from collectors.network.detect.domains import registered
+from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors, make
 from collectors.network.facts import Facts
 from collectors.network.messages import Asked, Owner
@@ -22,6 +23,7 @@ _MOST_OWNERS = 20_000
 _MOST_ASKED = 512
 _MOST_TOLD = 4096
 """Sightings that wait for one answer; more are counted and dropped."""
+_MINUTE = 60_000_000_000
 _NOBODY = Owner()
 
 
@@ -41,6 +43,8 @@ class Records:
         self._listeners: dict[str, Owner] = {}
         self._asked: dict[int, Asked] = {}
         self._wants_owners = settings.processes
+        self._counts: dict[str, tuple[int, int, int]] = {}
+        """By interface: since when, packets, losses."""
         self._told: list[Sighting] = []
         self._dropped = 0
         self.urgent = False
@@ -101,12 +105,24 @@ class Records:
             for found in self._detectors.see(record):
                 self._tell(finding(found))
 
+    def counted(self, interface: str, received: int, dropped: int, at: int) -> None:
+        """Take the kernel's counts of an interface; they are looked at once a minute."""
+        begin, packets, lost = self._counts.get(interface, (at, 0, 0))
+        packets, lost = packets + received - dropped, lost + dropped
+        if at - begin < _MINUTE:
+            self._counts[interface] = (begin, packets, lost)
+            return
+        self._counts[interface] = (at, 0, 0)
+        stats = CaptureStats(at=at, interface=interface, packets=packets, dropped=lost)
+        for found in self._detectors.see(stats):
+            self._tell(finding(found))
+
     def time(self, now: int, *, last: bool = False) -> None:
         """Take note of the time of the packets, ns since 1970."""
         if last:
             for found in self._detectors.finish():
                 self._tell(finding(found))
-        elif now >= self._detectors.now + 60_000_000_000:
+        elif now >= self._detectors.now + _MINUTE:
             for found in self._detectors.tick(now):
                 self._tell(finding(found))
         for one in self._detectors.contacts():

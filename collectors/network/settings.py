@@ -49,10 +49,10 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """First bytes of each direction of a connection that are read."""
     summary_lines: int = 200
     """Peers that get a line of their own in a minute; the rest is added up."""
+    content: bool = True
+    """Look for citizens' data, keys and passwords in what crosses without encryption."""
     domains_only: bool = False
     """Names in questions of DNS and in TLS are reduced to their registered domain."""
-    content: bool = True
-    """Look for personal data and passwords in what crosses in clear."""
     processes: bool = True
     """Look for the program and user behind each socket."""
     detect: DetectSettings = DetectSettings()

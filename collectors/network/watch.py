@@ -18,7 +18,6 @@ from collectors.network.block import Block
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
-from collectors.network.model import Content, Login
 from collectors.network.passing import Passing
 from collectors.network.records import Records
 from collectors.network.ring import RingReader
@@ -26,45 +25,12 @@ from collectors.network.streams.streams import Limits, StreamReader
 
 _PAUSE = 0.03
 """Seconds of rest after a small harvest, at most: many small ones cost more than few large ones.
-In the rest of a ring of 8 MB there is room for a burst of 2 Gbit/s meanwhile."""
+In the rest of a ring of 16 MiB there is room for a burst of 4 Gbit/s meanwhile."""
 _SMALL = 0.1
 """Share of a ring."""
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
 _TICK = 1_000_000_000
-
-
-class Door:
-    """Where content goes: to the content child once its channel is here, before that nowhere."""
-
-    def __init__(self) -> None:
-        self._passing: Passing | None = None
-
-    def open(self, descriptor: int) -> None:
-        """Take over the channel."""
-        if self._passing is not None:
-            self._passing.close()
-        self._passing = Passing(descriptor)
-
-    def content(self, piece: Content) -> None:
-        """See `collectors.network.model.ContentSink`."""
-        if self._passing is not None:
-            self._passing.content(piece)
-
-    def login(self, login: Login) -> None:
-        """See `collectors.network.model.ContentSink`."""
-        if self._passing is not None:
-            self._passing.login(login)
-
-    def flush(self) -> None:
-        """Send what waits."""
-        if self._passing is not None:
-            self._passing.flush()
-
-    @property
-    def dropped(self) -> int:
-        """Pieces for which there was no room."""
-        return self._passing.dropped if self._passing is not None else 0
 
 
 class Watch:
@@ -74,9 +40,8 @@ class Watch:
         """Load everything: after this the child may open no file."""
         settings = setup.settings
         self._records = Records(settings, setup.memory)
-        self._door = Door()
-        sink = self._door if settings.content else None
-        self._streams = StreamReader(sink, Limits(head=settings.stream_bytes))
+        self._content = Passing() if settings.content else None
+        self._streams = StreamReader(self._content, Limits(head=settings.stream_bytes))
         bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
         self._engine = Engine(self._streams, limits=bounds)
         self._readers: dict[str, RingReader] = {}
@@ -109,17 +74,23 @@ class Watch:
     def _prepare(self, work: Work, descriptors: list[int]) -> None:
         for name in work.closed:
             self._forget(name)
+        if work.content:
+            self._attach(descriptors.pop())
         if work.file:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
-            if work.content:
-                self._door.open(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:
             self._engine.set_local(frozenset(work.local))
         self._records.own(work.owners, work.listeners)
+
+    def _attach(self, descriptor: int) -> None:
+        if self._content is None:
+            os.close(descriptor)
+        else:
+            self._content.attach(descriptor)
 
     def _open(self, ring: Ring, descriptor: int) -> None:
         self._forget(ring.interface)
@@ -189,8 +160,9 @@ class Watch:
         """Have what was read looked at."""
         self._records.began(self._engine.began())
         self._records.take(self._engine.drain())
-        self._door.flush()
         self._records.time(self._now)
+        if self._content is not None:
+            self._content.flush()
 
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
@@ -230,6 +202,7 @@ class Watch:
         counts = []
         for name, reader in self._readers.items():
             received, dropped = reader.counts()
+            self._records.counted(name, received, dropped, self._now)
             counts.append(Count(interface=name, received=received, dropped=dropped))
         problems, self._problems = tuple(self._problems), []
         stats = self._engine.stats()
@@ -238,13 +211,14 @@ class Watch:
             counts=tuple(counts),
             problems=problems,
             asked=self._records.asked(),
+            passed=self._content.passed if self._content is not None else 0,
+            unpassed=self._content.dropped if self._content is not None else 0,
             packets=self._packets,
             flows=stats.flows,
             evicted={
                 **self._records.evicted(),
                 "flows": stats.evicted,
                 "streams": self._streams.evicted(),
-                "content": self._door.dropped,
             },
             memory=self._records.learned() if work.learned or work.last else b"",
             faults=self._records.faults(),

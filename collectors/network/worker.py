@@ -17,9 +17,9 @@ import msgspec
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interface, Interfaces, compare
-from collectors.network.looking import Looking
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
 from collectors.network.processes import Processes
 from collectors.network.settings import NetworkSettings
@@ -38,8 +38,7 @@ _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
 _MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
 _MOST_AT_ONCE = 7
-"""Rings in one call; with the channel for content as many descriptors as there may be
-(`collectors.child_main.MAX_DESCRIPTORS`)."""
+"""Interfaces in one call: with the channel `collectors.child_main.MAX_DESCRIPTORS`."""
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
@@ -135,9 +134,9 @@ class Worker:
         self._next_look = self._next_listeners = 0.0
         self._memory = Memory(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
-        self._child = self._new_child()
-        self._looking = Looking(context) if settings.content else None
+        self._contents = self._new_contents() if settings.content else None
         self._channel_told = False
+        self._child = self._new_child()
 
     @property
     def child_pid(self) -> int | None:
@@ -151,19 +150,21 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
+        if self._contents is not None:
+            self._contents.start()
         try:
             while not self._context.stopping.is_set():
                 self._look()
                 self._ask(_SLICE)
+                if self._contents is not None:
+                    self._contents.check()
                 self._context.beat()
-                if self._looking is not None:
-                    self._looking.check()
                 self._look_up()
             self._end()
         finally:
-            if self._looking is not None:
-                self._looking.close()
             self._child.close()
+            if self._contents is not None:
+                self._contents.stop()
             for capture in self._captures.values():
                 capture.close()
 
@@ -189,6 +190,16 @@ class Worker:
         # Flows and what detectors know live in it: it is not replaced after so many calls.
         limits = Limits(memory=memory, cpu=int(_TIMEOUT), descriptors=128, requests=1 << 62)
         return BoundedChild(TARGET, limits=limits, init=msgspec.msgpack.encode(init))
+
+    def _new_contents(self) -> Contents:
+        # <state>/sensors/network: what the agent was given to look for is two levels up.
+        agent_dir = self._context.state_dir.parent.parent
+        return Contents(self._context.keys, agent_dir, self._emit)
+
+    def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
+        self._context.emit(
+            Sighting(record=record, observed=observed, module="network", severity=severity)
+        )
 
     def _look(self) -> None:
         """See which interfaces came and went."""
@@ -239,6 +250,9 @@ class Worker:
     def _ask(self, seconds: float, *, last: bool = False) -> None:
         """Have the child work, and pass on what it says."""
         opened = self._fresh[:_MOST_AT_ONCE]
+        channel = []
+        if self._contents is not None and not self._channel_told:
+            channel = [self._contents.channel]
         local = None if self._local == self._local_told else tuple(sorted(self._local))
         work = Work(
             seconds=0.0 if len(self._fresh) > _MOST_AT_ONCE else seconds,
@@ -247,13 +261,15 @@ class Worker:
             local=local,
             owners=self._owners,
             listeners=self._listeners,
-            content=self._looking is not None and not self._channel_told,
             learned=time.monotonic() >= self._next_save,
+            content=bool(channel),
             last=last,
         )
         request = msgspec.msgpack.encode(work)
         try:
-            data = self._child.call(request, self._descriptors(work, opened), _TIMEOUT)
+            data = self._child.call(
+                request, [*(one.fileno() for one in opened), *channel], _TIMEOUT
+            )
             answer = _answers.decode(data)
         except (ChildError, msgspec.MsgspecError) as error:
             self._died(error)
@@ -264,12 +280,6 @@ class Worker:
         self._local_told = self._local
         self._owners, self._listeners = {}, None
         self._take(answer)
-
-    def _descriptors(self, work: Work, opened: list[Capture]) -> list[int]:
-        found = [one.fileno() for one in opened]
-        if work.content and self._looking is not None:
-            found.append(self._looking.channel)
-        return found
 
     def _take(self, answer: Answer) -> None:
         begin, self._answered = self._answered, self._context.now()
@@ -304,12 +314,13 @@ class Worker:
             told[f"interface {name}"] = str(totals)
         for name, reason in self._refused.items():
             told[f"interface {name}"] = f"not watched: {reason}"
+        if self._contents is not None:
+            told.update(self._contents.coverage())
+            told["content_dropped"] = answer.unpassed
         if answer.missing:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
             told["processes"] = self._processes.words()
-        if self._looking is not None:
-            told.update(self._looking.coverage())
         self._coverage.clear()
         self._coverage.update(told)
 
@@ -348,6 +359,7 @@ class Worker:
         self._tell(self._gaps.died(cause, begin, end))
 
     def _reopen(self) -> None:
+        self._channel_told = False
         self._child = self._new_child()
         for capture in self._captures.values():
             capture.close()
@@ -355,7 +367,6 @@ class Worker:
         self._fresh.clear()
         self._closed.clear()
         self._local_told = None
-        self._channel_told = False
         self._asked.clear()
         self._owners, self._listeners = {}, None
         self._next_look = self._next_listeners = 0.0

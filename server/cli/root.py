@@ -15,6 +15,7 @@ COMMANDS = {
     "edm": "server.cli.edm:edm",
     "files": "server.cli.files:files",
     "hosts": "server.cli.hosts:hosts",
+    "network": "server.cli.network:network",
     "packages": "server.cli.packages:packages",
     "delivery": "server.cli.delivery:delivery",
     "enroll": "server.cli.enroll:enroll",

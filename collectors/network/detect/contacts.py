@@ -16,7 +16,7 @@ from collectors.network.detect.outcome import failed
 from collectors.network.model import Direction, Finding, Flow, Seen
 
 _HOUR = 3600 * 1_000_000_000
-_MOST_CONTACTS = 64
+_MOST_CONTACTS = 16
 _MOST_SOURCES = 500
 
 

@@ -75,7 +75,7 @@ DETECTORS: dict[str, Factory] = {
     "ioc": lambda s: IocMatch(s.indicators, s.places),
     "weakness": lambda s: Weakness(s.settings.weakness, s.places),
     "loss": lambda s: Loss(s.settings.loss),
-    "contacts": lambda s: Contacts(s.settings.scan.sources),
+    "contacts": lambda s: Contacts(2 * s.settings.scan.sources),
 }
 """By the names that the setting ``off`` takes."""
 
@@ -147,7 +147,7 @@ class Detectors:
         for detector in detectors:
             for kind in detector.takes:
                 self._routes.setdefault(kind, []).append((detector.see, detector))
-        self._told: Table[tuple[str, str], _Told] = Table(16_384)
+        self._told: Table[tuple[str, str], _Told] = Table(4096)
         self._hours: dict[str, _Hour] = {}
         self._faults: list[Fault] = []
         self._failed: dict[int, int] = {}

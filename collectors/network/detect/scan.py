@@ -39,6 +39,7 @@ from collectors.network.model import (
 
 SECOND = 1_000_000_000
 _HOUR = 3600 * SECOND
+_MOST_CONTACTS = 16
 
 
 class _Window:
@@ -75,7 +76,8 @@ class _Walk:
         self.failures = 0
         self.decided = 0
         self.flow = flow
-        self.seen: set[tuple[bytes, int]] = set()
+        self.seen: dict[int, int] = {}
+        """Hash of host and port: the port."""
 
 
 class Scan:
@@ -145,7 +147,7 @@ class Scan:
                             "failed_first_contacts": float(walk.failures),
                             "likelihood_ratio": min(walk.ratio, 1e9),
                         },
-                        texts=tuple(sorted({f"{port}" for _, port in walk.seen}))[:8],
+                        texts=tuple(sorted({f"{port}" for port in walk.seen.values()}))[:8],
                     )
                 )
         return found
@@ -194,10 +196,10 @@ class Scan:
         walk = self._walks.get(conn.client)
         if walk is None:
             walk = self._walks[conn.client] = _Walk(flow)
-        contact = (conn.server, conn.server_port)
-        if contact in walk.seen or len(walk.seen) >= 64:
+        contact = hash((conn.server, conn.server_port))
+        if contact in walk.seen or len(walk.seen) >= _MOST_CONTACTS:
             return
-        walk.seen.add(contact)
+        walk.seen[contact] = conn.server_port
         walk.failures += failure
         if walk.decided:
             return

@@ -33,7 +33,8 @@ class ScanSettings(_Table, frozen=True, kw_only=True):
     trw_found: float = 0.99
     quiet: tuple[str, ...] = ()
     """Addresses or networks of scanners that are ours: vulnerability tests, discovery."""
-    sources: int = 8192
+    sources: int = 2048
+    """Sources (and pairs) that are followed at once; one that tries hard costs 2 to 4 KB."""
 
 
 class BruteSettings(_Table, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     """Different accounts that failed for one source."""
     spread_sources: int = 20
     """Different sources that failed for one account of one service, within ``spray_window``."""
-    sources: int = 8192
+    sources: int = 4096
 
 
 class BeaconSettings(_Table, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 BOOLEAN, INTEGER, BITS, OCTETS, OID = 0x01, 0x02, 0x03, 0x04, 0x06
 SEQUENCE, SET = 0x30, 0x31
 
-_MOST = 4096
-"""Elements read on one level."""
+MOST = 64
+"""Elements read on one level, unless more are asked for."""
 
 
 class Element(NamedTuple):
@@ -39,10 +39,10 @@ def element(data: bytes, at: int, limit: int) -> Element | None:
     return Element(tag, at, begin, begin + size)
 
 
-def children(data: bytes, parent: Element) -> Iterator[Element]:
+def children(data: bytes, parent: Element, most: int = MOST) -> Iterator[Element]:
     """Yield the elements inside *parent*, up to the first that is broken."""
     at = parent.begin
-    for _ in range(_MOST):
+    for _ in range(most):
         found = element(data, at, parent.end)
         if found is None:
             return

@@ -131,7 +131,8 @@ def _claim(method: str, fields: Iterable[tuple[str, str]]) -> Claim | None:
             (value for name, value in named if _USER.search(name) and not _is_secret(name)), ""
         )
     raw = secret.encode("utf-8", "replace")
-    return Claim(method, user[:_LONGEST], raw[:_LONGEST], cleartext=True)
+    name = user[:_LONGEST].encode("utf-8", "replace")  # JSON may hold halves of characters
+    return Claim(method, name.decode(), raw[:_LONGEST], cleartext=True)
 
 
 def _is_secret(name: str) -> bool:

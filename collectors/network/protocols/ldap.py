@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from collectors.network.model import Conn, Login
-from collectors.network.protocols.sasl import Sasl
+from collectors.network.protocols.sasl import Sasl, ntlm_user
 from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
 
 _BIND, _BIND_RESULT, _EXTENDED, _EXTENDED_RESULT = 0x60, 0x61, 0x77, 0x78
 _SIMPLE, _SASL = 0x80, 0xA3
+_SICILY = 0x8B
+"""The last step of NTLM as Active Directory has it, MS-ADTS 5.1.1.1.3."""
 _START_TLS = b"1.3.6.1.4.1.1466.20037"
 _LONGEST = 16 << 20
 _GOES_ON = 14
@@ -87,6 +89,9 @@ class LdapTalk(CutTalk):
             secret = proof.value[:256]
             method = "simple" if user or secret else "anonymous"
             self._tried(self._made(at, user, secret, method, bool(secret)))
+        elif proof.tag == _SICILY:
+            self._sasl = None
+            self._tried(self._made(at, ntlm_user(proof.value) or user, b"", "ntlm", False))
         elif proof.tag == _SASL:
             self._sasl_bind(proof.value, user, at)
 

@@ -8,7 +8,7 @@ packets until its handshake is over.
 from __future__ import annotations
 
 from collectors.network.model import Conn, Conversation, Login
-from collectors.network.protocols.sasl import ntlm_user
+from collectors.network.protocols.sasl import ntlm_user, wide
 from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames
 
 _LOGIN7, _PRELOGIN, _ANSWER, _SSPI = 0x10, 0x12, 0x04, 0x11
@@ -108,7 +108,7 @@ class MssqlTalk(CutTalk):
         self._tried(_named(login, ntlm_user(message)))
         program = _string(message, 48)
         if program:
-            self._banner(program.encode(), True, at)
+            self._banner(program.encode("utf-8", "replace"), True, at)
 
     def _tokens(self, message: bytes, at: int) -> None:
         """Look for the answer among the tokens of a message."""
@@ -154,8 +154,8 @@ def _raw(message: bytes, field: int) -> bytes:
 
 
 def _string(message: bytes, field: int) -> str:
-    return _raw(message, field).decode("utf-16-le", "replace")[:256]
+    return wide(_raw(message, field))[:256]
 
 
 def _password(message: bytes) -> bytes:
-    return unstirred(_raw(message, 44)).decode("utf-16-le", "replace").encode()[:256]
+    return wide(unstirred(_raw(message, 44))).encode("utf-8", "replace")[:256]

@@ -51,6 +51,7 @@ class PostgresqlTalk(CutTalk):
         super().__init__(conn, around, self._from_client, self._from_server)
         self._asked = 0
         self._started = False
+        self._granted = False
         self._sasl: Sasl | None = None
 
     def _command(self, frame: bytes, at: int) -> None:
@@ -102,10 +103,11 @@ class PostgresqlTalk(CutTalk):
             self._answered(kind, at)
         elif kind == b"R":
             self._challenge(int.from_bytes(payload[:4], "big"))
-        elif kind == b"E":
+        elif kind == b"E":  # even after a password that was right: no such role or database
             self._settle("failure")
             self._stop(at)
         elif kind == b"S":
+            self._end(at)
             name, _, rest = payload.partition(b"\0")
             if name == b"server_version":
                 self._banner(b"PostgreSQL " + rest.partition(b"\0")[0], False, at)
@@ -126,11 +128,15 @@ class PostgresqlTalk(CutTalk):
         if self._login is None:
             return
         if code == 0:
-            self._settle("success")
+            self._granted = True
         elif code == 10:
             self._login = replace(self._login, method="sasl")
         elif code in _METHODS:
             self._login = replace(self._login, method=_METHODS[code])
+
+    def _end(self, at: int) -> None:  # noqa: ARG002
+        if self._granted:
+            self._settle("success")
 
     def _give_up_waiting(self, at: int) -> None:
         self._answered(b"S", at)

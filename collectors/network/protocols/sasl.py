@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from collectors.network.protocols.claims import Claim, base64_bytes
@@ -76,8 +77,12 @@ def ntlm_user(data: bytes) -> str:
     size = int.from_bytes(message[36:38], "little")
     start = int.from_bytes(message[40:44], "little")
     raw = message[start : start + min(size, _LONGEST * 2)]
-    wide = message[60] & 1
-    return raw.decode("utf-16-le" if wide else "latin-1", "replace")[:_LONGEST]
+    return (wide(raw) if message[60] & 1 else raw.decode("latin-1"))[:_LONGEST]
+
+
+def wide(raw: bytes) -> str:
+    """Return text in UTF-16. A codec by its name would be loaded late, and no file opens then."""
+    return codecs.utf_16_le_decode(raw, "replace", True)[0]
 
 
 def _clear(method: str, user: bytes, secret: bytes) -> Claim:

@@ -44,8 +44,10 @@ class SmtpTalk(LineTalk):
             return
         word, rest = command(line)
         if word in {"EHLO", "HELO", "LHLO"}:
-            self._helo = text(rest)
             self._told_mail()
+            if text(rest) != self._helo:
+                self._helo = text(rest)
+                self._banner(rest, True, at)
         elif word in {"MAIL", "RCPT"}:
             self._path(word, rest, at)
         elif word in {"DATA", "STARTTLS"}:

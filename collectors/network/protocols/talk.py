@@ -34,19 +34,22 @@ class Budgeted(Protocol):
 class Around:
     """What surrounds a conversation: where content goes, and who reads another protocol."""
 
-    __slots__ = ("budget", "content", "upgrade")
+    __slots__ = ("budget", "content", "expect", "upgrade")
 
     def __init__(
         self,
         upgrade: Callable[[str, Conn], Conversation | None] | None = None,
         content: Callable[[Content], None] | None = None,
         budget: Budgeted | None = None,
+        expect: Callable[[bytes, int], None] | None = None,
     ) -> None:
         self.upgrade = upgrade
         """Makes the conversation of a protocol by its name; an empty name: find out."""
         self.content = content
         """Takes decoded bodies; None: nobody wants them."""
         self.budget = budget
+        self.expect = expect
+        """Takes address and port of a data connection that the ends have agreed on."""
 
 
 ALONE = Around()

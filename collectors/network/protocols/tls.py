@@ -135,6 +135,21 @@ class TlsConversation:
     ServerHello in 1.3, where all that follows is encrypted, else when the ciphers are changed.
     """
 
+    __slots__ = (
+        "_alert",
+        "_begin",
+        "_certificate",
+        "_client",
+        "_complete",
+        "_conn",
+        "_from_client",
+        "_from_server",
+        "_old_version",
+        "_server",
+        "_warning",
+        "done",
+    )
+
     def __init__(self, conn: Conn) -> None:
         self._conn = conn
         self._from_client = _Half()
@@ -232,18 +247,22 @@ class TlsConversation:
         return self._server is not None and version_name(self._server.version) == "1.3"
 
     def _tell(self) -> Sequence[Tls]:
+        """Put together what was seen, and keep nothing: the connection may last for days."""
         self.done = True
+        client, server, raw = self._client, self._server, self._certificate
+        self._client = self._server = None
+        self._certificate = b""
         self._from_client.close()
         self._from_server.close()
-        if self._client is None and self._server is None and not self._old_version:
+        if client is None and server is None and not self._old_version:
             return ()
-        shown = _facts_of(self._certificate) if self._certificate else None
+        shown = _facts_of(raw) if raw else None
         return (
             record(
                 self._conn,
                 self._begin or 0,
-                self._client,
-                self._server,
+                client,
+                server,
                 shown,
                 version=self._old_version,
                 alert=self._alert,

@@ -24,6 +24,8 @@ RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c
 """The random of a ServerHello that is a HelloRetryRequest, RFC 8446 4.1.3."""
 
 _MOST_PROTOCOLS = 32
+_LONGEST_HELLO = 16 << 10
+"""Bytes; those with post-quantum shares and tickets have 2 to 6 KB. To name one takes time."""
 _PAIR = struct.Struct(">HH")
 
 _SNI, _GROUPS, _FORMATS, _SIGNATURES, _ALPN, _PSK, _VERSIONS = 0, 10, 11, 13, 16, 41, 43
@@ -83,7 +85,7 @@ def words(values: tuple[int, ...]) -> bytes:
 def client_hello(body: bytes) -> ClientHello | None:
     """Read the body of a ClientHello, without the four bytes of the handshake header."""
     end = len(body)
-    if end < 38:
+    if not 38 <= end <= _LONGEST_HELLO:
         return None
     at = 35 + body[34]
     session = body[35:at]

@@ -15,7 +15,11 @@ from collectors.network.protocols.der import Element
 
 MOST_NAMES = 64
 _MOST_CHARACTERS = 256
-_LONGEST = 2**63 - 1
+_LATEST = 2**63 - 1
+_LONGEST = 32 << 10
+"""Bytes of a certificate that is read; real ones have 1 to 6 KB."""
+_MOST_PAIRS = 8
+"""In one part of a name; nearly always there is one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SECOND = timedelta(seconds=1)
 
@@ -94,6 +98,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 def certificate(data: bytes) -> Certificate:
     """Read a certificate, DER. What cannot be read stays empty; the hash is always there."""
     digest = hashlib.sha256(data).hexdigest()
+    if len(data) > _LONGEST:
+        return Certificate(sha256=digest)
     outer = der.element(data, 0, len(data))
     inner = der.element(data, outer.begin, outer.end) if outer else None
     if inner is None or inner.tag != der.SEQUENCE:
@@ -131,8 +137,8 @@ def _common_name(data: bytes, name: Element) -> str:
     """Return the last common name: the most specific one stands last."""
     found = ""
     for group in der.children(data, name):
-        for pair in der.children(data, group):
-            both = list(der.children(data, pair))
+        for pair in der.children(data, group, _MOST_PAIRS):
+            both = list(der.children(data, pair, 3))
             if len(both) == 2 and data[both[0].begin : both[0].end] == _COMMON_NAME:
                 found = _text(data, both[1])
     return found
@@ -146,9 +152,9 @@ def _text(data: bytes, one: Element) -> str:
 
 def _names(data: bytes, wrapped: Element) -> tuple[str, ...]:
     """Return host names and addresses of the extension; mail addresses are nobody's business."""
-    for sequence in der.children(data, wrapped):
+    for sequence in der.children(data, wrapped, 1):
         for extension in der.children(data, sequence):
-            parts = list(der.children(data, extension))
+            parts = list(der.children(data, extension, 4))
             if (
                 len(parts) >= 2
                 and data[parts[0].begin : parts[0].end] == _ALTERNATIVE_NAMES
@@ -160,7 +166,7 @@ def _names(data: bytes, wrapped: Element) -> tuple[str, ...]:
 
 def _general_names(data: bytes, listed: Element) -> tuple[str, ...]:
     found: list[str] = []
-    for one in der.children(data, listed):
+    for one in der.children(data, listed, 16 * MOST_NAMES):
         if len(found) == MOST_NAMES:
             break
         raw = data[one.begin : one.end]
@@ -195,7 +201,7 @@ def _time(data: bytes, one: Element) -> int:
     if found["sign"]:
         away = int(found["hours"]) * 3600 + int(found["minutes"]) * 60
         seconds -= -away if found["sign"] == "-" else away
-    return max(-_LONGEST, min(_LONGEST, seconds * 1_000_000_000))
+    return max(-_LATEST, min(_LATEST, seconds * 1_000_000_000))
 
 
 def _key_bits(data: bytes, info: Element) -> int:

@@ -54,6 +54,15 @@ class Unknown:
             out += self._show(one)
         return out
 
+    def silence(self, conn: Conn, at: int) -> None:
+        """Take note that somebody else reads a conversation: it is not unknown."""
+        one = self._begun.get(conn.key)
+        if one is None:
+            self.datagram(conn, True, b"", at)
+            one = self._begun[conn.key]
+        one.shown = True
+        one.client = one.server = b""
+
     def expire(self, now: int) -> list[Seen]:
         """Tell of those that have no answer."""
         out: list[Seen] = []

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from collectors.network.model import Conn, Content, Conversation, Seen, Stream
+from msgspec.structs import replace
+
+from collectors.network.model import Conn, Content, Conversation, Direction, Seen, Stream
+from collectors.network.protocols.http_messages import METHODS
 from collectors.network.protocols.talk import ALONE, Around, Talk, cut, gap
 from collectors.network.streams.identify import ENOUGH, GREETING, UNKNOWN, identify
 
 MOST_CONTENT = 65536
 PAUSE = 5_000_000_000
 """ns of silence after which what was kept is handed over."""
+_SHORT, _LONG = 30_000_000_000, 300_000_000_000
+"""ns after which both ends, or one, are shown though they said little."""
+_MOST_TURNS = 3
+_RESPONSE = b"HTTP/1."
+_REQUESTS = tuple(method + b" /" for method in METHODS)
 _DEEPEST = 4
 """Protocols inside of each other: a proxy in a proxy in a proxy."""
 
@@ -102,6 +110,8 @@ class Dialogue(Talk):
         self._tapes: dict[bool, Tape] = {}
         self._shown = False
         self._first = 0
+        self._turns = 0
+        self._spoke: bool | None = None
 
     def client(self, data: bytes, at: int) -> Sequence[Seen]:
         """Take bytes of the client."""
@@ -156,12 +166,23 @@ class Dialogue(Talk):
             client, server = self._heads[True], self._heads[False]
             if client or not GREETING.match(server):  # a greeting may wait for its first command
                 self._decide(at, last=True)
-        if self.name == UNKNOWN:
+        if self.name == UNKNOWN and self._enough(at):
             self._show(at)
         for tape in self._tapes.values():
             if tape.paused(at):
                 tape.hand_over(at)
         return self._told()
+
+    def preset(self, name: str) -> None:
+        """Take note that the protocol is known beforehand, and that nobody parses it."""
+        self.name = name
+        self._record_from(name)
+
+    def _enough(self, at: int) -> bool:
+        """Tell whether the first bytes say what they can: a talk, or nothing for long."""
+        if self._heads[True] and self._heads[False]:
+            return self._turns >= _MOST_TURNS or at - self._first > _SHORT
+        return at - self._first > _LONG
 
     def _record(self, inner: Conversation, from_client: bool, data: bytes, at: int) -> None:
         if isinstance(inner, Talk) and inner.ciphered:
@@ -175,6 +196,9 @@ class Dialogue(Talk):
         head = self._heads[from_client]
         if len(head) < ENOUGH:
             self._heads[from_client] = head + data[: ENOUGH - len(head)]
+        if self._spoke is not from_client:
+            self._spoke = from_client
+            self._turns += 1
         if self.name is not None:
             if self._tapes:
                 self._tapes[from_client].add(data, at)
@@ -192,14 +216,15 @@ class Dialogue(Talk):
 
     def _decide(self, at: int, *, last: bool = False) -> None:
         client, server = self._heads[True], self._heads[False]
-        name = identify(client, server, self.conn.server_port, last=last)
+        flipped = client.startswith(_RESPONSE) or server.startswith(_REQUESTS)
+        name = "http" if flipped else identify(client, server, self.conn.server_port, last=last)
         if name is None:
             return
         make = self._parsers.get(name)
         self.name = name = name if make is not None else UNKNOWN
         begun, self._begun = self._begun, []
         if make is not None:
-            self.inner = make(self.conn, self._around)
+            self.inner = self._made(make, flipped)
             self._heads = {True: b"", False: b""}
         recorded = not isinstance(self.inner, Talk) or self.inner.recorded
         if self._around.content is not None and recorded and name not in _CIPHERED:
@@ -212,6 +237,16 @@ class Dialogue(Talk):
         if self.inner is None and self._both_full():
             self._show(at)
 
+    def _made(self, make: Make, flipped: bool) -> Conversation:
+        if not flipped:
+            return make(self.conn, self._around)
+        made = make(_other_way(self.conn), self._around)
+        return Flipped(made) if isinstance(made, Talk) else made
+
+    def _record_from(self, name: str) -> None:
+        if self._around.content is not None:
+            self._tapes = {end: Tape(self.conn, self._around, name, end) for end in (True, False)}
+
     def _show(self, at: int) -> None:
         """Tell the first bytes of a protocol that nobody knows."""
         client, server = self._heads[True], self._heads[False]
@@ -220,6 +255,48 @@ class Dialogue(Talk):
         self._shown = True
         self._out.append(Stream(conn=self.conn, at=self._first or at, client=client, server=server))
         self._heads = {True: b"", False: b""}
+
+
+class Flipped(Talk):
+    """A conversation whose beginning was not seen, and whose ends were taken for each other."""
+
+    recorded = False
+
+    def __init__(self, inner: Talk) -> None:
+        super().__init__(inner.conn)
+        self._other = inner
+
+    def client(self, data: bytes, at: int) -> Sequence[Seen]:
+        """Take bytes of who is the server."""
+        return self._other.server(data, at)
+
+    def server(self, data: bytes, at: int) -> Sequence[Seen]:
+        """Take bytes of who is the client."""
+        return self._other.client(data, at)
+
+    def end(self, at: int) -> Sequence[Seen]:
+        """See `Talk.end`."""
+        return self._other.end(at)
+
+    def cut(self, from_client: bool, at: int) -> Sequence[Seen]:
+        """See `Talk.cut`."""
+        return self._other.cut(not from_client, at)
+
+    def gap(self, from_client: bool, size: int, at: int) -> Sequence[Seen]:
+        """See `Talk.gap`."""
+        return self._other.gap(not from_client, size, at)
+
+
+def _other_way(conn: Conn) -> Conn:
+    ways = {Direction.INBOUND: Direction.OUTBOUND, Direction.OUTBOUND: Direction.INBOUND}
+    return replace(
+        conn,
+        client=conn.server,
+        client_port=conn.server_port,
+        server=conn.client,
+        server_port=conn.client_port,
+        direction=ways.get(conn.direction, conn.direction),
+    )
 
 
 _CIPHERED = frozenset(("tls", "ssh", "dns"))
@@ -240,5 +317,5 @@ def _dialogue(conn: Conn, parsers: dict[str, Make], around: Around, depth: int) 
         make = parsers.get(name)
         return make(conn, ALONE) if make is not None else None
 
-    own = Around(upgrade, around.content, around.budget)
+    own = Around(upgrade, around.content, around.budget, around.expect)
     return Dialogue(conn, own, parsers, depth)

@@ -244,8 +244,8 @@ def _by_both(client: bytes, server: bytes, port: int) -> str:
             return "smtp"
         if word.startswith(_FILE_COMMANDS):
             return "smtp" if port in _MAIL_PORTS and not word.startswith(b"USER") else "ftp"
-    if client[0] == 5 and server[0] == 5 and len(client) >= 3 and server[1:2] in {b"\0", b"\2"}:
-        return "socks"
+    if _socks(client[:2], port) is None and client[0] == server[0] == 5:
+        return "socks" if server[1:2] in {b"\0", b"\2"} and len(client) >= 3 else UNKNOWN
     if client[0] == 4 and server[0] == 0 and len(client) > 8 and server[1:2] in _SOCKS_ANSWERS:
         return "socks"
     if _IMAP_COMMAND.match(client) and server.startswith(b"* "):
@@ -263,6 +263,8 @@ def _by_port(client: bytes, server: bytes, port: int) -> str:
             return "ftp"
         if port in _MAIL_PORTS or _MAIL_WORDS.search(server):
             return "smtp"
+    if not server and client[:5].upper() in {b"EHLO ", b"HELO "}:
+        return "smtp"
     printable = (client + server)[:64].translate(None, b"\r\n\t\b\a\0\x1b").isascii()
     if port == 23 and printable:
         return "telnet"

@@ -20,6 +20,8 @@ from collectors.network.streams.parsers import datagram_parsers, is_dns, is_quic
 from collectors.network.streams.reassembly import HEAD, Budget, Half
 
 MOST_TALKS = 20_000
+MOST_EXPECTED = 1024
+"""Data connections that are agreed on and not open yet."""
 MOST_TOLD = 100_000
 """Records that wait to be drained."""
 TOTAL_HELD = 16 << 20
@@ -84,9 +86,11 @@ class StreamReader:
         self._sink = sink
         self._held = Budget(self._limits.held)
         self._content = Budget(self._limits.content)
-        around = Around(None, sink.content if sink is not None else None, self._content)
+        content = sink.content if sink is not None else None
+        around = Around(None, content, self._content, self._expect)
         self._open = opener(parsers(), around)
         self._talks: OrderedDict[int, _Talk] = OrderedDict()
+        self._expected: OrderedDict[tuple[bytes, int], None] = OrderedDict()
         self._due: deque[tuple[int, int]] = deque()
         self._dns, self._quic = datagram_parsers()
         self._unknown = Unknown(self._limits.talks)
@@ -134,6 +138,7 @@ class StreamReader:
             reader = self._dns
         elif self._quic is not None and is_quic(conn, from_client, payload):
             reader = self._quic
+            self._unknown.silence(conn, at)  # later packets do not show what they are
         else:
             reader = self._unknown
         self._tell(reader.datagram(conn, from_client, payload, at))
@@ -183,8 +188,18 @@ class StreamReader:
         head = self._limits.head
         talk = _Talk(conn, Half(self._held, head), Half(self._held, head), self._open(conn))
         self._talks[conn.key] = talk
+        end = (conn.server, conn.server_port)
+        if end in self._expected and talk.dialogue is not None:
+            del self._expected[end]
+            talk.dialogue.preset("ftp-data")
         self._due.append((at + _FIRST_TICK, conn.key))
         return talk
+
+    def _expect(self, address: bytes, port: int) -> None:
+        """Take note that a data connection will be opened."""
+        self._expected[address, port] = None
+        if len(self._expected) > MOST_EXPECTED:
+            self._expected.popitem(last=False)
 
     @staticmethod
     def _is_new(talk: _Talk, from_client: bool, seq: int, flags: int) -> bool:

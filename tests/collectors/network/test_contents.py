@@ -6,7 +6,6 @@ import os
 import secrets
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,23 +39,17 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.told: list[tuple[Kind, int | None]] = []
-        self.stop = threading.Event()
         keys = Keys(fleet=secrets.token_bytes(32), fleet_epoch=1)
         self.contents = Contents(keys, directory, self._take)
         self.sink = Passing(os.dup(self.contents.channel))
-        run = self.contents.run
-        self.thread = threading.Thread(target=run, args=(self.stop.is_set,), daemon=True)
-        self.thread.start()
+        self.contents.start()
 
     def _take(self, record: Kind, _observed: int, severity: int | None) -> None:
         self.told.append((record, severity))
 
     def end(self) -> float:
         begin = time.monotonic()
-        self.stop.set()
-        self.contents.interrupt()
-        self.thread.join()
-        self.contents.close()
+        self.contents.stop()
         self.sink.close()
         return time.monotonic() - begin
 
@@ -176,3 +169,11 @@ def test_a_gone_capture_child_leaves_the_channel(run: Run) -> None:
 def test_the_channel_keeps_messages_whole(run: Run) -> None:
     with socket.socket(fileno=os.dup(run.contents.channel)) as end:
         assert end.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_SEQPACKET
+
+
+def test_a_thread_that_ended_is_noticed(run: Run) -> None:
+    run.contents.check()
+    run.contents._over.set()
+    run.contents._thread.join()
+    with pytest.raises(RuntimeError, match="has ended"):
+        run.contents.check()

@@ -41,6 +41,12 @@ def test_what_convinces_nobody_but_is_a_canary_or_registered() -> None:
     assert kept(heard(people=(unsure,))) == ()
 
 
+def test_what_is_told_of_one_piece_is_of_the_fullest() -> None:
+    own, dump = heard(tally(), path="/own"), heard(tally("nik", 300, 5), path="/dump")
+    record = gathered(own, dump, own).record(())
+    assert (record.path, record.what) == ("/dump", "GET opd.example/dump (200)")
+
+
 def test_the_same_page_again_counts_once() -> None:
     found = gathered(heard(tally("nik", 300)), heard(tally("nik", 300), at=9))
     record = found.record(())

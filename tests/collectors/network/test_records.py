@@ -7,7 +7,7 @@ import pytest
 
 from collectors.kinds import NetworkContacts, NetworkFinding, NetworkFlow, NetworkService
 from collectors.network.messages import Owner
-from collectors.network.model import Direction, Dns, State
+from collectors.network.model import ACK, RST, SYN, Direction, Dns, State
 from collectors.network.records import Records
 from collectors.network.settings import NetworkSettings
 from tests.collectors.network.flows import SECOND, START, conn, flow
@@ -21,7 +21,13 @@ def records(**settings: object) -> Records:
 
 def scan(ports: int = 40) -> list[object]:
     return [
-        flow(conn(port=port), at=START + port * SECOND, state=State.REJ, size=40)
+        flow(
+            conn(client="10.0.0.7", server="203.0.113.9", port=port, direction=Direction.OUTBOUND),
+            at=START + port * SECOND,
+            state=State.REJ,
+            client_flags=SYN,
+            server_flags=RST | ACK,
+        )
         for port in range(1, ports + 1)
     ]
 
@@ -38,12 +44,12 @@ def test_honest_traffic_gives_no_finding() -> None:
 def test_a_scan_is_urgent_and_told_once() -> None:
     made = records()
     made.take(scan())  # type: ignore[arg-type]
-    assert made.urgent
+    waits = made.urgent
+    assert waits
     found = [one.record for one in made.told() if isinstance(one.record, NetworkFinding)]
-    assert {one.source for one in found} == {"203.0.113.9"}
+    assert {one.source for one in found} == {"10.0.0.7"}
     assert "scan.vertical" in {one.rule for one in found}
-    assert not made.urgent
-    assert made.told() == ()
+    assert [made.urgent, made.told()] == [False, ()]
 
 
 def test_failed_first_contacts_are_shipped() -> None:
@@ -53,8 +59,16 @@ def test_failed_first_contacts_are_shipped() -> None:
     made.time(START + 2 * HOUR)
     told = [one.record for one in made.told() if isinstance(one.record, NetworkContacts)]
     (contacts,) = told
-    assert (contacts.source, contacts.failed, contacts.ports) == ("203.0.113.9", 3, (1, 2, 3))
-    assert contacts.direction == "inbound"
+    assert (contacts.source, contacts.failed, contacts.ports) == ("10.0.0.7", 3, (1, 2, 3))
+    assert contacts.direction == "outbound"
+
+
+def test_losses_of_packets_become_a_finding() -> None:
+    made = records()
+    for minute in range(20):
+        made.counted("eth0", 1000, 300 if minute < 10 else 0, START + minute * 60 * SECOND)
+    rules = {one.record.rule for one in made.told() if isinstance(one.record, NetworkFinding)}
+    assert len(rules) == 1
 
 
 def test_detections_can_be_switched_off() -> None:

@@ -51,4 +51,4 @@ def test_no_more_than_its_limits() -> None:
     assert len(told) == 500
     assert told[-1].others > 0
     assert contacts.evicted() > 0
-    assert max(one.failed for one in told) <= 64
+    assert max(one.failed for one in told) <= 16

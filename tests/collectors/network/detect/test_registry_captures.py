@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +12,22 @@ from collectors.network.detect.registry import Detectors, make
 from collectors.network.detect.settings import load
 from collectors.network.model import FIN, Finding
 from tests.collectors.network.detect.records import US, everything
-from tests.collectors.network.detect.wire import Wire, captured, judged
+from tests.collectors.network.detect.wire import (
+    GET,
+    PAGE,
+    Wire,
+    beacon,
+    captured,
+    dns_tunnel,
+    harmless,
+    judged,
+)
 
 PCAPS = Path("/work/shared/data/pcaps")
 HOURS = 7
 PEER = "198.51.100.7"
 VISITOR = "203.0.113.9"
 CLIENT, SERVER = True, False
-
-GET = (
-    b"GET %s HTTP/1.1\r\nHost: kota.go.id\r\nUser-Agent: Mozilla/5.0 Firefox/130.0\r\n"
-    b"Accept: */*\r\n\r\n"
-)
-PAGE = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"
 
 
 def found_in(wire: Wire, **changes: object) -> list[Finding]:
@@ -34,29 +36,6 @@ def found_in(wire: Wire, **changes: object) -> list[Finding]:
     found = judged(wire.blocks(), detectors, local=[US])
     assert detectors.faults() == []
     return found
-
-
-def harmless(wire: Wire) -> None:
-    """Seven hours of clocks, checks, visitors, ping, updates and mail."""
-    for n in range(HOURS * 56):
-        wire.ask(n * 64, US, "162.159.200.1", 123, b"\x23" + bytes(47), b"\x24" + bytes(47))
-    for n in range(HOURS * 60):
-        agent = [(CLIENT, b"ZBXD\1\x0b" + bytes(7) + b"agent.ping"), (SERVER, b"ZBXD\1\1" + b"1")]
-        wire.talk(n * 60, "10.1.1.50", US, 10050, agent)
-        wire.ping(n * 60 + 7, "10.1.1.50", US, bytes(range(56)), bytes(range(56)))
-    for n in range(300):
-        at = wire.dice.uniform(0, HOURS * 3600)
-        client = f"203.0.113.{n % 200 + 20}"
-        path = b"/berita/%d?s=rock+%%27n%%27+roll" % n
-        wire.talk(at, client, US, 80, [(CLIENT, GET % path), (SERVER, PAGE % b"200 OK")])
-    for n in range(40):
-        wire.talk(
-            3000 + n, US, "91.189.91.81", 80, [(CLIENT, GET % b"/x.deb"), (SERVER, bytes(9000))]
-        )
-        turned = f"{n}.3.2.1"
-        wire.question(n * 60, US, f"{turned}.zen.spamhaus.org", rcode=3)
-        wire.question(n * 60, US, f"{turned}.in-addr.arpa", rcode=3, kind=12)
-        wire.claim(n * 30, b"\2\0\0\0\0\1", "10.1.1.1")
 
 
 def scan(wire: Wire) -> None:
@@ -82,19 +61,6 @@ def sweep(wire: Wire) -> None:
 def slow_probes(wire: Wire) -> None:
     for port in range(1, 6):
         wire.probe(port * 1200, VISITOR, US, port)
-
-
-def beacon(wire: Wire) -> None:
-    at = 0.0
-    while at < HOURS * 3600:
-        wire.talk(at, US, PEER, 8443, [(CLIENT, bytes(200)), (SERVER, bytes(100))])
-        at += 60 * wire.dice.uniform(0.8, 1.2)
-
-
-def dns_tunnel(wire: Wire) -> None:
-    for n in range(220):
-        code = base64.b32encode(wire.dice.randbytes(16)).decode().rstrip("=").lower()
-        wire.question(n * 16, US, f"{code}.t.sync.example")
 
 
 def generated(wire: Wire) -> None:
@@ -165,8 +131,8 @@ ATTACKS: dict[str, Callable[[Wire], None]] = {
     "scan.stealth": stealth,
     "scan.horizontal": sweep,
     "scan.trw": slow_probes,
-    "beacon": beacon,
-    "dns.tunnel": dns_tunnel,
+    "beacon": lambda wire: beacon(wire, HOURS),
+    "dns.tunnel": lambda wire: dns_tunnel(wire, 1),
     "dns.generated": generated,
     "icmp.tunnel": icmp_tunnel,
     "arp.conflict": spoofing,
@@ -181,7 +147,7 @@ BESIDE = {"weak.ftp", "weak.cleartext_login"}
 
 def test_harmless_packets_are_quiet() -> None:
     wire = Wire()
-    harmless(wire)
+    harmless(wire, HOURS)
     assert found_in(wire) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import itertools
 import os
@@ -22,7 +23,11 @@ from tests.collectors.network.packets import ether, ip4, make_block, udp
 
 SECOND = 1_000_000_000
 BEGIN = 1_764_000_000 * SECOND
-RTT = SECOND // 100
+GET = (
+    b"GET %s HTTP/1.1\r\nHost: kota.go.id\r\nUser-Agent: Mozilla/5.0 Firefox/130.0\r\n"
+    b"Accept: */*\r\n\r\n"
+)
+PAGE = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"
 
 
 def raw(address: str) -> bytes:
@@ -155,3 +160,41 @@ def captured(path: Path, detectors: Detectors) -> list[Finding]:
         return judged(read(descriptor), detectors)
     finally:
         os.close(descriptor)
+
+
+def harmless(wire: Wire, hours: int) -> None:
+    """Add clocks, checks, visitors, ping, updates and the questions of a mail server."""
+    us, dice = "10.1.1.5", wire.dice
+    for n in range(hours * 56):
+        wire.ask(n * 64, us, "162.159.200.1", 123, b"\x23" + bytes(47), b"\x24" + bytes(47))
+    for n in range(hours * 60):
+        agent = [(True, b"ZBXD\1\x0b" + bytes(7) + b"agent.ping"), (False, b"ZBXD\1\1" + b"1")]
+        wire.talk(n * 60, "10.1.1.50", us, 10050, agent)
+        wire.ping(n * 60 + 7, "10.1.1.50", us, bytes(range(56)), bytes(range(56)))
+    for n in range(hours * 40):
+        client = f"203.0.113.{n % 200 + 20}"
+        turns = [(True, GET % b"/berita/%d?s=rock+%%27n%%27+roll" % n), (False, PAGE % b"200 OK")]
+        wire.talk(dice.uniform(0, hours * 3600), client, us, 80, turns)
+    for n in range(hours * 6):
+        turned = f"{n % 250}.{n % 7}.2.1"
+        wire.question(n * 600, us, f"{turned}.zen.spamhaus.org", rcode=3)
+        wire.question(n * 600, us, f"{turned}.in-addr.arpa", rcode=3, kind=12)
+        wire.claim(n * 600, b"\2\0\0\0\0\1", "10.1.1.1")
+    for n in range(40):
+        turns = [(True, GET % b"/x.deb"), (False, bytes(9000))]
+        wire.talk(3000 + n, us, "91.189.91.81", 80, turns)
+
+
+def beacon(wire: Wire, hours: int, every: float = 60, peer: str = "198.51.100.7") -> None:
+    """Add calls of ours, a fifth sooner or later than they should be."""
+    at = 0.0
+    while at < hours * 3600:
+        wire.talk(at, "10.1.1.5", peer, 8443, [(True, bytes(200)), (False, bytes(100))])
+        at += every * wire.dice.uniform(0.8, 1.2)
+
+
+def dns_tunnel(wire: Wire, hours: int) -> None:
+    """Add questions that carry one byte a second."""
+    for n in range(hours * 225):
+        code = base64.b32encode(wire.dice.randbytes(16)).decode().rstrip("=").lower()
+        wire.question(n * 16, "10.1.1.5", f"{code}.t.sync.example")

@@ -46,6 +46,7 @@ def test_no_login(body: bytes, kind: str) -> None:
         (b"token=1&email=a&username=b&passwd=c", FORM, "b", b"c"),
         (b"password=alone", FORM, "", b"alone"),
         (b'{"username": "a", "password": "b"}', "application/json", "a", b"b"),
+        (b'{"login": "a\\ud800", "pass": "\\udfff"}', "application/json", "a?", b"?"),
         (b'{"login": "a", "pass": "b"}', "application/vnd.api+json", "a", b"b"),
     ],
 )

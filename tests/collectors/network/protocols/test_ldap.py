@@ -111,6 +111,18 @@ def test_ways_to_bind(says: list[Says], expected: tuple[str, str, bytes, str]) -
     same_however_cut(LdapTalk, says)
 
 
+def test_ntlm_in_three_steps() -> None:
+    says = [
+        (CLIENT, bind(1, b"", element(0x89))),
+        (SERVER, result(1, 0)),
+        (CLIENT, bind(2, b"NTLM", element(0x8A, b"NTLMSSP\0\1\0\0\0"))),
+        (SERVER, result(2, 0)),
+        (CLIENT, bind(3, b"", element(0x8B, ntlm("KANTOR", "siti")))),
+        (SERVER, result(3, 49)),
+    ]
+    assert logins(says) == [("ntlm", "siti", b"", "failure")]
+
+
 START_TLS = message(1, element(0x77, element(0x80, b"1.3.6.1.4.1.1466.20037")))
 
 

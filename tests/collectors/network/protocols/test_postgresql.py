@@ -96,6 +96,10 @@ SASL = b"SCRAM-SHA-256\0" + struct.pack(">I", 10) + b"n,,n=,r=ab"
             ],
             ("scram-sha-256", "success"),
         ),
+        (
+            [(SERVER, message(b"R", b"\0\0\0\0") + message(b"E", b"SFATAL\0C28000\0\0"))],
+            ("trust", "failure"),
+        ),
         ([], ("trust", "")),
     ],
 )

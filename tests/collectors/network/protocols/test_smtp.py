@@ -75,9 +75,11 @@ def test_mails() -> None:
 
 def test_banner_and_login() -> None:
     assert logins(TWO_MAILS) == [("login", "budi", b"rahasia", "success")]
-    (banner,) = hear(SmtpTalk, TWO_MAILS).of(Banner)
-    assert isinstance(banner, Banner)
-    assert banner.text == "mail.example ESMTP Postfix"
+    told = [one for one in hear(SmtpTalk, TWO_MAILS).seen if isinstance(one, Banner)]
+    assert [(one.from_client, one.text) for one in told] == [
+        (False, "mail.example ESMTP Postfix"),
+        (True, "kantor"),
+    ]
 
 
 def test_cuts_do_not_matter() -> None:

@@ -271,3 +271,14 @@ def test_a_warning_does_not_end_a_handshake() -> None:
 def test_versions_have_names(version: int, name: str) -> None:
     told = only(read([Turn(True, in_record(message(1, hello(version, [1], None))))]))
     assert told.version == name
+
+
+def test_nothing_is_kept_of_a_handshake_that_was_told() -> None:
+    # A connection may go on for days, and there are 20,000 of them.
+    one = TlsConversation(CONN)
+    for turn in meeting(V12):
+        (one.client if turn.from_client else one.server)(turn.data, AT)
+    assert one.done
+    assert (one._client, one._server, one._certificate) == (None, None, b"")
+    assert not one._from_client._bytes
+    assert not one._from_server._messages

@@ -58,6 +58,7 @@ def test_as_soon_as_it_is_certain(client: bytes, server: bytes, port: int, name:
         (b"0\x0c\x02\x05hellohello", b"0000", 389),
         (b"\0\0\0\x08\0\0\0\0\0\0\0\0", b"N000", 5432),
         (b"*x\r\n", b"-ERX", 6379),
+        (b"\5\0\x0b\3\x10\0\0\0\x48", b"\5\0\x0c\3\x10\0\0\0", 135),  # DCE/RPC
         (b"hello there\n", b"\x10\0\0\0\n\0\0\0", 3306),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -173,6 +175,40 @@ def test_an_unknown_protocol_is_shown_once() -> None:
     assert reader.held() == 0
 
 
+def test_a_data_connection_is_known_beforehand() -> None:
+    sink = Sink()
+    reader = StreamReader(sink)
+    control = Wire(reader, keyed(1, 21)).open()
+    control.send(SERVER, b"220 ftp\r\n")
+    control.send(CLIENT, b"USER a\r\n")
+    control.send(SERVER, b"227 Entering Passive Mode (10,0,0,9,200,10).\r\n")
+    control.send(CLIENT, b"EPRT |1|192.0.2.1|6446|\r\n")
+    passive = Wire(reader, keyed(2, 200 << 8 | 10)).open()
+    passive.send(SERVER, b"GET / HTTP/1.1\r\n\r\n")
+    there = msgspec.structs.replace(keyed(3, 6446), client=conn(1).server, server=conn(1).client)
+    Wire(reader, there).open().send(CLIENT, b"nik;nama\n")
+    for key in (2, 3):
+        reader.end(key, AT)
+    assert [(piece.protocol, piece.data) for piece in sink.pieces] == [
+        ("ftp-data", b"GET / HTTP/1.1\r\n\r\n"),
+        ("ftp-data", b"nik;nama\n"),
+    ]
+    assert not [seen for seen in reader.drain() if isinstance(seen, Stream)]
+
+
+def test_ends_that_were_taken_for_each_other() -> None:
+    sink = Sink()
+    reader = StreamReader(sink)
+    wire = Wire(reader, keyed(1))
+    wire.send(SERVER, GET)
+    wire.send(CLIENT, OK)
+    (seen,) = reader.drain()
+    assert isinstance(seen, Http)
+    assert (seen.path, seen.status) == ("/a", 200)
+    assert (seen.conn.client_port, seen.conn.server_port) == (8081, 40000)
+    assert [piece.from_client for piece in sink.pieces] == [False]
+
+
 def test_a_pause_hands_over_what_there_is() -> None:
     sink = Sink()
     reader = StreamReader(sink)
@@ -222,6 +258,23 @@ def test_a_mistake_in_a_parser_costs_one_conversation(monkeypatch: pytest.Monkey
     Wire(reader, keyed(2)).open().send(CLIENT, GET)
     reader.end(2, AT)
     assert len(reader.drain()) == 1
+
+
+_LATE = """
+import sys
+from bench import fuzz_spoken, fuzz_targets
+inputs = list(fuzz_spoken.readers())
+seen = []
+sys.addaudithook(lambda name, told: seen.append((name, told)) if name in {"open", "import"} else 0)
+for one in inputs:
+    fuzz_spoken.reader(one)
+assert not seen, seen
+"""
+
+
+def test_nothing_is_loaded_late() -> None:
+    """The child may open no file any more when packets come."""
+    subprocess.run([sys.executable, "-c", _LATE], check=True, timeout=60)
 
 
 segments = st.tuples(
