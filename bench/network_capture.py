@@ -1,7 +1,7 @@
 """Made-up traffic in a file: ``python -P -m bench.network_capture FILE [PACKETS] [SEED]``.
 
 What a server in an office sees: web pages and TLS, long transfers, database and mail, DNS, a little
-ICMP and UDP streams, some of it on VLANs and over IPv6; thousands of conversations at the same
+ICMP and UDP streams, some of it on VLANs and over IPv6; hundreds of conversations at the same
 time, their packets interleaved. The same seed writes the same file.
 """
 
@@ -69,11 +69,11 @@ def tcp(rng: random.Random, port: int, turns: list[tuple[bool, bytes | int]]) ->
         data = what if isinstance(what, bytes) else rng.randbytes(1448) * (what // 1448 + 1)
         for count, at in enumerate(range(0, len(data), 1448)):
             yield time, segment(out, PSH | ACK, data[at : at + 1448])
-            time += rng.expovariate(3000)
+            time += rng.expovariate(400)
             if count % 2:
                 yield time, segment(not out, ACK)
         yield time, segment(not out, ACK)
-        time += rng.expovariate(50)
+        time += rng.expovariate(3)
     for out, flags in ((True, FIN | ACK), (False, FIN | ACK), (True, ACK)):
         yield time, segment(out, flags)
         time += rng.expovariate(200)

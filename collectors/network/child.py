@@ -14,6 +14,9 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
     """Load numpy and all parts, and return the handler."""
     # numpy's linear algebra would start a thread, and reserve memory, for each core.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from collectors.network import memory
     from collectors.network.watch import Watch
+
+    memory.keep()
 
     return Watch(msgspec.msgpack.decode(init, type=Setup)).handle

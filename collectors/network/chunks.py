@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 HAS_NUMPY = importlib.util.find_spec("numpy") is not None
 
-CHUNK = 4 << 20
+CHUNK = 12 << 20
 """Bytes read at once; what the reader needs, whatever the size of the file."""
+STEP = 256 << 10
+"""Bytes of one system call: they are still in the cache of the core when they are looked at."""
 LARGEST = 4 << 20
 """Bytes of the largest packet believed in: the kernel makes 512 KiB at most (BIG TCP)."""
 MOST = 32_768
@@ -44,18 +46,21 @@ class Window:
         """Have *count* bytes behind the position in memory; False where the file ends before."""
         if self.end - self.position >= count:
             return True
-        self._forward()
+        self.forward()
         if count > len(self.data):
             self._enlarge(count)
         while self.end < count and self._more():
             pass
         return self.end >= count
 
+    def more(self) -> bool:
+        """Read one step more; False where the file ends, or the window."""
+        return self.end < len(self.data) and self._more()
+
     def fill(self) -> bool:
         """Read as much as there is room for; False when nothing is left."""
-        self._forward()
-        # A pipe gives a little at a time: blocks should be large all the same.
-        while self.end < len(self.data) and self._more():
+        self.forward()
+        while self.more():
             pass
         return self.end > 0
 
@@ -77,19 +82,20 @@ class Window:
         return True
 
     def _more(self) -> bool:
-        got = 0 if self._over else self._read_into(self.data[self.end :])
+        got = 0 if self._over else self._read_into(self.data[self.end : self.end + STEP])
         self._over = not got
         self.end += got
         return got > 0
 
-    def _forward(self) -> None:
+    def forward(self) -> None:
+        """Make room: let the window begin at the position."""
         rest = self.end - self.position
         self.data[:rest] = self.data[self.position : self.end]
         self.base += self.position
         self.position, self.end = 0, rest
 
     def _enlarge(self, size: int) -> None:
-        larger = memoryview(bytearray(min(size, 2 * LARGEST)))
+        larger = memoryview(bytearray(min(size, max(2 * LARGEST, len(self.data)))))
         larger[: self.end] = self.data[: self.end]
         self.data = larger
 

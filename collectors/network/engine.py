@@ -58,13 +58,16 @@ class Engine:
 
     def __init__(
         self,
-        streams: Streams,
+        streams: Streams | None,
         *,
         limits: Limits | None = None,
         local: Container[bytes] = frozenset(),
         seed: int | None = None,
     ) -> None:
-        """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests."""
+        """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests.
+
+        Without *streams* only flows and single messages are told.
+        """
         self.limits = limits or Limits()
         self._streams = streams
         self._flows = Flows(self.limits, local, seed)
@@ -121,7 +124,8 @@ class Engine:
     def drain(self) -> list[Seen]:
         """Return what was seen since the last call."""
         seen, self._seen = self._seen, []
-        seen += self._streams.drain()
+        if self._streams is not None:
+            seen += self._streams.drain()
         return seen
 
     def stats(self) -> Stats:
@@ -157,7 +161,7 @@ class Engine:
 
     def _told(self) -> None:
         for flow in self._flows.over():
-            if flow.ended:
+            if flow.ended and self._streams is not None:
                 self._streams.end(flow.conn.key, flow.last)
             self._seen.append(flow)
 
@@ -167,7 +171,9 @@ class Engine:
 
     def _read(self, data: memoryview, batch: Batch) -> None:
         """Hand the first bytes to the streams."""
-        table, records, streams = self._flows.table, self._flows.records, self._streams
+        table, streams = self._flows.table, self._streams
+        if streams is None:
+            return
         rows = batch.rows
         which, index = heads.choose(batch, table, self.limits)
         self._stats.read += len(which)
@@ -184,7 +190,7 @@ class Engine:
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, from_client, proto, seq, flags, start, length, at = row
-            conn = table.conns[slot] or records.conn(slot)
+            conn = table.conns[slot]
             payload = bytes(data[start : start + length])
             if proto == model.TCP:
                 streams.segment(conn, from_client, seq, flags, payload, at)
@@ -201,7 +207,7 @@ class Engine:
         index = batch.cells[np.searchsorted(batch.starts, which, "right") - 1]
         pairs = zip(batch.order[which].tolist(), index.tolist(), strict=True)
         for number, place in sorted(pairs):
-            conn = self._flows.records.conn(place >> 1)
+            conn = self._flows.table.conns[place >> 1]
             from_client = int(self._flows.table.client[place >> 1]) == place & 1
             message = singles.icmp(data, rows, number, conn, from_client, int(batch.time[number]))
             self._seen.append(message)

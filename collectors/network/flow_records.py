@@ -43,6 +43,12 @@ def direction(client: bytes, server: bytes, local: Container[bytes]) -> Directio
     return Direction.INBOUND if there else Direction.EXTERNAL
 
 
+def _address(six: bool, high: int, low: int) -> bytes:
+    if six:
+        return high.to_bytes(8, "little") + low.to_bytes(8, "little")
+    return low.to_bytes(4, "little")
+
+
 def _loops(address: bytes) -> bool:
     return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"
 
@@ -58,38 +64,42 @@ class Records:
         self.made: list[Conn] = []
         """Conversations that are new since somebody took them away; the first ones of many."""
 
-    def conn(self, slot: int) -> Conn:
-        """Return the conversation of a slot; it is made once."""
-        table = self._table
-        conn = table.conns[slot]
-        if conn is None:
-            client = int(table.client[slot])
-            ends = [self._address(2 * slot + side) for side in (client, 1 - client)]
-            proto = int(table.proto[slot])
-            if proto in {model.ICMP, model.ICMPV6}:
-                ports = divmod(int(table.icmp[slot]), 256)
-            else:
-                ports = int(table.port[2 * slot + client]), int(table.port[2 * slot + 1 - client])
+    def make(self, slots: Ints) -> None:
+        """Make the conversations of *slots*, which are new."""
+        table, made = self._table, []
+        client = 2 * slots + table.client[slots]
+        server = client ^ 1
+        icmp = (table.proto[slots] == model.ICMP) | (table.proto[slots] == model.ICMPV6)
+        columns = (
+            slots,
+            table.key[slots],
+            table.proto[slots],
+            table.six[slots],
+            table.high[client],
+            table.low[client],
+            np.where(icmp, table.icmp[slots] >> 8, table.port[client]),
+            table.high[server],
+            table.low[server],
+            np.where(icmp, table.icmp[slots] & 255, table.port[server]),
+            table.interface[slots],
+            table.vlan[slots],
+        )
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            slot, key, proto, six, high, low, port, there, other, server_port, interface, vlan = row
+            near, far = _address(six, high, low), _address(six, there, other)
             conn = table.conns[slot] = Conn(
-                key=int(table.key[slot]),
+                key=key,
                 proto=proto,
-                client=ends[0],
-                client_port=ports[0],
-                server=ends[1],
-                server_port=ports[1],
-                direction=direction(ends[0], ends[1], self.local),
-                interface=self.names[table.interface[slot]],
-                vlan=int(table.vlan[slot]),
+                client=near,
+                client_port=port,
+                server=far,
+                server_port=server_port,
+                direction=direction(near, far, self.local),
+                interface=self.names[interface],
+                vlan=vlan,
             )
-            if len(self.made) < _MOST_MADE:
-                self.made.append(conn)
-        return conn
-
-    def _address(self, index: int) -> bytes:
-        low = int(self._table.low[index])
-        if not self._table.six[index >> 1]:
-            return low.to_bytes(4, "little")
-        return int(self._table.high[index]).to_bytes(8, "little") + low.to_bytes(8, "little")
+            made.append(conn)
+        self.made += made[: max(_MOST_MADE - len(self.made), 0)]
 
     def flows(self, slots: Ints, *, ended: bool) -> list[Flow]:
         """Return what the conversations of *slots* amounted to."""
@@ -112,7 +122,7 @@ class Records:
         made = []
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, begin, last, packets, size, back, back_size, sent, got, reset, pieces = row
-            conn = self.conn(slot)
+            conn = table.conns[slot]
             flow = Flow(
                 conn=conn,
                 begin=begin,

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from collectors.network import model
 from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words
 
+_NOBODY = model.Conn(key=0, proto=0, client=b"", client_port=0, server=b"", server_port=0)
+
 
 class Table:
     """Conversations by key. A slot is a row; what both directions have is at slot * 2 + side.
@@ -23,7 +25,7 @@ class Table:
         """Their slots."""
         self._free: Ints = np.arange(size)[::-1].copy()
         self._freed = size
-        self.conns: list[model.Conn | None] = [None] * size
+        self.conns: list[model.Conn] = [_NOBODY] * size
 
         self.key: Words = np.zeros(size, np.uint64)
         self.proto: Bytes = np.zeros(size, np.uint8)
@@ -89,4 +91,4 @@ class Table:
         self._freed += len(slots)
         self.keys, self.slots = self.keys[~where], self.slots[~where]
         for slot in slots.tolist():
-            self.conns[slot] = None
+            self.conns[slot] = _NOBODY

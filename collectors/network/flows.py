@@ -253,6 +253,7 @@ class Flows:
         kind = rows.source_port[first]
         table.icmp[slot] = (kind & 255) << 8 | rows.destination_port[first] & 255
         table.client[slot] = _client(rows, first, side, flags)
+        self.records.make(slot)
 
     def _check(self, rows: Rows, groups: _Groups, index: Ints) -> None:
         """Count conversations that share a hash."""

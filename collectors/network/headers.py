@@ -34,6 +34,17 @@ _IP4 = np.dtype(
         "itemsize": 20,
     }
 )
+_COMMON = np.dtype(
+    {
+        "names": [*(_IP4.names or ()), "source_port", "destination_port", "seq", "length", "flags"],
+        "formats": [
+            *("u1", ">u2", ">u2", ">u2", "u1", "<u4", "<u4"),
+            *(">u2", ">u2", ">u4", "u1", "u1"),
+        ],
+        "offsets": [0, 2, 4, 6, 9, 12, 16, 20, 22, 24, 32, 33],
+        "itemsize": 40,
+    }
+)
 _IP6 = np.dtype(
     {
         "names": ["version", "length", "proto", "source", "destination"],
@@ -144,16 +155,71 @@ def parse(block: Block) -> Headers:
     data = np.frombuffer(block.data, np.uint8)
     found, echoes = unlink(data, block)
     found = unwrap(data, found)
-    arps = np.flatnonzero((found.type == one.ARP) & (found.end - found.at >= 28))
-    parts: list[Rows] = []
-    malformed, known = _packets(data, found, parts, one.TUNNELS)
-    return Headers(
-        rows=_joined(parts),
-        arp=list(zip(found.packet[arps].tolist(), found.at[arps].tolist(), strict=True)),
-        other=len(found.packet) - known - len(arps),
-        malformed=malformed,
-        echoes=echoes,
+    rows, keep = _common(data, found)
+    odd = np.flatnonzero(~keep)
+    malformed, known = 0, len(keep) - len(odd)
+    arp: list[tuple[int, int]] = []
+    if len(odd):
+        rest = found.take(odd)
+        which = np.flatnonzero((rest.type == one.ARP) & (rest.end - rest.at >= 28))
+        arp = list(zip(rest.packet[which].tolist(), rest.at[which].tolist(), strict=True))
+        parts: list[Rows] = []
+        # The place among the rows stands for the packet until they are written there.
+        malformed, count = _packets(data, rest._replace(packet=odd), parts, one.TUNNELS)
+        known += count
+        for part in parts:
+            keep[part.packet] = True
+            for name in COLUMNS[1:]:
+                getattr(rows, name)[part.packet] = getattr(part, name)
+    if not keep.all():
+        rows = rows.take(np.flatnonzero(keep))
+    return Headers(rows, arp, len(keep) - known - len(arp), malformed, echoes)
+
+
+def _common(data: Bytes, found: Found) -> tuple[Rows, Bools]:
+    """Read all packets as if they were whole TCP or UDP over IPv4 without options.
+
+    Returns also which ones are; most are, and the others are gone over again.
+    """
+    header = gather(data, found.at, _COMMON)
+    proto = header["proto"].copy()
+    tcp, udp = proto == 6, proto == 17
+    room, wire = found.end - found.at, found.wire - found.at
+    size = header["total"].astype(np.int64)
+    if not size.all():
+        size = np.where(size, size, wire)
+    np.minimum(size, wire, out=size)
+    length = header["length"]
+    good = (found.type == one.IP4) & (header["version"] == 0x45) & (tcp | udp)
+    good &= (header["fragment"] & 0x3FFF) == 0
+    good &= udp | (length >= 0x50)
+    good &= room >= np.where(tcp, 40, 28)
+    start = np.where(tcp, (length >> 2) & 0x3C, np.uint8(8)).astype(np.int64)
+    start += 20
+    good &= size >= start
+    nothing = np.zeros(len(proto), np.uint64)
+    rows = Rows(
+        packet=found.packet,
+        proto=proto,
+        six=np.zeros(len(proto), bool),
+        source_high=nothing,
+        source=header["source"].astype(np.uint64),
+        destination_high=nothing.copy(),
+        destination=header["destination"].astype(np.uint64),
+        source_port=header["source_port"].astype(np.uint16),
+        destination_port=header["destination_port"].astype(np.uint16),
+        flags=(header["flags"] & 0x3F) * tcp,
+        seq=header["seq"].astype(np.uint32) * tcp,
+        size=size,
+        payload=found.at + start,
+        captured=np.maximum(np.minimum(room, size) - start, 0),
+        payload_size=size - start,
+        fragment=np.zeros(len(proto), np.uint8),
+        ident=np.zeros(len(proto), np.uint32),
+        vlan=found.vlan.copy(),
+        place=found.place.copy(),
     )
+    return rows, good
 
 
 def _packets(data: Bytes, found: Found, parts: list[Rows], depth: int) -> tuple[int, int]:
@@ -337,19 +403,3 @@ def _transport(data: Bytes, ip: _Ip) -> Rows:
         vlan=ip.found.vlan,
         place=ip.found.place,
     )
-
-
-def _joined(parts: list[Rows]) -> Rows:
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return _NOTHING
-    joined = [np.concatenate([getattr(each, name) for each in parts]) for name in COLUMNS]
-    order = np.argsort(joined[0], kind="stable")
-    return Rows(*(column[order] for column in joined))
-
-
-_SHAPES = {"proto": "u1", "six": "?", "flags": "u1", "seq": "u4", "fragment": "u1", "ident": "u4"}
-_SHAPES |= {"source_port": "u2", "destination_port": "u2"}
-_SHAPES |= dict.fromkeys(("source_high", "source", "destination_high", "destination"), "u8")
-_NOTHING = Rows(*(np.zeros(0, _SHAPES.get(name, "i8")) for name in COLUMNS))

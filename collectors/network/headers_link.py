@@ -25,7 +25,8 @@ from collectors.network.block import (
 
 _VERSIONS = np.zeros(16, np.int64)
 _VERSIONS[4], _VERSIONS[6] = one.IP4, one.IP6
-_WRAPPED = (*one.TAGS, one.PPPOE, *one.MPLS, one.BRIDGED)
+_WRAPPED = np.zeros(65_536, bool)
+_WRAPPED[[*one.TAGS, one.PPPOE, *one.MPLS, one.BRIDGED]] = True
 
 
 class Found(NamedTuple):
@@ -168,10 +169,7 @@ _LINKS = {
 
 def unwrap(data: Bytes, found: Found) -> Found:
     """Take off tags, labels and the like."""
-    todo = np.flatnonzero((found.type != one.IP4) & (found.type != one.IP6))
-    if not len(todo):
-        return found
-    todo = todo[np.isin(found.type[todo], _WRAPPED)]
+    todo = np.flatnonzero(_WRAPPED[found.type])
     if not len(todo):
         return found
     # They are changed in place: not in the caller's arrays.
@@ -193,9 +191,13 @@ def _unwrap_once(data: Bytes, found: Found, todo: Ints) -> Bools:
 
     tag = np.isin(kind, one.TAGS) & (room >= 4)
     which = todo[tag]
+    words = numbers(data, at[tag], WORD)
     here = found.vlan[which]
-    found.vlan[which] = np.where(here, here, numbers(data, at[tag], SHORT) & 0xFFF)
-    step[tag], after[tag] = 4, numbers(data, at[tag] + 2, SHORT)
+    found.vlan[which] = np.where(here, here, words >> 16 & 0xFFF)
+    step[tag], after[tag] = 4, words & 0xFFFF
+    if len(which) == len(todo):
+        found.at[todo], found.type[todo] = at + 4, after
+        return tag
 
     session = (kind == one.PPPOE) & (room >= 8)
     step[session], after[session] = 8, _of_ppp(numbers(data, at[session] + 6, SHORT))

@@ -76,10 +76,12 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
     link = struct.unpack_from(shape.order + "I", window.data, 20)[0] & 0xFFFF
     window.position += 24
     make = _block if vector else _plain_block
-    while window.fill():
+    while True:
         found, fault = _walk(window, shape)
         if found:
             yield make(window.data, found, shape, link)
+        elif window.end == window.position:
+            return
         elif not fault and not window.grow():
             fault = f"the capture file ends within a packet, at byte {window.base + window.end}"
         if fault:
@@ -87,25 +89,36 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
 
 
 def _walk(window: Window, shape: _Shape) -> tuple[list[int], str]:
-    """Return where the whole packets in the window begin, and what is wrong with the next one."""
+    """Return where whole packets begin, and what is wrong with the one that follows them."""
     found: list[int] = []
-    add, data, unpack = found.append, window.data, struct.Struct(shape.order + "I").unpack_from
-    position, end, header = window.position, window.end, shape.header
+    window.forward()
+    # Steps of walking and of reading take turns, so that what is walked over is in the cache.
+    while True:
+        fault = _step(window, shape, found)
+        if fault or len(found) == MOST or not window.more():
+            return found, fault
+
+
+def _step(window: Window, shape: _Shape, found: list[int]) -> str:
+    """Add to *found* what is whole in the window; return what is wrong with what follows."""
+    add, header, position = found.append, shape.header, window.position
+    unpack, data = struct.Struct(shape.order + "8xI").unpack_from, window.data[: window.end]
+    try:
+        for _ in range(MOST - len(found)):
+            (size,) = unpack(data, position)
+            add(position)
+            position += header + size
+    except struct.error:
+        # Past the end; so the loop needs no comparison of its own.
+        pass
     fault = ""
-    for _ in range(MOST):
-        if position + header > end:
-            break
-        size = unpack(data, position + 8)[0]
+    if position > window.end:
+        position = found.pop()
+        (size,) = unpack(data, position)
         if size > LARGEST:
             fault = f"a packet of {size} bytes at byte {window.base + position}"
-            break
-        after = position + header + size
-        if after > end:
-            break
-        add(position)
-        position = after
     window.position = position
-    return found, fault
+    return fault
 
 
 def _block(data: memoryview, found: list[int], shape: _Shape, link: int) -> Block:

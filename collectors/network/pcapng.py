@@ -63,10 +63,12 @@ class _Section:
 def blocks(window: Window, vector: bool) -> Iterator[Block]:
     """Yield the packets behind the position of *window*, which stands at a section header."""
     section = _Section("<")
-    while window.fill():
+    while True:
         kind, found, fault = _walk(window, section)
         if found:
             yield from _made(window.data, section, kind, found, vector)
+        elif window.end == window.position:
+            return
         elif not fault:
             fault = _other(window, section)
         if fault:
@@ -76,17 +78,31 @@ def blocks(window: Window, vector: bool) -> Iterator[Block]:
 def _walk(window: Window, section: _Section) -> tuple[int, list[int], str]:
     """Return the places of blocks of packets that follow one another, all of one kind."""
     found: list[int] = []
-    add, data = found.append, window.data
+    kind = -1
+    window.forward()
+    while True:
+        kind, whole, fault = _step(window, section, kind, found)
+        if fault or not whole or len(found) == MOST or not window.more():
+            return kind, found, fault
+
+
+def _step(window: Window, section: _Section, kind: int, found: list[int]) -> tuple[int, bool, str]:
+    """Add to *found* the blocks in the window that are of *kind* (-1: of any that is a packet's).
+
+    Returns the kind, whether more of the file may add to them, and what is wrong with what follows.
+    """
+    add, data, position, end = found.append, window.data, window.position, window.end
     unpack = struct.Struct(section.order + "II").unpack_from
-    position, end, kind, fault = window.position, window.end, -1, ""
-    for _ in range(MOST):
+    whole, fault = True, ""
+    for _ in range(MOST - len(found)):
         if position + 12 > end:
             break
-        kind_here, size = unpack(data, position)
-        if kind_here != kind:
-            if kind >= 0 or kind_here not in _DATA:
+        here, size = unpack(data, position)
+        if here != kind:
+            if kind >= 0 or here not in _DATA:
+                whole = False
                 break
-            kind = kind_here
+            kind = here
         if size < _DATA[kind] + 4 or size > LARGEST or size & 3:
             fault = f"a block of {size} bytes at byte {window.base + position}"
             break
@@ -95,7 +111,7 @@ def _walk(window: Window, section: _Section) -> tuple[int, list[int], str]:
         add(position)
         position += size
     window.position = position
-    return kind, found, fault
+    return kind, whole, fault
 
 
 def _other(window: Window, section: _Section) -> str:

@@ -8,6 +8,7 @@ state is four rows, each a byte string with that row of every block, so that sub
 
 from __future__ import annotations
 
+import struct
 from typing import TypeAlias
 
 Schedule: TypeAlias = tuple[bytes, ...]
@@ -42,16 +43,18 @@ _BOX_3 = bytes(_double(value) ^ value for value in _BOX)
 
 def expand(key: bytes) -> Schedule:
     """Return the round keys of a *key* of 16 bytes, FIPS 197 5.2."""
-    words = [key[at : at + 4] for at in range(0, 16, 4)]
+    words = list(struct.unpack(">4I", key))
     constant = 1
     for index in range(4, 44):
         word = words[-1]
         if not index % 4:
-            word = (word[1:] + word[:1]).translate(_BOX)
-            word = bytes((word[0] ^ constant, *word[1:]))
+            turned = (word << 8 | word >> 24) & 0xFFFFFFFF
+            word = int.from_bytes(turned.to_bytes(4, "big").translate(_BOX), "big")
+            word ^= constant << 24
             constant = _double(constant)
-        words.append(bytes(a ^ b for a, b in zip(word, words[-4], strict=True)))
-    return tuple(b"".join(words[at : at + 4]) for at in range(0, 44, 4))
+        words.append(word ^ words[-4])
+    whole = struct.pack(">44I", *words)
+    return tuple([whole[at : at + 16] for at in range(0, 176, 16)])
 
 
 def encrypt(schedule: Schedule, blocks: bytes) -> bytes:

@@ -24,6 +24,8 @@ _SHORT, _LONG = 30_000_000_000, 300_000_000_000
 _MOST_TURNS = 3
 _RESPONSE = b"HTTP/1."
 _REQUESTS = tuple(method + b" /" for method in METHODS)
+_NO_HEADS = {True: b"", False: b""}
+"""Shared by all that need them no more."""
 _DEEPEST = 4
 """Protocols inside of each other: a proxy in a proxy in a proxy."""
 
@@ -194,7 +196,7 @@ class Dialogue(Talk):
 
     def _early(self, from_client: bool, data: bytes, at: int) -> Sequence[Seen]:
         head = self._heads[from_client]
-        if len(head) < ENOUGH:
+        if len(head) < ENOUGH and self._heads is not _NO_HEADS:
             self._heads[from_client] = head + data[: ENOUGH - len(head)]
         if self._spoke is not from_client:
             self._spoke = from_client
@@ -254,7 +256,7 @@ class Dialogue(Talk):
             return
         self._shown = True
         self._out.append(Stream(conn=self.conn, at=self._first or at, client=client, server=server))
-        self._heads = {True: b"", False: b""}
+        self._heads = _NO_HEADS
 
 
 class Flipped(Talk):
