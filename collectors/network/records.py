@@ -9,6 +9,7 @@ import msgspec
 from collectors.kinds import NetworkContacts, Severity
 from collectors.network.detect.contacts import FirstContacts
 from collectors.network.detect.domains import registered
+from collectors.network.detect.ioc import Indicators
 from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors, make
 from collectors.network.facts import Facts
@@ -19,11 +20,11 @@ from collectors.network.settings import NetworkSettings
 from collectors.network.summary import FlowSummary
 from collectors.sighting import Sighting
 
+_MINUTE = 60_000_000_000
 _MOST_OWNERS = 20_000
 _MOST_ASKED = 512
 _MOST_TOLD = 4096
 """Sightings that wait for one answer; more are counted and dropped."""
-_MINUTE = 60_000_000_000
 _NOBODY = Owner()
 
 
@@ -43,10 +44,9 @@ class Records:
         self._listeners: dict[str, Owner] = {}
         self._asked: dict[int, Asked] = {}
         self._wants_owners = settings.processes
-        self._counts: dict[str, tuple[int, int, int]] = {}
-        """By interface: since when, packets, losses."""
         self._told: list[Sighting] = []
         self._dropped = 0
+        self._counted: dict[str, list[int]] = {}
         self.urgent = False
         """Something waits that should not wait."""
 
@@ -57,6 +57,22 @@ class Records:
             del self._owners[next(iter(self._owners))]
         if listeners is not None:
             self._listeners = listeners
+
+    def indicate(self, indicators: Indicators) -> None:
+        """Compare with this table from now on."""
+        self._detectors.indicate(indicators)
+
+    def lost(self, interface: str, packets: int, dropped: int, now: int) -> None:
+        """Take note of what the kernel counted since the last call."""
+        sums = self._counted.setdefault(interface, [now, 0, 0])
+        sums[1] += packets
+        sums[2] += dropped
+        if now - sums[0] < _MINUTE:
+            return
+        del self._counted[interface]
+        stats = CaptureStats(at=now, interface=interface, packets=sums[1], dropped=sums[2])
+        for found in self._detectors.see(stats):
+            self._tell(finding(found))
 
     def began(self, conns: Iterable[Conn]) -> None:
         """Take note of new conversations: their owners are asked for while they live."""
@@ -105,24 +121,12 @@ class Records:
             for found in self._detectors.see(record):
                 self._tell(finding(found))
 
-    def counted(self, interface: str, received: int, dropped: int, at: int) -> None:
-        """Take the kernel's counts of an interface; they are looked at once a minute."""
-        begin, packets, lost = self._counts.get(interface, (at, 0, 0))
-        packets, lost = packets + received - dropped, lost + dropped
-        if at - begin < _MINUTE:
-            self._counts[interface] = (begin, packets, lost)
-            return
-        self._counts[interface] = (at, 0, 0)
-        stats = CaptureStats(at=at, interface=interface, packets=packets, dropped=lost)
-        for found in self._detectors.see(stats):
-            self._tell(finding(found))
-
     def time(self, now: int, *, last: bool = False) -> None:
         """Take note of the time of the packets, ns since 1970."""
         if last:
             for found in self._detectors.finish():
                 self._tell(finding(found))
-        elif now >= self._detectors.now + _MINUTE:
+        elif now >= self._detectors.now + 60_000_000_000:
             for found in self._detectors.tick(now):
                 self._tell(finding(found))
         for one in self._detectors.contacts():

@@ -37,7 +37,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     ring: int = 16 << 20
     """Bytes of a ring."""
-    block: int = 1 << 18
+    block: int = 1 << 17
     """Bytes of a block: what the reader takes at once."""
     retire: int = 100
     """ms after which a block that is not full is handed over."""

@@ -15,6 +15,7 @@ import msgspec
 
 from collectors.network import pcap
 from collectors.network.block import Block
+from collectors.network.detect.ioc import Indicators
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
@@ -80,6 +81,8 @@ class Watch:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
+            if work.indicators:
+                self._indicators(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:
@@ -91,6 +94,16 @@ class Watch:
             os.close(descriptor)
         else:
             self._content.attach(descriptor)
+
+    def _indicators(self, descriptor: int) -> None:
+        """Take a new table; a damaged one leaves the old one in place."""
+        try:
+            self._records.indicate(Indicators(descriptor))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._problems.append(Problem(interface="indicators", reason=str(reason)))
+        finally:
+            os.close(descriptor)
 
     def _open(self, ring: Ring, descriptor: int) -> None:
         self._forget(ring.interface)
@@ -202,8 +215,8 @@ class Watch:
         counts = []
         for name, reader in self._readers.items():
             received, dropped = reader.counts()
-            self._records.counted(name, received, dropped, self._now)
             counts.append(Count(interface=name, received=received, dropped=dropped))
+            self._records.lost(name, max(0, received - dropped), dropped, self._now)
         problems, self._problems = tuple(self._problems), []
         stats = self._engine.stats()
         return Answer(

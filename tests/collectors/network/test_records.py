@@ -66,7 +66,7 @@ def test_failed_first_contacts_are_shipped() -> None:
 def test_losses_of_packets_become_a_finding() -> None:
     made = records()
     for minute in range(20):
-        made.counted("eth0", 1000, 300 if minute < 10 else 0, START + minute * 60 * SECOND)
+        made.lost("eth0", 1000, 300 if minute < 10 else 0, START + minute * 60 * SECOND)
     rules = {one.record.rule for one in made.told() if isinstance(one.record, NetworkFinding)}
     assert len(rules) == 1
 

@@ -35,7 +35,7 @@ class Sensor:
 
     def __init__(self, namespace: str, state: Path, **settings: Any) -> None:
         state.mkdir(exist_ok=True)
-        table = {"ring": 1 << 20, "ring_timeout": 0.02, **settings}
+        table = {"ring": 4 << 20, "ring_timeout": 0.05, **settings}
         self._process = subprocess.Popen(
             [
                 *("ip", "netns", "exec", namespace, sys.executable),
@@ -223,7 +223,7 @@ def test_a_child_that_dies_again_and_again_is_the_supervisors_business(
 def test_a_flood_is_a_gap_with_its_losses_and_the_watch_goes_on(
     cable: Cable, tmp_path: Path
 ) -> None:
-    with watching(cable, tmp_path) as sensor:
+    with watching(cable, tmp_path, ring=1 << 20) as sensor:
         # Stopped, the child reads nothing: the ring of 1 MB overflows.
         os.kill(sensor.child, signal.SIGSTOP)
         try:
