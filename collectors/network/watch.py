@@ -32,6 +32,10 @@ _SMALL = 0.1
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
 _TICK = 1_000_000_000
+_PATIENCE = 20.0
+"""Seconds for which a capture file waits for the content child, after each block."""
+_MOST_WAITING = 64 << 20
+"""Bytes of content from one block of a capture file."""
 
 
 class Watch:
@@ -77,6 +81,8 @@ class Watch:
             self._forget(name)
         if work.content:
             self._attach(descriptors.pop())
+        if work.file and self._content is not None:
+            self._content.most = _MOST_WAITING
         if work.file:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
@@ -180,7 +186,7 @@ class Watch:
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
         self._now = max(self._now, now)
-        self._streams.advance(self._now)
+        self._streams.tick(self._now)
         self._engine.tick(self._now)
         self._look()
 
@@ -193,6 +199,8 @@ class Watch:
             for block in capture:
                 self._feed(block)
                 self._look()
+                if self._content is not None:
+                    self._content.wait(_PATIENCE)
                 if time.monotonic() >= deadline:
                     return
         except pcap.CaptureError as error:

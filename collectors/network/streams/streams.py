@@ -157,8 +157,8 @@ class StreamReader:
             if reader is not None:
                 self._tell(reader.end(key, at))
 
-    def advance(self, now: int) -> None:
-        """Let time pass up to *now* where no packet comes; `drain` then tells what has waited."""
+    def tick(self, now: int) -> None:
+        """Let time pass up to *now*, where no packet comes."""
         self._now = max(self._now, now)
 
     def drain(self) -> list[Seen]:
