@@ -26,8 +26,8 @@ from collectors.network.model import (
     Seen,
     Stream,
 )
-from collectors.network.streams.dialogue import PAUSE
 from collectors.network.streams.streams import Limits, StreamReader
+from collectors.network.streams.tape import PAUSE
 from tests.collectors.network.protocols.dialogues import AT, CLIENT, SERVER, conn
 
 SECOND = 1_000_000_000
