@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bench import fuzz_spoken
+from collectors.network.dissect import sort
 from collectors.network.model import TCP, UDP, Conn, Conversation
 from collectors.network.protocols import (
     Datagrams,
@@ -185,6 +186,22 @@ def _framed() -> list[bytes]:
     return [script([(True, question * 2), (False, answer * 2)])]
 
 
+_LINKS = (sort.ETHERNET, sort.NULL, sort.RAW, sort.SLL, sort.SLL2, 9999)
+
+
+def _sort(data: bytes) -> None:
+    frame = data[1:]
+    found = sort.sort(_LINKS[data[0] % len(_LINKS)] if data else 0, frame)
+    assert 0 <= found.headers <= len(frame)
+
+
+def _frames() -> list[bytes]:
+    from tests.collectors.network.dissect import frames
+
+    some = (frames.arp(), frames.dhcp(b"pc"), frames.echo(b"x"), frames.tcp(40_000, 445, b"y"))
+    return [b"\0" + one for one in some] + [b"\2" + one[14:] for one in some[1:]]
+
+
 def _spoken(name: str) -> Target:
     make, port = fuzz_spoken.PARSERS[name]
     return Target(
@@ -206,5 +223,6 @@ TARGETS = {
     "dns_tcp": Target(conversation(DnsConversation, 53), _framed),
     "reassembly": Target(fuzz_spoken.half, fuzz_spoken.halves),
     "streams": Target(fuzz_spoken.reader, fuzz_spoken.readers),
+    "dissect_sort": Target(_sort, _frames),
     **{name: _spoken(name) for name in fuzz_spoken.PARSERS},
 }

@@ -146,7 +146,9 @@ def commands(
     command: click.Command, name: str, parent: click.Context | None = None
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Yield every command below *command* with its full name."""
-    context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent)
+    context = click.Context(
+        command, info_name=name.rpartition(" ")[2], parent=parent, **command.context_settings
+    )
     yield name, command, context
     if isinstance(command, click.Group):
         for word in command.list_commands(context):

@@ -70,6 +70,11 @@ PLANTED = {
         ("collectors/content/gather.py", "import pypdfium2"),
         ("agent/clock.py", "import python_calamine"),
     ],
+    "scapy": [
+        ("collectors/network/dissect/sort.py", "import scapy"),
+        ("agent/clock.py", "import scapy.layers.inet"),
+    ],
+    "dissect": [("collectors/network/dissector.py", "import collectors.network.dissect.program")],
     "urllib3": [("agent/clock.py", "import urllib3")],
     "web": [("server/notify/__init__.py", "import starlette")],
     "click": [("server/store/__init__.py", "import click")],

@@ -14,7 +14,10 @@ from agent.cli.base import fail, load_config, print_table, show_bytes
 from agent.cli.words import N_, Words, lang_option, language
 
 if TYPE_CHECKING:
-    from collectors.kinds import NetworkFinding, NetworkFlow, NetworkService
+    from pathlib import Path
+
+    from collectors.kinds import Kind, NetworkContent, NetworkFinding, NetworkFlow, NetworkService
+    from collectors.network.contents import Contents
     from collectors.network.messages import Answer
     from collectors.sighting import Sighting
 
@@ -79,27 +82,42 @@ def _collect(
     from collectors.network.replay import read_file, read_interface
     from collectors.network.settings import NetworkSettings
 
-    settings = load_config(ctx).sensors.get("network")
+    config = load_config(ctx)
+    settings = config.sensors.get("network")
     if not isinstance(settings, NetworkSettings):
         settings = NetworkSettings()
     key, addresses = secrets.token_bytes(32), _addresses(local)
     told: list[Sighting] = []
     answer: Answer | None = None
-    if pcap is None:
-        answers = read_interface(str(interface), seconds, key, settings)
-        descriptor = -1
-    else:
-        descriptor = os.open(pcap, os.O_RDONLY | os.O_CLOEXEC)
-        answers = read_file(descriptor, key, settings, addresses)
+    descriptor = os.open(pcap, os.O_RDONLY | os.O_CLOEXEC) if pcap is not None else -1
+    contents = _contents(config.state_dir, key, told, live=pcap is None)
+    contents.start()
     try:
+        if pcap is None:
+            answers = read_interface(str(interface), seconds, key, settings, contents)
+        else:
+            answers = read_file(descriptor, key, settings, addresses, contents)
         for answer in answers:
             told += answer.sightings
     finally:
+        contents.stop()
         if descriptor >= 0:
             os.close(descriptor)
     if answer is None:
         raise AssertionError("there is always an answer")
     return answer, told
+
+
+def _contents(state_dir: Path, key: bytes, told: list[Sighting], *, live: bool) -> Contents:
+    """Return what looks into cleartext. Its tokens are of a key that nobody keeps."""
+    from collectors.api import Keys
+    from collectors.network.contents import Contents
+    from collectors.sighting import Sighting
+
+    def emit(record: Kind, observed: int, severity: int | None) -> None:
+        told.append(Sighting(record=record, observed=observed, module="network", severity=severity))
+
+    return Contents(Keys(fleet=key, fleet_epoch=0), state_dir, emit, live=live)
 
 
 def _addresses(texts: Iterable[str]) -> tuple[bytes, ...]:
@@ -129,8 +147,9 @@ def _print_lines(last: Answer, told: list[Sighting]) -> None:
 
 
 def _print_text(words: Words, last: Answer, told: list[Sighting]) -> None:
-    from collectors.kinds import NetworkFinding, NetworkFlow, NetworkService
+    from collectors.kinds import NetworkContent, NetworkFinding, NetworkFlow, NetworkService
 
+    crossed = [one for one in told if isinstance(one.record, NetworkContent)]
     findings = [one for one in told if isinstance(one.record, NetworkFinding)]
     flows = [one.record for one in told if isinstance(one.record, NetworkFlow)]
     services = [one.record for one in told if isinstance(one.record, NetworkService)]
@@ -141,6 +160,13 @@ def _print_text(words: Words, last: Answer, told: list[Sighting]) -> None:
             if isinstance(one.record, NetworkFinding):
                 click.echo(f"  {_finding(words, one.record, one.severity or 0)}")
         _more(words, len(findings))
+    if crossed:
+        crossed.sort(key=lambda one: (-(one.severity or 0), one.observed))
+        click.echo(words.say(N_("CROSSED IN CLEAR")))
+        for one in crossed[:_SHOWN]:
+            if isinstance(one.record, NetworkContent):
+                click.echo(f"  {_content(words, one.record, one.severity or 0)}")
+        _more(words, len(crossed))
     if services:
         click.echo(words.say(N_("NAMES AND VERSIONS")))
         for service in sorted(services, key=lambda one: -one.count)[:_SHOWN]:
@@ -187,6 +213,16 @@ def _finding(words: Words, one: NetworkFinding, severity: int) -> str:
     if one.texts:
         text += f": {one.texts[0]}"
     return text
+
+
+def _content(words: Words, one: NetworkContent, severity: int) -> str:
+    who = " -> ".join(str(end) for end in (one.source, one.destination) if end)
+    held = ", ".join(f"{tally.count} {tally.type}" for tally in one.tallies)
+    text = f"{words.say(_SEVERITIES[severity])}: {held} {who} {one.what}"
+    if one.account:
+        text += f" {one.account}"
+    samples = [sample for tally in one.tallies for sample in tally.samples]
+    return f"{text}: {samples[0]}" if samples else text
 
 
 def _service(one: NetworkService) -> str:

@@ -53,11 +53,17 @@ class Contents:
         emit: Emit,
         *,
         identifiers: tuple[CustomIdentifier, ...] = (),
+        live: bool = True,
     ) -> None:
-        """*agent_dir* is the agent's state directory, which holds what it was given to look for."""
+        """*agent_dir* is the agent's state directory, which holds what it was given to look for.
+
+        Not *live*, the pieces are of a capture file, whose time is not ours: sums are told at the
+        end.
+        """
         self._keys = keys
         self._emit = emit
         self._identifiers = identifiers
+        self._live = live
         folder = os.fsencode(agent_dir) + b"/knowledge"
         host = os.uname().nodename
         self._knowledge = Knowledge(folder, keys.fleet, keys.fleet_epoch, host)
@@ -105,7 +111,7 @@ class Contents:
         """Look into what is there, end thread and child, and let go of everything."""
         self._over.set()
         if self._thread.ident is not None:
-            self._thread.join(_LAST)
+            self._thread.join(_LAST if self._live else _TIMEOUT)
             if self._thread.is_alive():  # the agent stops and does not wait for a slow piece
                 self._interrupt()
                 self._thread.join()
@@ -125,10 +131,10 @@ class Contents:
                     self._serve()
                 elif self._child.running and moment - used >= _IDLE:
                     self._child.close()
-                if moment - ticked >= _TICK:
+                if self._live and moment - ticked >= _TICK:
                     ticked = moment
                     self._tell(self._ledger.tick(time.time_ns()))
-            if self._waits(0.0):
+            while self._waits(0.0):
                 self._serve()
             self._tell(self._ledger.end(time.time_ns()))
 

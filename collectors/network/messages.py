@@ -80,6 +80,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Answers to `Asked`, by key."""
     listeners: dict[str, Owner] | None = None
     """Listening sockets by ``PROTO/PORT`` (``6/443``); None: as before."""
+    indicators: bool = False
+    """A table of indicators comes along: a descriptor behind those of the rings."""
     file: bool = False
     """A capture file comes along instead: read on until it ends."""
     learned: bool = False

@@ -136,7 +136,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     ja3s: str = ""
     ja4: str = ""
     cipher: int = 0
-    """Chosen; 0 when no ServerHello was seen."""
+    """Chosen; 0 when no ServerHello was seen. Of SSL 2.0 its 24 bits."""
     certificate_sha256: str = ""
     """Of the first certificate, hex."""
     subject: str = ""

@@ -7,6 +7,7 @@ for waits here, up to `MOST_BYTES`; more is dropped and counted.
 from __future__ import annotations
 
 import socket
+import time
 from collections import deque
 
 import msgspec
@@ -30,6 +31,8 @@ class Passing:
             self.attach(descriptor)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
+        self.most = MOST_BYTES
+        """Bytes that may wait."""
         self.passed = 0
         """Pieces that went over, since the start."""
         self.dropped = 0
@@ -87,6 +90,14 @@ class Passing:
         while self._waiting and self._send(self._waiting[0]):
             self._bytes -= len(self._waiting.popleft())
 
+    def wait(self, seconds: float) -> None:
+        """Have what waits sent, for *seconds* at most: a file has time, an interface has none."""
+        deadline = time.monotonic() + seconds
+        self.flush()
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(0.002)
+            self.flush()
+
     def close(self) -> None:
         """Send what there is room for, and let go of the channel."""
         self.flush()
@@ -102,7 +113,7 @@ class Passing:
         self.flush()
         if not self._waiting and self._send(message):
             return
-        if self._bytes + len(message) > MOST_BYTES:
+        if self._bytes + len(message) > self.most:
             self.dropped += 1
             return
         self._waiting.append(message)

@@ -9,6 +9,8 @@ import msgspec
 from collectors.kinds import NetworkContacts, Severity
 from collectors.network.detect.contacts import FirstContacts
 from collectors.network.detect.domains import registered
+from collectors.network.detect.ioc import Indicators
+from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors, make
 from collectors.network.facts import Facts
 from collectors.network.messages import Asked, Owner
@@ -18,6 +20,7 @@ from collectors.network.settings import NetworkSettings
 from collectors.network.summary import FlowSummary
 from collectors.sighting import Sighting
 
+_MINUTE = 60_000_000_000
 _MOST_OWNERS = 20_000
 _MOST_ASKED = 512
 _MOST_TOLD = 4096
@@ -43,6 +46,7 @@ class Records:
         self._wants_owners = settings.processes
         self._told: list[Sighting] = []
         self._dropped = 0
+        self._counted: dict[str, list[int]] = {}
         self.urgent = False
         """Something waits that should not wait."""
 
@@ -53,6 +57,22 @@ class Records:
             del self._owners[next(iter(self._owners))]
         if listeners is not None:
             self._listeners = listeners
+
+    def indicate(self, indicators: Indicators) -> None:
+        """Compare with this table from now on."""
+        self._detectors.indicate(indicators)
+
+    def lost(self, interface: str, packets: int, dropped: int, now: int) -> None:
+        """Take note of what the kernel counted since the last call."""
+        sums = self._counted.setdefault(interface, [now, 0, 0])
+        sums[1] += packets
+        sums[2] += dropped
+        if now - sums[0] < _MINUTE:
+            return
+        del self._counted[interface]
+        stats = CaptureStats(at=now, interface=interface, packets=sums[1], dropped=sums[2])
+        for found in self._detectors.see(stats):
+            self._tell(finding(found))
 
     def began(self, conns: Iterable[Conn]) -> None:
         """Take note of new conversations: their owners are asked for while they live."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from collectors.child import BoundedChild, Limits
+from collectors.network.contents import Contents
 from collectors.network.interfaces import Choice, Interfaces
 from collectors.network.messages import TARGET, Answer, Setup, Work
 from collectors.network.settings import NetworkSettings
@@ -21,9 +22,10 @@ _TIMEOUT = 120.0
 _answers = msgspec.msgpack.Decoder(Answer)
 
 
-def _child(key: bytes, settings: NetworkSettings) -> BoundedChild:
+def _child(key: bytes, settings: NetworkSettings, contents: Contents | None) -> BoundedChild:
     # Nobody is there to be asked who holds a socket.
-    settings = msgspec.structs.replace(settings, processes=False)
+    wanted = settings.content and contents is not None
+    settings = msgspec.structs.replace(settings, processes=False, content=wanted)
     init = msgspec.msgpack.encode(Setup(key=key, settings=settings))
     limits = Limits(memory=(1 << 30) + 4 * settings.ring, cpu=120, requests=1 << 62)
     return BoundedChild(TARGET, limits=limits, init=init)
@@ -34,18 +36,24 @@ def _ask(child: BoundedChild, work: Work, descriptors: tuple[int, ...] = ()) -> 
 
 
 def read_file(
-    descriptor: int, key: bytes, settings: NetworkSettings, local: tuple[bytes, ...] = ()
+    descriptor: int,
+    key: bytes,
+    settings: NetworkSettings,
+    local: tuple[bytes, ...] = (),
+    contents: Contents | None = None,
 ) -> Iterator[Answer]:
     """Read a capture file from where *descriptor* stands; yield answers, the last one ``done``.
 
-    *local*: addresses of the host that the capture is about, for directions.
+    *local*: addresses of the host that the capture is about, for directions. *contents*, started,
+    looks into cleartext; without it nobody does.
 
     Raises:
         ChildError: the child died of the file, or took too long.
     """
-    with _child(key, settings) as child:
-        work = Work(seconds=_SLICE, file=True, local=local)
-        answer = _ask(child, work, (descriptor,))
+    channel = (contents.channel,) if contents is not None else ()
+    with _child(key, settings, contents) as child:
+        work = Work(seconds=_SLICE, file=True, local=local, content=bool(channel))
+        answer = _ask(child, work, (descriptor, *channel))
         yield answer
         while not answer.done:
             answer = _ask(child, Work(seconds=_SLICE))
@@ -53,7 +61,11 @@ def read_file(
 
 
 def read_interface(
-    name: str, seconds: float, key: bytes, settings: NetworkSettings
+    name: str,
+    seconds: float,
+    key: bytes,
+    settings: NetworkSettings,
+    contents: Contents | None = None,
 ) -> Iterator[Answer]:
     """Watch one interface for *seconds*; yield answers.
 
@@ -69,10 +81,11 @@ def read_interface(
     shape = Shape(ring=settings.ring, snap=settings.snap, without=settings.endpoints())
     capture = open_capture(name, found.index, shape, loopback=found.loopback)
     try:
-        with _child(key, settings) as child:
+        channel = (contents.channel,) if contents is not None else ()
+        with _child(key, settings, contents) as child:
             local = tuple(sorted(interfaces.addresses()))
-            work = Work(seconds=0.0, opened=(capture.ring,), local=local)
-            yield _ask(child, work, (capture.fileno(),))
+            work = Work(seconds=0.0, opened=(capture.ring,), local=local, content=bool(channel))
+            yield _ask(child, work, (capture.fileno(), *channel))
             deadline = time.monotonic() + seconds
             while (left := deadline - time.monotonic()) > 0:
                 yield _ask(child, Work(seconds=min(_SLICE, left)))

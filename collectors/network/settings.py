@@ -54,6 +54,8 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """Names in questions of DNS and in TLS are reduced to their registered domain."""
     processes: bool = True
     """Look for the program and user behind each socket."""
+    indicators: str = ""
+    """Table of bad addresses and names that ``ronda-agent indicators`` made; empty: none."""
     detect: DetectSettings = DetectSettings()
     """Thresholds of the detections, each with a table of its own: ``[sensors.network.detect]``."""
 

@@ -15,6 +15,7 @@ import msgspec
 
 from collectors.network import pcap
 from collectors.network.block import Block
+from collectors.network.detect.ioc import Indicators
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
@@ -30,6 +31,10 @@ _SMALL = 0.15
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
 _TICK = 1_000_000_000
+_PATIENCE = 20.0
+"""Seconds for which a capture file waits for the content child, after each block."""
+_MOST_WAITING = 64 << 20
+"""Bytes of content from one block of a capture file."""
 
 
 class Watch:
@@ -75,10 +80,14 @@ class Watch:
             self._forget(name)
         if work.content:
             self._attach(descriptors.pop())
+        if work.file and self._content is not None:
+            self._content.most = _MOST_WAITING
         if work.file:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
+            if work.indicators:
+                self._indicators(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:
@@ -90,6 +99,16 @@ class Watch:
             os.close(descriptor)
         else:
             self._content.attach(descriptor)
+
+    def _indicators(self, descriptor: int) -> None:
+        """Take a new table; a damaged one leaves the old one in place."""
+        try:
+            self._records.indicate(Indicators(descriptor))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._problems.append(Problem(interface="indicators", reason=str(reason)))
+        finally:
+            os.close(descriptor)
 
     def _open(self, ring: Ring, descriptor: int) -> None:
         self._forget(ring.interface)
@@ -166,6 +185,7 @@ class Watch:
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
         self._now = max(self._now, now)
+        self._streams.tick(self._now)
         self._engine.tick(self._now)
         self._look()
 
@@ -178,6 +198,8 @@ class Watch:
             for block in capture:
                 self._feed(block)
                 self._look()
+                if self._content is not None:
+                    self._content.wait(_PATIENCE)
                 if time.monotonic() >= deadline:
                     return
         except pcap.CaptureError as error:
@@ -201,6 +223,7 @@ class Watch:
         for name, reader in self._readers.items():
             received, dropped = reader.counts()
             counts.append(Count(interface=name, received=received, dropped=dropped))
+            self._records.lost(name, max(0, received - dropped), dropped, self._now)
         problems, self._problems = tuple(self._problems), []
         stats = self._engine.stats()
         return Answer(

@@ -20,6 +20,7 @@ from collectors.kinds import ChildCrashed, Kind
 from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interface, Interfaces, compare
+from collectors.network.lists import Lists
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
 from collectors.network.processes import Processes
 from collectors.network.settings import NetworkSettings
@@ -136,6 +137,7 @@ class Worker:
         self._next_save = time.monotonic() + _SAVE
         self._contents = self._new_contents() if settings.content else None
         self._channel_told = False
+        self._lists = Lists(settings.indicators, context.state_dir)
         self._child = self._new_child()
 
     @property
@@ -262,15 +264,21 @@ class Worker:
             content=bool(channel),
             last=last,
         )
+        table = [] if opened else self._lists.fresh()
+        if table:
+            work = msgspec.structs.replace(work, indicators=True)
         request = msgspec.msgpack.encode(work)
         try:
             data = self._child.call(
-                request, [*(one.fileno() for one in opened), *channel], _TIMEOUT
+                request, [*(one.fileno() for one in opened), *table, *channel], _TIMEOUT
             )
             answer = _answers.decode(data)
         except (ChildError, msgspec.MsgspecError) as error:
             self._died(error)
             return
+        finally:
+            for descriptor in table:
+                os.close(descriptor)
         del self._fresh[: len(opened)]
         self._channel_told = True
         self._closed.clear()
@@ -314,6 +322,8 @@ class Worker:
         if self._contents is not None:
             told.update(self._contents.coverage())
             told["content_dropped"] = answer.unpassed
+        if self._lists.reason:
+            told["indicators"] = f"not read: {self._lists.reason}"
         if answer.missing:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
@@ -357,6 +367,7 @@ class Worker:
 
     def _reopen(self) -> None:
         self._channel_told = False
+        self._lists.again()
         self._child = self._new_child()
         for capture in self._captures.values():
             capture.close()

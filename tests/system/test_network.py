@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -61,15 +62,18 @@ class Running:
         """Have nginx hand it out."""
         (self.root / "served" / name).write_text(text)
 
-    def fetch(self, path: str) -> int:
-        """Download it from outside; return the number of bytes."""
+    def fetch(self, path: str, login: str = "") -> int:
+        """Download it from outside, perhaps with ``user:password``; return the number of bytes."""
         program = (
-            "import sys, urllib.request; "
-            "print(len(urllib.request.urlopen(sys.argv[1], timeout=20).read()))"
+            "import base64, sys, urllib.request; "
+            "made = urllib.request.Request(sys.argv[1]); "
+            "login = base64.b64encode(sys.argv[2].encode()).decode(); "
+            "sys.argv[2] and made.add_header('Authorization', 'Basic ' + login); "
+            "print(len(urllib.request.urlopen(made, timeout=20).read()))"
         )
         url = f"http://{HERE}{path}"
-        words = ("ip", "netns", "exec", self.cable.right, sys.executable, "-c", program, url)
-        return int(run(*words))
+        words = ("ip", "netns", "exec", self.cable.right, sys.executable, "-c", program)
+        return int(run(*words, url, login))
 
     def alerts(self, level: str) -> list[dict[str, Any]]:
         """Return the alerts of a level and above."""
@@ -167,3 +171,17 @@ def test_a_large_one_is_told_by_its_head(running: Running) -> None:
     about = int(str(facts["Estimate for the whole"]).replace(",", ""))
     assert 0.95 * len(many) < about < 1.05 * len(many)
     assert "at least" in facts["Holds"]
+
+
+def test_a_password_in_clear(running: Running) -> None:
+    secret = secrets.token_urlsafe(12)
+    running.serve("page.html", "<html><body>Selamat datang</body></html>\n" * 200)
+    (alert,), _ = clocked(
+        lambda: running.fetch("/page.html", f"budi:{secret}"), lambda: running.alerts("medium")
+    )
+    assert (alert["title"], alert["entity"]) == ("A password crossed the network in clear", "budi")
+    page = running.ronda("alerts", "show", str(alert["id"]))
+    assert "the password of budi for http crossed in clear" in page["summary"]
+    for path in running.root.rglob("*"):
+        if path.is_file() and "served" not in path.parts:
+            assert secret.encode() not in path.read_bytes(), path

@@ -161,7 +161,10 @@ def _write(target: str, head: _Head, found: dict[int, int]) -> None:
 
 
 class Indicators:
-    """A table that `build` made. Close it when done; it keeps no descriptor."""
+    """A table that `build` made. Close it when done; it keeps no descriptor.
+
+    Nobody may shorten the file meanwhile: looking at pages that are gone ends the process.
+    """
 
     def __init__(self, descriptor: int) -> None:
         """Map the file behind *descriptor*, which stays the caller's.

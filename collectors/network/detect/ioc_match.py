@@ -33,6 +33,13 @@ class IocMatch:
         self._places = places
         self._known: Table[object, Indicator] = Table(16_384)
 
+    def use(self, indicators: Indicators) -> None:
+        """Compare with this table from now on; the one before is unmapped."""
+        before, self._indicators = self._indicators, indicators
+        self._known.clear()
+        if before is not None:
+            before.close()
+
     def see(self, record: Seen) -> list[Finding] | tuple[Finding, ...]:
         """Take a record with values."""
         if self._indicators is None:

@@ -201,6 +201,12 @@ class Detectors:
         end = self.now + HOUR + MINUTE
         return [*self.tick(end), *self._close_hours(end + HOUR)]
 
+    def indicate(self, indicators: Indicators) -> None:
+        """Compare with this table from now on; the one before is unmapped."""
+        for detector in self._detectors:
+            if isinstance(detector, IocMatch):
+                detector.use(indicators)
+
     def contacts(self) -> list[FirstContacts]:
         """Return the counters of failed first contacts for the collector."""
         return [

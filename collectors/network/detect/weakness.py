@@ -19,7 +19,7 @@ from collectors.network.detect.settings import WeaknessSettings
 from collectors.network.model import Banner, Conn, Direction, Finding, Login, Seen, Tls
 
 DAY = 86_400 * 1_000_000_000
-_OLD = frozenset(("2.0", "3.0", "1.0", "1.1"))
+_OLD = frozenset(("ssl2", "ssl3", "1.0", "1.1"))
 _BROKEN = ("md2", "md5", "sha1")
 _RSA = range(600, 16_385)
 """Key sizes; up to 571 bits are of elliptic curves."""

@@ -134,7 +134,8 @@ class HttpTalk(Talk):
             self._client.off = True
             return
         fields = message.fields
-        who = http_login.authorization(fields.get(b"authorization", b""))
+        shown = fields.get(b"authorization") or fields.get(b"proxy-authorization", b"")
+        who = http_login.authorization(shown)
         size = _size(message)
         exchange = _Exchange(
             Http(

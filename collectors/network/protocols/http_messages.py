@@ -35,7 +35,8 @@ class Head(NamedTuple):
 
     def get(self, name: bytes, most: int = LONGEST_VALUE) -> str:
         """Return a field as text, empty where it is missing."""
-        return self.fields.get(name, b"")[:most].decode("utf-8", "replace")
+        value = self.fields.get(name)
+        return value[:most].decode("utf-8", "replace") if value else ""
 
 
 def head(raw: bytes) -> Head:

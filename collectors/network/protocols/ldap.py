@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from collectors.network.model import Conn, Login
+from collectors.network.protocols.cutting import Frames
 from collectors.network.protocols.sasl import Sasl, ntlm_user
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
+from collectors.network.protocols.talk import ALONE, Around, CutTalk, text
 
 _BIND, _BIND_RESULT, _EXTENDED, _EXTENDED_RESULT = 0x60, 0x61, 0x77, 0x78
 _SIMPLE, _SASL = 0x80, 0xA3

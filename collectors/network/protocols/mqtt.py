@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collectors.network.model import Conn, Login
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
+from collectors.network.protocols.cutting import Frames
+from collectors.network.protocols.talk import ALONE, Around, CutTalk, text
 
 _CONNECT, _CONNACK = 0x10, 0x20
 _WILL, _SECRET, _USER = 0x04, 0x40, 0x80

@@ -8,8 +8,9 @@ packets until its handshake is over.
 from __future__ import annotations
 
 from collectors.network.model import Conn, Conversation, Login
+from collectors.network.protocols.cutting import Frames
 from collectors.network.protocols.sasl import ntlm_user, wide
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames
+from collectors.network.protocols.talk import ALONE, Around, CutTalk
 
 _LOGIN7, _PRELOGIN, _ANSWER, _SSPI = 0x10, 0x12, 0x04, 0x11
 _TYPES = frozenset((0x01, 0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x0E, 0x10, 0x11, 0x12))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from collectors.network.model import Conn, Login
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
+from collectors.network.protocols.cutting import Frames
+from collectors.network.protocols.talk import ALONE, Around, CutTalk, text
 
 _WITH_DB, _PROTOCOL_41, _TLS = 0x8, 0x200, 0x800
 _SECURE, _PLUGIN, _LENGTH_CODED = 0x8000, 0x80000, 0x200000

@@ -6,15 +6,9 @@ import re
 
 from collectors.network.model import Conn, Login
 from collectors.network.protocols.claims import Claim
+from collectors.network.protocols.cutting import LONGEST_LINE
 from collectors.network.protocols.sasl import Sasl
-from collectors.network.protocols.talk import (
-    ALONE,
-    LONGEST_LINE,
-    Around,
-    LineTalk,
-    command,
-    text,
-)
+from collectors.network.protocols.talk import ALONE, Around, LineTalk, command, text
 
 _LITERAL = re.compile(rb"\{(\d{1,9})(\+?)\}\Z")
 _STRING = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')

@@ -8,8 +8,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from collectors.network.model import Conn, Login
+from collectors.network.protocols.cutting import Frames
 from collectors.network.protocols.sasl import Sasl
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
+from collectors.network.protocols.talk import ALONE, Around, CutTalk, text
 
 _CANCEL, _TLS, _GSS = 0x04D2162E, 0x04D2162F, 0x04D21630
 _METHODS = {2: "kerberos", 3: "password", 5: "md5", 7: "gss", 9: "sspi"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from collectors.network.model import Conn, Login
-from collectors.network.protocols.talk import ALONE, Around, CutTalk, Frames, text
+from collectors.network.protocols.cutting import Frames
+from collectors.network.protocols.talk import ALONE, Around, CutTalk, text
 
 _LOOK = 600
 """Bytes in which a request of version 4 ends: two names of 255."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collectors.network.model import Conn
-from collectors.network.protocols.talk import ALONE, Around, Lines, Talk
+from collectors.network.protocols.cutting import Lines
+from collectors.network.protocols.talk import ALONE, Around, Talk
 
 _MOST_LINES = 64
 

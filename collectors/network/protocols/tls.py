@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from collectors.network.model import Conn, Tls
 from collectors.network.protocols import tls_fingerprint, tls_messages
-from collectors.network.protocols.tls_messages import ClientHello, ServerHello
+from collectors.network.protocols.tls_messages import ClientHello, OldServerHello, ServerHello
 from collectors.network.protocols.x509 import Certificate, certificate
 
 MOST = 64 << 10
@@ -144,7 +144,7 @@ class TlsConversation:
         "_conn",
         "_from_client",
         "_from_server",
-        "_old_version",
+        "_old",
         "_server",
         "_warning",
         "done",
@@ -157,7 +157,7 @@ class TlsConversation:
         self._begin: int | None = None
         self._client: ClientHello | None = None
         self._server: ServerHello | None = None
-        self._old_version = 0
+        self._old: OldServerHello | None = None
         self._certificate = b""
         self._warning = -1
         self._alert = -1
@@ -211,7 +211,7 @@ class TlsConversation:
             return self._server_message(content[0], content[4:])
         if not kind:
             if found := tls_messages.old_server_hello(content):
-                self._old_version, self._certificate = found
+                self._old, self._certificate = found, found.certificate
                 self._complete = True
             return self._complete
         return self._other_record(kind, content)
@@ -254,7 +254,8 @@ class TlsConversation:
         self._certificate = b""
         self._from_client.close()
         self._from_server.close()
-        if client is None and server is None and not self._old_version:
+        old = self._old
+        if client is None and server is None and old is None:
             return ()
         shown = _facts_of(raw) if raw else None
         return (
@@ -264,7 +265,7 @@ class TlsConversation:
                 client,
                 server,
                 shown,
-                version=self._old_version,
+                old=old,
                 alert=self._alert,
             ),
         )
@@ -277,7 +278,7 @@ def record(
     server: ServerHello | None,
     shown: Certificate | None = None,
     *,
-    version: int = 0,
+    old: OldServerHello | None = None,
     alert: int = -1,
     quic: bool = False,
 ) -> Tls:
@@ -288,7 +289,7 @@ def record(
     return Tls(
         conn=conn,
         at=at,
-        version=version_name(version or (server.version if server else _highest(client))),
+        version=version_name(_version(client, server, old)),
         sni=_text(client.server_name).lower() if client else "",
         alpn=tuple(map(_text, client.protocols)) if client else (),
         alpn_chosen=_text(server.protocol) if server else "",
@@ -296,7 +297,7 @@ def record(
         ja3_text=text,
         ja3s=tls_fingerprint.md5(tls_fingerprint.ja3s_text(server)) if server else "",
         ja4=tls_fingerprint.ja4(modern, "q" if quic else "t") if modern else "",
-        cipher=server.cipher if server else 0,
+        cipher=server.cipher if server else old.cipher if old else 0,
         resumed=_resumed(client, server, shown),
         alert=alert,
         quic=quic,
@@ -320,7 +321,12 @@ def _facts_of(raw: bytes) -> Certificate:
 _kept_certificate = lru_cache(_KEPT)(certificate)
 
 
-def _highest(client: ClientHello | None) -> int:
+def _version(
+    client: ClientHello | None, server: ServerHello | None, old: OldServerHello | None
+) -> int:
+    """Return the version that was chosen, else the highest that was offered."""
+    if server is not None or old is not None:
+        return server.version if server is not None else old.version if old is not None else 0
     if client is None:
         return 0
     offered = tls_messages.numbers(client.versions)

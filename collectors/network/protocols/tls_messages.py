@@ -179,14 +179,26 @@ def old_client_hello(body: bytes) -> ClientHello | None:
     return ClientHello(version, body[9 + ciphers : 9 + ciphers + session], kept, (), old=True)
 
 
-def old_server_hello(body: bytes) -> tuple[int, bytes] | None:
-    """Read a SERVER-HELLO of SSL 2.0: the version and the certificate, DER."""
+class OldServerHello(NamedTuple):
+    """The SERVER-HELLO of SSL 2.0."""
+
+    version: int
+    certificate: bytes
+    """DER."""
+    cipher: int
+    """24 bits: the first that the server knows of those that the client offered."""
+
+
+def old_server_hello(body: bytes) -> OldServerHello | None:
+    """Read a SERVER-HELLO of SSL 2.0, without the two bytes of length before it."""
     if len(body) < 11 or body[0] != 4:
         return None
     version, certificate, ciphers, connection = struct.unpack_from(">4H", body, 3)
-    if 11 + certificate + ciphers + connection != len(body):
+    begin = 11 + certificate
+    if begin + ciphers + connection != len(body):
         return None
-    return version, body[11 : 11 + certificate]
+    cipher = int.from_bytes(body[begin : begin + min(ciphers, 3)], "big")
+    return OldServerHello(version, body[11:begin], cipher)
 
 
 def _extensions(body: bytes, at: int) -> tuple[tuple[int, ...], dict[int, bytes]] | None:

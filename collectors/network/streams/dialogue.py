@@ -1,8 +1,7 @@
 """A TCP connection from its first byte: wait until the protocol is certain, then let it be read.
 
-What ends up as content is kept here for the protocols whose parsers hand over nothing themselves
-(mail, databases, file transfer, unknown ones): the stream as it stands, up to 64 KB of each
-direction. A stream that pauses is handed over in parts, so that nothing waits for its end.
+Of the protocols whose parsers hand over no content themselves (mail, databases, file transfer,
+unknown ones) the stream as it stands is content; a `tape.Tape` keeps it.
 """
 
 from __future__ import annotations
@@ -11,87 +10,23 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from collectors.network.model import Conn, Content, Conversation, Direction, Seen, Stream
+from collectors.network.model import Conn, Conversation, Direction, Seen, Stream
 from collectors.network.protocols.http_messages import METHODS
 from collectors.network.protocols.talk import ALONE, Around, Talk, cut, gap
 from collectors.network.streams.identify import ENOUGH, GREETING, UNKNOWN, identify
+from collectors.network.streams.tape import Tape
 
-MOST_CONTENT = 65536
-PAUSE = 5_000_000_000
-"""ns of silence after which what was kept is handed over."""
 _SHORT, _LONG = 30_000_000_000, 300_000_000_000
 """ns after which both ends, or one, are shown though they said little."""
 _MOST_TURNS = 3
 _RESPONSE = b"HTTP/1."
 _REQUESTS = tuple(method + b" /" for method in METHODS)
+_NO_HEADS = {True: b"", False: b""}
+"""Shared by all that need them no more."""
 _DEEPEST = 4
 """Protocols inside of each other: a proxy in a proxy in a proxy."""
 
 Make = Callable[[Conn, Around], Conversation]
-
-
-class Tape:
-    """What one end sent, up to 64 KB, within the budget of all."""
-
-    __slots__ = (
-        "_around",
-        "_conn",
-        "_from_client",
-        "_last",
-        "_pieces",
-        "_protocol",
-        "_room",
-        "_size",
-    )
-
-    def __init__(self, conn: Conn, around: Around, protocol: str, from_client: bool) -> None:
-        self._conn = conn
-        self._around = around
-        self._protocol = protocol
-        self._from_client = from_client
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._room = MOST_CONTENT
-        self._last = 0
-
-    def add(self, data: bytes, at: int) -> None:
-        """Keep what comes next; what is full, or too much for all, is handed over."""
-        part = data[: self._room] if len(data) > self._room else data
-        budget = self._around.budget
-        if not part or (budget is not None and not budget.take(len(part))):
-            self.hand_over(at)
-            return
-        self._pieces.append(part)
-        self._size += len(part)
-        self._room -= len(part)
-        self._last = at
-        if not self._room:
-            self.hand_over(at)
-
-    def paused(self, at: int) -> bool:
-        """Tell whether something is kept and nothing came lately."""
-        return self._size > 0 and at - self._last > PAUSE
-
-    def hand_over(self, at: int, *, complete: bool = False) -> None:
-        """Give what is kept to the sink."""
-        if not self._size:
-            return
-        data = b"".join(self._pieces)
-        if self._around.budget is not None:
-            self._around.budget.give(self._size)
-        self._pieces, self._size = [], 0
-        if self._around.content is not None:
-            self._around.content(
-                Content(
-                    conn=self._conn,
-                    at=at,
-                    protocol=self._protocol,
-                    from_client=self._from_client,
-                    data=data,
-                    seen=len(data),
-                    complete=complete,
-                )
-            )
 
 
 class Dialogue(Talk):
@@ -194,7 +129,7 @@ class Dialogue(Talk):
 
     def _early(self, from_client: bool, data: bytes, at: int) -> Sequence[Seen]:
         head = self._heads[from_client]
-        if len(head) < ENOUGH:
+        if len(head) < ENOUGH and self._heads is not _NO_HEADS:
             self._heads[from_client] = head + data[: ENOUGH - len(head)]
         if self._spoke is not from_client:
             self._spoke = from_client
@@ -254,7 +189,7 @@ class Dialogue(Talk):
             return
         self._shown = True
         self._out.append(Stream(conn=self.conn, at=self._first or at, client=client, server=server))
-        self._heads = {True: b"", False: b""}
+        self._heads = _NO_HEADS
 
 
 class Flipped(Talk):

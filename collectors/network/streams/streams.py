@@ -19,14 +19,14 @@ from collectors.network.streams.dialogue import Dialogue, opener
 from collectors.network.streams.parsers import datagram_parsers, is_dns, is_quic, parsers
 from collectors.network.streams.reassembly import HEAD, Budget, Half
 
-MOST_TALKS = 20_000
+MOST_TALKS = 10_000
 MOST_EXPECTED = 1024
 """Data connections that are agreed on and not open yet."""
 MOST_TOLD = 100_000
 """Records that wait to be drained."""
-TOTAL_HELD = 16 << 20
+TOTAL_HELD = 8 << 20
 """Bytes that all connections together hold for order."""
-TOTAL_CONTENT = 16 << 20
+TOTAL_CONTENT = 8 << 20
 """Bytes that all connections together keep as content."""
 _SECOND = 1_000_000_000
 _FIRST_TICK = 5 * _SECOND
@@ -67,14 +67,18 @@ class Stats(msgspec.Struct, kw_only=True):
 class _Talk:
     """One TCP connection."""
 
-    __slots__ = ("client", "conn", "cut", "dialogue", "server")
+    __slots__ = ("client", "conn", "dialogue", "name", "over", "server")
 
-    def __init__(self, conn: Conn, client: Half, server: Half, dialogue: Dialogue) -> None:
+    def __init__(self, conn: Conn, client: Half, server: Half) -> None:
         self.conn = conn
         self.client = client
         self.server = server
-        self.dialogue: Dialogue | None = dialogue
-        """None: all that is to be read was read."""
+        self.name = ""
+        """The protocol, where it is known beforehand."""
+        self.dialogue: Dialogue | None = None
+        """None before the first byte and after the last one: most tries bring none."""
+        self.over = False
+        """All that is to be read was read."""
 
 
 class StreamReader:
@@ -115,7 +119,7 @@ class StreamReader:
         elif control & SYN and self._is_new(talk, from_client, seq, flags):
             self.end(conn.key, at)
             talk = self._begin(conn, at)
-        if talk.dialogue is None:
+        if talk.over:
             return
         half = talk.client if from_client else talk.server
         if seq == half.next and not control and not half.held:
@@ -153,6 +157,10 @@ class StreamReader:
             if reader is not None:
                 self._tell(reader.end(key, at))
 
+    def tick(self, now: int) -> None:
+        """Let time pass up to *now*, where no packet comes."""
+        self._now = max(self._now, now)
+
     def drain(self) -> list[Seen]:
         """Return what was read since the last call."""
         self._tick()
@@ -182,12 +190,12 @@ class StreamReader:
             self._finish(oldest, at)
         self.stats.talks += 1
         head = self._limits.head
-        talk = _Talk(conn, Half(self._held, head), Half(self._held, head), self._open(conn))
+        talk = _Talk(conn, Half(self._held, head), Half(self._held, head))
         self._talks[conn.key] = talk
         end = (conn.server, conn.server_port)
-        if end in self._expected and talk.dialogue is not None:
+        if end in self._expected:
             del self._expected[end]
-            talk.dialogue.preset("ftp-data")
+            talk.name = "ftp-data"
         self._due.append((at + _FIRST_TICK, conn.key))
         return talk
 
@@ -237,7 +245,11 @@ class StreamReader:
     def _deliver(self, talk: _Talk, from_client: bool, data: bytes, at: int) -> None:
         dialogue = talk.dialogue
         if dialogue is None:
-            return
+            if talk.over:
+                return
+            dialogue = talk.dialogue = self._open(talk.conn)
+            if talk.name:
+                dialogue.preset(talk.name)
         try:
             seen = dialogue.client(data, at) if from_client else dialogue.server(data, at)
         except Exception:  # noqa: BLE001 - a parser's bug costs one conversation, not the sensor
@@ -249,7 +261,7 @@ class StreamReader:
 
     def _finish(self, talk: _Talk, at: int) -> None:
         """Read no more of a connection; it stays known, so that late segments begin nothing."""
-        if talk.dialogue is None:
+        if talk.over:
             return
         for from_client, half in ((True, talk.client), (False, talk.server)):
             for piece in half.flush():
@@ -264,6 +276,7 @@ class StreamReader:
     @staticmethod
     def _drop(talk: _Talk) -> None:
         talk.dialogue = None
+        talk.over = True
         talk.client.stop()
         talk.server.stop()
 
@@ -285,9 +298,11 @@ class StreamReader:
         while self._due and self._due[0][0] <= now:
             _, key = self._due.popleft()
             talk = self._talks.get(key)
-            if talk is not None and talk.dialogue is not None:
+            if talk is None or talk.over:
+                continue
+            if talk.dialogue is not None:
                 self._tell(talk.dialogue.tick(now))
-                self._due.append((now + _TICK, key))
+            self._due.append((now + _TICK, key))
         if now >= self._next_tick:
             self._next_tick = now + _SECOND
             for reader in self._readers():

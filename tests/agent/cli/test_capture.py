@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from agent.cli.root import agent
 from bench.network_packets import frames
+from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.test_replay import NIK, packed, question
 
 
@@ -80,3 +82,44 @@ def test_texts_in_both_languages(tmp_path: Path) -> None:
     indonesian = run(tmp_path, "--pcap", path, "--lang", "id")
     assert "KLIEN" in indonesian.stdout
     assert "200 paket" in indonesian.stderr
+
+
+def download(body: bytes) -> list[bytes]:
+    """A download by HTTP, from SYN to FIN, as frames."""
+    client, server = bytes([203, 0, 113, 9]), bytes([10, 0, 0, 7])
+    found: list[bytes] = []
+    sequence = [1000, 5000]
+
+    def say(who: int, flags: int, data: bytes = b"") -> None:
+        ports = (40_000, 80) if who == 0 else (80, 40_000)
+        ends = client + server if who == 0 else server + client
+        tcp = struct.pack(
+            "!HHIIBBHHH", *ports, sequence[who], sequence[1 - who], 5 << 4, flags, 9000, 0, 0
+        )
+        size = 20 + len(tcp) + len(data)
+        head = struct.pack("!BBHHHBBH", 0x45, 0, size, 1, 0, 64, 6, 0)
+        found.append(bytes(12) + b"\x08\x00" + head + ends + tcp + data)
+        sequence[who] += len(data) + (flags & 3 != 0)
+
+    say(0, 2)
+    say(1, 18)
+    say(0, 24, b"GET /export.csv HTTP/1.1\r\nHost: opd.example\r\n\r\n")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(body)
+    answer = head + body
+    for start in range(0, len(answer), 1400):
+        say(1, 24, answer[start : start + 1400])
+    say(1, 17)
+    say(0, 17)
+    return found
+
+
+def test_what_crossed_in_clear(tmp_path: Path) -> None:
+    people = make_niks(300, seed=4)
+    body = "nik,nama\n" + "".join(f"{nik},Budi\n" for nik in people)
+    path = written(tmp_path, packed([*frames(50, connections=4), *download(body.encode())]))
+    done = run(tmp_path, "--pcap", path, "--local", "10.0.0.7", "--lang", "en")
+    assert done.exit_code == 0
+    assert "critical: 300 nik 203.0.113.9 -> 10.0.0.7 GET opd.example/export.csv" in done.stdout
+    assert not any(nik[4:14] in done.output for nik in people)
+    harmless = written(tmp_path, packed(download(b"selamat datang\n" * 500)))
+    assert "CROSSED" not in run(tmp_path, "--pcap", harmless).stdout

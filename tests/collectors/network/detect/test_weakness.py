@@ -61,7 +61,8 @@ def test_other_people_s_servers_are_quiet() -> None:
     ("more", "rule"),
     [
         ({"version": "1.0"}, "weak.version"),
-        ({"version": "3.0"}, "weak.version"),
+        ({"version": "ssl3"}, "weak.version"),
+        ({"version": "ssl2"}, "weak.version"),
         ({"not_after": START - DAY}, "weak.expired"),
         ({"not_after": START + 5 * DAY}, "weak.expiring"),
         ({"self_signed": True}, "weak.self_signed"),

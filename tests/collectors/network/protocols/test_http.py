@@ -291,6 +291,14 @@ def test_basic_authentication_once_for_each_outcome() -> None:
     same_however_cut(HttpTalk, says)
 
 
+def test_a_proxy_that_wants_to_know_who() -> None:
+    says = [
+        (CLIENT, b"CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\n"),
+        (SERVER, answer(407)),
+    ]
+    assert [(one.user, one.secret, one.outcome) for one in logins(says)] == [("a", b"b", "failure")]
+
+
 FORM = b"log=admin&pwd=%s&wp-submit=Log+In"
 
 

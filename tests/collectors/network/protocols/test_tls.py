@@ -252,6 +252,7 @@ def test_a_server_of_ssl_2_shows_its_certificate() -> None:
     ]
     told = only(read(turns, end=False))
     assert (told.version, told.subject) == ("ssl2", "portal.example.go.id")
+    assert told.cipher == 0x0700C0
     assert told.key_bits == 2048
 
 

@@ -26,8 +26,8 @@ from collectors.network.model import (
     Seen,
     Stream,
 )
-from collectors.network.streams.dialogue import PAUSE
 from collectors.network.streams.streams import Limits, StreamReader
+from collectors.network.streams.tape import PAUSE
 from tests.collectors.network.protocols.dialogues import AT, CLIENT, SERVER, conn
 
 SECOND = 1_000_000_000
@@ -173,6 +173,17 @@ def test_an_unknown_protocol_is_shown_once() -> None:
         (False, b"id\nls\n"),
     ]
     assert reader.held() == 0
+
+
+def test_silence_shows_an_unknown_protocol_too() -> None:
+    reader = StreamReader()
+    wire = Wire(reader, keyed(1, 4444)).open()
+    wire.send(SERVER, b"id\n")
+    wire.send(CLIENT, b"uid=33\n")
+    for seconds in (4, 29, 62):
+        assert reader.drain() == []
+        reader.tick(AT + seconds * SECOND)
+    assert [type(seen) for seen in reader.drain()] == [Stream]
 
 
 def test_a_data_connection_is_known_beforehand() -> None:
