@@ -54,7 +54,7 @@ class Reader:
     """The child, read out as the sensor does."""
 
     def __init__(self, cable: Cable, ring: int) -> None:
-        settings = NetworkSettings(ring=ring, processes=False)
+        settings = NetworkSettings(ring=ring, processes=False, content=False)
         with entered(cable.left):
             self.capture: Capture = open_capture(
                 "left", socket.if_nametoindex("left"), Shape(ring=ring, retire=100)
@@ -85,13 +85,14 @@ class Reader:
         self.capture.close()
 
 
-def measure(cable: Cable, reader: Reader, rate: float, seconds: float) -> dict[str, Any]:
+def measure(cable: Cable, reader: Reader, rate: float, seconds: float, path: str) -> dict[str, Any]:
     """Offer *rate* packets per second."""
     before, received, dropped = cpu(reader.pid), reader.received, reader.dropped
     generator = subprocess.Popen(
         [
             *("ip", "netns", "exec", cable.right, sys.executable),
             *("-m", "bench.network_packets", "right", str(rate), str(seconds)),
+            *([path] if path else []),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -103,15 +104,17 @@ def measure(cable: Cable, reader: Reader, rate: float, seconds: float) -> dict[s
         reader.call(Work(seconds=0.5))
     waiter.join()
     reader.call(Work(seconds=0.5))
-    sent = json.loads(said[0])["sent"]
-    seen = reader.received - received
+    told = json.loads(said[0])
+    sent, seconds = told["sent"], told["seconds"]
+    lost = reader.dropped - dropped
+    seen = reader.received - received - lost
     resident, own = memory(reader.pid)
     return {
         "asked_pps": rate,
         "offered_pps": round(sent / seconds),
         "sent": sent,
         "seen": seen,
-        "dropped": reader.dropped - dropped,
+        "dropped": lost,
         "us_per_packet": round((cpu(reader.pid) - before) / max(1, seen) * 1e6, 3),
         "flows": reader.flows,
         "rss_mb": round(resident, 1),
@@ -121,10 +124,11 @@ def measure(cable: Cable, reader: Reader, rate: float, seconds: float) -> dict[s
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rates", nargs="*", type=float, default=[100_000, 200_000, 400_000])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("rates", nargs="*", type=float, default=[100_000, 300_000, 400_000])
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--ring", type=int, default=8, help="MiB")
+    parser.add_argument("--ring", type=int, default=16, help="MiB")
+    parser.add_argument("--pcap", default="", help="frames to send instead of 2000 connections")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds")
     options = parser.parse_args()
     cable = Cable()
@@ -133,7 +137,8 @@ def main() -> None:
         reader = Reader(cable, options.ring << 20)
         try:
             for rate in options.rates:
-                print(json.dumps(measure(cable, reader, rate, options.seconds)), flush=True)
+                print(json.dumps(measure(cable, reader, rate, options.seconds, options.pcap)))
+                sys.stdout.flush()
             time.sleep(2)
             before, begin = cpu(reader.pid), time.monotonic()
             while time.monotonic() < begin + options.idle:

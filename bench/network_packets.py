@@ -1,4 +1,6 @@
-"""A generator of Ethernet frames: ``python -m bench.network_packets INTERFACE PPS SECONDS``.
+"""A generator of Ethernet frames: ``python -m bench.network_packets INTERFACE PPS SECONDS [PCAP]``.
+
+Without a capture file: 2000 TCP connections, opened once, whose segments go around and around.
 
 Sends with sendmmsg(2) past the queueing discipline (PACKET_QDISC_BYPASS), 64 frames for each call,
 and prints how many frames the kernel took. Without tcpreplay, whose only advantage here would be
@@ -9,11 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import random
 import socket
 import struct
 import sys
 import time
+
+from collectors.network import pcap
 
 _SOL_PACKET, _PACKET_QDISC_BYPASS = 263, 20
 BATCH = 64
@@ -74,49 +79,100 @@ class Connection:
         return b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00" + ip + tcp + b"." * size
 
 
-def frames(count: int, connections: int = 2000, seed: int = 1) -> list[bytes]:
-    """Return *count* frames of that many connections, mixed."""
+def opening(known: list[Connection]) -> list[bytes]:
+    """Return the frames with which all connections are opened."""
+    return [one.frame(0, from_client=turn == 0) for one in known for turn in range(2)]
+
+
+def connections(count: int = 2000, seed: int = 1) -> list[Connection]:
+    """Return that many connections."""
     dice = random.Random(seed)
-    known = [Connection(number, dice) for number in range(connections)]
+    return [Connection(number, dice) for number in range(count)]
+
+
+def frames(count: int, known: list[Connection], seed: int = 1) -> list[bytes]:
+    """Return *count* frames of *known* connections, mixed."""
+    dice = random.Random(seed)
     return [
         dice.choice(known).frame(dice.choice(_SIZES), from_client=dice.random() < 0.45)
         for _ in range(count)
     ]
 
 
-def send(interface: str, rate: float, seconds: float) -> int:
-    """Send at *rate* frames per second; return how many the kernel took."""
+def from_file(path: str, most: int = 400_000) -> list[bytes]:
+    """Return the first *most* frames of a capture file."""
+    found: list[bytes] = []
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for block in pcap.read(descriptor):
+            for at, size in zip(block.offset.tolist(), block.captured.tolist(), strict=True):
+                found.append(bytes(block.data[at : at + min(size, 1514)]))
+                if len(found) == most:
+                    return found
+    finally:
+        os.close(descriptor)
+    return found
+
+
+class Batches:
+    """Frames as sendmmsg(2) takes them."""
+
+    def __init__(self, made: list[bytes]) -> None:
+        made = made[: max(BATCH, len(made) // BATCH * BATCH)]
+        self._buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in made]
+        self._vectors = (_Vector * len(made))(
+            *[_Vector(ctypes.addressof(one), len(one)) for one in self._buffers]
+        )
+        self._messages = (_Message * len(made))()
+        for number, message in enumerate(self._messages):
+            message.header.vectors = ctypes.pointer(self._vectors[number])
+            message.header.count = 1
+        self.sizes = [min(BATCH, len(made) - at) for at in range(0, len(made), BATCH)]
+        self.references = [
+            ctypes.byref(self._messages, at * ctypes.sizeof(_Message))
+            for at in range(0, len(made), BATCH)
+        ]
+
+
+def send(sock: socket.socket, batches: Batches, rate: float, until: float, *, once: bool) -> int:
+    """Send at *rate* frames per second until that time; return how many the kernel took.
+
+    *once*: not around and around.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    made = frames(BATCH * BATCHES)
-    buffers = [ctypes.create_string_buffer(frame, len(frame)) for frame in made]
-    vectors = (_Vector * len(made))(
-        *[
-            _Vector(ctypes.addressof(one), len(frame))
-            for one, frame in zip(buffers, made, strict=True)
-        ]
-    )
-    messages = (_Message * len(made))()
-    for number, message in enumerate(messages):
-        message.header.vectors = ctypes.pointer(vectors[number])
-        message.header.count = 1
-    taken = 0
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-        sock.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
-        sock.bind((interface, 0))
-        batches = [
-            ctypes.byref(messages, number * BATCH * ctypes.sizeof(_Message))
-            for number in range(BATCHES)
-        ]
-        begin = time.perf_counter()
-        number = 0
-        while (now := time.perf_counter()) < begin + seconds:
-            if number * BATCH > (now - begin) * rate:
-                continue  # ahead of the rate: wait without giving up the core
-            got = libc.sendmmsg(sock.fileno(), batches[number % BATCHES], BATCH, 0)
-            taken += max(0, got)
-            number += 1
+    descriptor, count = sock.fileno(), len(batches.references)
+    taken = offered = number = 0
+    begin = time.perf_counter()
+    while (now := time.perf_counter()) < until and not (once and number == count):
+        if offered > (now - begin) * rate:
+            continue  # ahead of the rate: wait without giving up the core
+        which = number % count
+        got = libc.sendmmsg(descriptor, batches.references[which], batches.sizes[which], 0)
+        taken += max(0, got)
+        offered += batches.sizes[which]
+        number += 1
     return taken
 
 
+def main(interface: str, rate: float, seconds: float, path: str = "") -> None:
+    """Send, and print how much."""
+    first: list[bytes] = []
+    if path:
+        rest = from_file(path)
+    else:
+        known = connections()
+        first = opening(known)
+        rest = frames(BATCH * BATCHES, known)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+        sock.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
+        sock.bind((interface, 0))
+        begin = time.perf_counter()
+        sent = 0
+        if first:
+            sent += send(sock, Batches(first), rate, begin + seconds, once=True)
+        sent += send(sock, Batches(rest), rate, begin + seconds, once=False)
+        print(json.dumps({"sent": sent, "seconds": time.perf_counter() - begin}))
+
+
 if __name__ == "__main__":
-    print(json.dumps({"sent": send(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))}))
+    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

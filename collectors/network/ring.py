@@ -43,6 +43,7 @@ _HEADER = np.dtype(
     ]
 )
 _VOID = np.dtype((np.void, _HEADER.itemsize))
+_SHARE = 4
 MOST = 16384
 """Packets that are handed on at once: the arrays of that many stay in the cache."""
 
@@ -66,6 +67,7 @@ class RingReader:
             self._socket.close()
             raise
         self._view = memoryview(self._map)
+        self._words = self._view.cast("I")
         # A view that can begin at any byte: header number i is the one at offset i.
         self._headers: Array = np.ndarray(
             shape=(ring.size - _HEADER.itemsize + 1,), dtype=_VOID, buffer=self._map, strides=(1,)
@@ -95,7 +97,9 @@ class RingReader:
         """
         offsets: list[int] = []
         size = self.ring.block_size
-        while len(offsets) < most and len(self._taken) < self.ring.blocks and self.ready:
+        # What is taken is held while it is looked at; the kernel needs the rest of the ring then.
+        share = max(1, self.ring.blocks // _SHARE)
+        while len(offsets) < most and len(self._taken) < share and self.ready:
             at = self._next * size
             self._taken.append(at)
             count, first = _TWO.unpack_from(self._map, at + _COUNT)
@@ -122,14 +126,13 @@ class RingReader:
 
     def _walk(self, at: int, end: int, count: int, offsets: list[int]) -> None:
         """Follow the chain of headers of one block."""
-        step = _WORD.unpack_from
-        memory = self._map
+        words, add = self._words, offsets.append
         last = end - _HEADER.itemsize
         for _ in range(count):
             if at > last:
                 break
-            offsets.append(at)
-            at += step(memory, at)[0]
+            add(at)
+            at += words[at >> 2]  # headers are aligned to 16 bytes
 
     @property
     def fill(self) -> float:
@@ -161,6 +164,7 @@ class RingReader:
         """Let go of the ring; what was gathered from it must not be used any more."""
         self._taken.clear()
         del self._headers
+        self._words.release()
         self._view.release()
         self._map.close()
         self._socket.close()

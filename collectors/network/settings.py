@@ -36,8 +36,9 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """Names or patterns that are left out, unless ``interfaces`` names them."""
     exclude: tuple[str, ...] = ()
     """``ADDRESS:PORT`` whose TCP the kernel does not even hand over: the collector, a backup."""
-    ring: int = 8 << 20
-    """Bytes of kernel memory for each interface: holds what comes while the child is busy."""
+    ring: int = 16 << 20
+    """Bytes of kernel memory for each interface, a quarter of it for loopback: holds what comes
+    while the child is busy."""
     ring_timeout: float = 0.1
     """Seconds after which packets are handed over although a block is not full."""
     snap: int = 65535

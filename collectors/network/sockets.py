@@ -35,9 +35,9 @@ _SIOCGIFHWADDR = 0x8927
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How rings are to be made."""
 
-    ring: int = 8 << 20
+    ring: int = 16 << 20
     """Bytes of a ring."""
-    block: int = 1 << 18
+    block: int = 1 << 17
     """Bytes of a block: what the reader takes at once."""
     retire: int = 100
     """ms after which a block that is not full is handed over."""

@@ -24,10 +24,11 @@ from collectors.network.records import Records
 from collectors.network.ring import RingReader
 from collectors.network.streams.streams import Limits, StreamReader
 
-_PAUSE = 0.05
-"""Seconds of rest after a small harvest: many small ones cost more than few large ones."""
-_SMALL = 0.15
-"""Share of a ring. In the rest of it there is room for a burst of 1 Gbit/s during the pause."""
+_PAUSE = 0.03
+"""Seconds of rest after a small harvest, at most: many small ones cost more than few large ones.
+In the rest of a ring of 16 MiB there is room for a burst of 4 Gbit/s meanwhile."""
+_SMALL = 0.1
+"""Share of a ring."""
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
 _TICK = 1_000_000_000

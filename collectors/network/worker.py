@@ -231,8 +231,11 @@ class Worker:
             self._tell(gap)
 
     def _open(self, one: Interface) -> None:
+        shape = self._shape
+        if one.loopback:
+            shape = msgspec.structs.replace(shape, ring=max(shape.ring // 4, 2 << 20))
         try:
-            capture = open_capture(one.name, one.index, self._shape, loopback=one.loopback)
+            capture = open_capture(one.name, one.index, shape, loopback=one.loopback)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             if self._refused.get(one.name) != reason:

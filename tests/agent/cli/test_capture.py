@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.root import agent
-from bench.network_packets import frames
+from bench.network_packets import connections, frames
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.test_replay import NIK, packed, question
 
@@ -62,7 +62,7 @@ def test_what_came_before_the_damage_is_shown(tmp_path: Path) -> None:
 
 
 def test_lines_of_json(tmp_path: Path) -> None:
-    path = written(tmp_path, packed([*frames(200, connections=4), question(f"{NIK}.org")]))
+    path = written(tmp_path, packed([*frames(200, connections(4)), question(f"{NIK}.org")]))
     done = run(tmp_path, "--pcap", path, "--json", "--local", "10.9.0.1")
     assert done.exit_code == 0
     assert NIK not in done.output
@@ -74,7 +74,7 @@ def test_lines_of_json(tmp_path: Path) -> None:
 
 
 def test_texts_in_both_languages(tmp_path: Path) -> None:
-    path = written(tmp_path, packed(frames(200, connections=30)))
+    path = written(tmp_path, packed(frames(200, connections(30))))
     english = run(tmp_path, "--pcap", path, "--lang", "en")
     assert "CLIENT" in english.stdout
     assert "and 10 more" in english.stdout
@@ -116,7 +116,7 @@ def download(body: bytes) -> list[bytes]:
 def test_what_crossed_in_clear(tmp_path: Path) -> None:
     people = make_niks(300, seed=4)
     body = "nik,nama\n" + "".join(f"{nik},Budi\n" for nik in people)
-    path = written(tmp_path, packed([*frames(50, connections=4), *download(body.encode())]))
+    path = written(tmp_path, packed([*frames(50, connections(4)), *download(body.encode())]))
     done = run(tmp_path, "--pcap", path, "--local", "10.0.0.7", "--lang", "en")
     assert done.exit_code == 0
     assert "critical: 300 nik 203.0.113.9 -> 10.0.0.7 GET opd.example/export.csv" in done.stdout

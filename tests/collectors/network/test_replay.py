@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench.network_packets import frames
+from bench.network_packets import connections, frames
 from collectors.kinds import NetworkFlow, NetworkService
 from collectors.network.messages import Answer
 from collectors.network.replay import read_file
@@ -74,7 +74,7 @@ def test_what_came_before_the_damage_is_told() -> None:
 
 
 def test_every_packet_is_counted_once() -> None:
-    packets = frames(5000, connections=50)
+    packets = frames(5000, connections(50))
     last, told = read(packed(packets), local=(bytes([10, 9, 0, 1]),))
     flows = [one.record for one in told if isinstance(one.record, NetworkFlow)]
     assert last.packets == 5000
@@ -96,5 +96,5 @@ def test_names_are_reduced_by_policy() -> None:
 
 
 def test_the_clock_of_the_host_plays_no_part() -> None:
-    _, told = read(packed(frames(100, connections=3)))
+    _, told = read(packed(frames(100, connections(3))))
     assert all(abs(one.observed - START * 1_000_000_000) < 4e12 for one in told)

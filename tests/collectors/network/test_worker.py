@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -18,12 +19,14 @@ from typing import Any
 
 import pytest
 
+from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
 
 pytestmark = pytest.mark.root
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 
+NIK = re.compile(r"(?<![0-9a-f])[1-9][0-9]{15}(?![0-9a-f])")
 ROOT = Path(__file__).parent.parent.parent.parent
 
 
@@ -32,7 +35,7 @@ class Sensor:
 
     def __init__(self, namespace: str, state: Path, **settings: Any) -> None:
         state.mkdir(exist_ok=True)
-        table = {"ring": 1 << 20, "ring_timeout": 0.02, **settings}
+        table = {"ring": 4 << 20, "ring_timeout": 0.05, **settings}
         self._process = subprocess.Popen(
             [
                 *("ip", "netns", "exec", namespace, sys.executable),
@@ -220,7 +223,7 @@ def test_a_child_that_dies_again_and_again_is_the_supervisors_business(
 def test_a_flood_is_a_gap_with_its_losses_and_the_watch_goes_on(
     cable: Cable, tmp_path: Path
 ) -> None:
-    with watching(cable, tmp_path) as sensor:
+    with watching(cable, tmp_path, ring=1 << 20) as sensor:
         # Stopped, the child reads nothing: the ring of 1 MB overflows.
         os.kill(sensor.child, signal.SIGSTOP)
         try:
@@ -237,7 +240,7 @@ def test_a_flood_is_a_gap_with_its_losses_and_the_watch_goes_on(
         assert gap["ronda.visibility.cause"] == "packets_dropped"
         assert gap["event.duration"] > 0
         assert "of left were lost" in gap["event.reason"]
-        assert "0 lost" not in sensor.coverage["interface left"]
+        assert ", 0 lost" not in sensor.coverage["interface left"]
         talk(cable, 8082)
     assert len(sensor.of("network.flow", destination_port=8082)) == 1
 
@@ -269,6 +272,29 @@ def test_an_interface_that_appears_is_watched(cable: Cable, tmp_path: Path) -> N
         run("ip", "-n", cable.left, "link", "set", "late0", "up")
         sensor.until(lambda: sensor.watches("late0"), "the new interface")
     assert sensor.of("visibility.lost") == []
+
+
+def test_citizens_data_in_a_response_is_told_within_seconds(cable: Cable, tmp_path: Path) -> None:
+    niks = make_niks(300, seed=4)
+    body = ("nik,nama\n" + "".join(f"{nik},Budi\n" for nik in niks)).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: {len(body)}\r\n\r\n"
+    with watching(cable, tmp_path) as sensor:
+        with entered(cable.left):
+            server = socket.create_server((Cable.LEFT, 80))
+        with server:
+            with entered(cable.right):
+                client = socket.create_connection((Cable.LEFT, 80), timeout=5)
+            with client:
+                client.sendall(b"GET /export.csv HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
+                peer, _ = server.accept()
+                with peer:
+                    peer.recv(1000)
+                    peer.sendall(head.encode() + body)
+                    sensor.until(lambda: sensor.of("network.content"), "the data is told")
+        (found,) = sensor.of("network.content")
+        assert NIK.search(json.dumps(sensor.records)) is None
+        assert found["source.ip"] == Cable.RIGHT or found["destination.ip"] == Cable.RIGHT
+        assert "nik" in json.dumps(found)
 
 
 @pytest.mark.slow
