@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from collectors.content.piece import Heard
-from collectors.kinds import Severity
+from collectors.kinds import Severity, Tally
 from collectors.kinds.network_content import NetworkContent
 from collectors.network.gathered import Gathered, Way, kept, way
 from collectors.network.weigh import severity
@@ -22,6 +22,8 @@ _HOURLY = 60 * MINUTE
 _FORGET = 60 * MINUTE
 """After so long without a piece what an end got is forgotten: the next is a new one."""
 _MOST = 1000
+_MOST_VALUES = 100_000
+"""Values that are told apart, in both books together: about 8 MB."""
 
 
 class Told(NamedTuple):
@@ -51,6 +53,7 @@ class Ledger:
         self._services: dict[Hashable, _Entry] = {}
         self.registers: Sequence[str] = ()
         """Names of the operator's registers, as the content child counts them."""
+        self._values = 0
         self.evicted = 0
         """Entries that gave way to others, since the start."""
 
@@ -61,7 +64,7 @@ class Ledger:
             return  # what somebody tries is no password
         going = way(heard)
         entry = self._entry(self._ends, self._end_of(heard, going), heard, going)
-        entry.gathered.add(heard, tallies, going)
+        self._add(entry, heard, tallies, going)
         level = severity(entry.gathered.weight())
         if level is None:
             return
@@ -71,9 +74,21 @@ class Ledger:
                 yield self._tell(entry, level, heard.at)
             return
         entry = self._entry(self._services, self._service_of(heard, going), heard, going)
-        entry.gathered.add(heard, tallies, going)
+        self._add(entry, heard, tallies, going)
         if entry.level is None:
             yield self._tell(entry, Severity.LOW, heard.at)
+
+    def _add(self, entry: _Entry, heard: Heard, tallies: Sequence[Tally], going: Way) -> None:
+        before = entry.gathered.size
+        entry.gathered.add(heard, tallies, going)
+        self._values += entry.gathered.size - before
+        for book in (self._ends, self._services):
+            while self._values > _MOST_VALUES and len(book) > 1:
+                self._forget(book, next(iter(book)))
+                self.evicted += 1
+
+    def _forget(self, book: dict[Hashable, _Entry], key: Hashable) -> None:
+        self._values -= book.pop(key).gathered.size
 
     def tick(self, now: int) -> Iterator[Told]:
         """Yield what has grown and waited long enough; forget what is over. *now* in ns."""
@@ -82,7 +97,7 @@ class Ledger:
                 yield self._tell(entry, max(entry.level, self._level(entry)), now)
         for key, entry in list(self._ends.items()):
             if now - entry.gathered.end >= _FORGET and not (entry.level and entry.fresh()):
-                del self._ends[key]
+                self._forget(self._ends, key)
         yield from self._hourly(now, _HOURLY)
 
     def end(self, now: int) -> Iterator[Told]:
@@ -99,7 +114,7 @@ class Ledger:
             if entry.fresh():
                 yield self._tell(entry, Severity.LOW, now)
             if now - entry.gathered.end >= _FORGET:
-                del self._services[key]
+                self._forget(self._services, key)
 
     def _tell(self, entry: _Entry, level: Severity, now: int) -> Told:
         entry.level, entry.told = level, now
@@ -117,7 +132,7 @@ class Ledger:
         entry = book.pop(key, None)
         if entry is None:
             if len(book) >= _MOST:  # the one that was quiet longest gives way
-                del book[next(iter(book))]
+                self._forget(book, next(iter(book)))
                 self.evicted += 1
             entry = _Entry(Gathered(heard, going))
         book[key] = entry

@@ -94,6 +94,17 @@ def test_room_is_bounded_and_the_loss_counted(monkeypatch: pytest.MonkeyPatch) -
     assert book.evicted == 15
 
 
+def test_so_is_the_number_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_MOST_VALUES", 500)
+    book = Ledger()
+    told(book, *[heard(tally("nik", 60, 60 * n), client=f"198.51.100.{n}") for n in range(40)])
+    assert book.evicted == 32
+    assert book._values == sum(one.gathered.size for one in book._ends.values()) == 480
+    list(book.tick(10**6 * MINUTE))
+    list(book.tick(2 * 10**6 * MINUTE))
+    assert book._values == 0
+
+
 def test_at_the_end_the_rest_is_told() -> None:
     book = Ledger()
     told(
