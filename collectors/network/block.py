@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collectors.network.arrays import Bools, Ints
+    from collectors.network.arrays import Bools, Bytes, Ints
 
 # Link types (https://www.tcpdump.org/linktypes.html); an interface of the kernel is one of them.
 NULL, ETHERNET, PPP, PPP_HDLC, RAW, LOOP = 0, 1, 9, 50, 101, 108
@@ -42,6 +42,11 @@ class Block:
     """Sent by this host (``PACKET_OUTGOING``), where the source says so."""
     vlan: Ints | None = None
     """VLAN id that the kernel took out of the frame (``tp_vlan_tci & 0xfff``), 0: none."""
+    heads: Bytes | None = None
+    """The first bytes of each packet once more, a row for each: they are read in one stream then,
+    not line by line from all over the memory. A reader makes it while they are in the cache."""
+    heads_at: int = 0
+    """Column of `heads` where the packet begins."""
     loopback: bool = False
     """Each packet is shown twice, going out and coming in: what is `outgoing` is passed over."""
 

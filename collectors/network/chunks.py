@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collectors.network.arrays import Ints
+    from collectors.network.arrays import Bytes, Ints
 
 HAS_NUMPY = importlib.util.find_spec("numpy") is not None
 
@@ -17,6 +17,8 @@ CHUNK = 12 << 20
 """Bytes read at once; what the reader needs, whatever the size of the file."""
 STEP = 256 << 10
 """Bytes of one system call: they are still in the cache of the core when they are looked at."""
+HEAD = 80
+"""Bytes of a record that are copied: its own header and those of Ethernet, a VLAN, IP and TCP."""
 LARGEST = 4 << 20
 """Bytes of the largest packet believed in: the kernel makes 512 KiB at most (BIG TCP)."""
 MOST = 32_768
@@ -33,7 +35,9 @@ class Window:
     def __init__(self, read_into: Callable[[memoryview], int], size: int = CHUNK) -> None:
         """*read_into* fills a view and returns how many bytes, 0 at the end of the file."""
         self._read_into = read_into
-        self.data = memoryview(bytearray(size))
+        self.whole = memoryview(bytearray(size + HEAD))
+        """The window, and room behind it, so that a head can always be copied whole."""
+        self.data = self.whole[:size]
         self.position = 0
         """Where the next record begins."""
         self.end = 0
@@ -95,9 +99,47 @@ class Window:
         self.position, self.end = 0, rest
 
     def _enlarge(self, size: int) -> None:
-        larger = memoryview(bytearray(min(size, max(2 * LARGEST, len(self.data)))))
+        size = min(size, max(2 * LARGEST, len(self.data)))
+        larger = memoryview(bytearray(size + HEAD))
         larger[: self.end] = self.data[: self.end]
-        self.data = larger
+        self.whole, self.data = larger, larger[:size]
+
+
+class Heads:
+    """The first bytes of each record of a block, copied while they are in the cache."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._rows = np.empty((MOST, HEAD), np.uint8)
+        self._places: list[Ints] = []
+        self._count = 0
+
+    def begin(self) -> None:
+        """Forget the records of the block before."""
+        self._places, self._count = [], 0
+
+    def add(self, whole: memoryview, places: list[int]) -> None:
+        """Copy the heads of the records at *places*."""
+        import numpy as np
+
+        at = np.array(places, np.int64)
+        row = np.dtype((np.void, HEAD))
+        found = np.ndarray((len(whole) - HEAD + 1,), row, buffer=whole, strides=(1,))[at]
+        after = self._count + len(at)
+        self._rows[self._count : after] = found.view(np.uint8).reshape(-1, HEAD)
+        self._places.append(at)
+        self._count = after
+
+    def places(self) -> Ints:
+        """Return where the records begin."""
+        import numpy as np
+
+        return np.concatenate(self._places)
+
+    def rows(self) -> Bytes:
+        """Return the heads, one row each; they hold until the next block."""
+        return self._rows[: self._count]
 
 
 def columns(data: memoryview, at: Ints, order: str, count: int) -> list[Ints]:

@@ -79,7 +79,7 @@ class Engine:
 
     def set_local(self, local: Container[bytes]) -> None:
         """Take note of the addresses of this host; it holds for conversations seen from now on."""
-        self._flows.records.local = local
+        self._flows.records.set_local(local)
 
     def feed(self, block: Block) -> None:
         """Take in the packets of *block*; its memory is not needed afterwards."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,10 +18,11 @@ _FLAGS = 0x3F
 _MOST_MADE = 4096
 
 
-def state(proto: int, client: int, server: int, server_packets: int, client_reset: bool) -> State:
+@lru_cache(4096)
+def state(proto: int, client: int, server: int, answered: bool, client_reset: bool) -> State:
     """Return how it went: *client* and *server* are the flags each sent, all together."""
     if proto != model.TCP:
-        return State.SF if server_packets else State.S0
+        return State.SF if answered else State.S0
     if not client & NEW_SYN and not server & SYN_ACK:
         return State.OTH
     if not server & SYN_ACK:
@@ -35,12 +37,13 @@ def state(proto: int, client: int, server: int, server_packets: int, client_rese
     return State.S1
 
 
-def direction(client: bytes, server: bytes, local: Container[bytes]) -> Direction:
-    """Return which way a conversation was opened, *local* being the addresses of this host."""
-    here, there = client in local or _loops(client), server in local or _loops(server)
-    if here:
-        return Direction.INTERNAL if there else Direction.OUTBOUND
-    return Direction.INBOUND if there else Direction.EXTERNAL
+_DIRECTIONS = {
+    (True, True): Direction.INTERNAL,
+    (True, False): Direction.OUTBOUND,
+    (False, True): Direction.INBOUND,
+    (False, False): Direction.EXTERNAL,
+}
+_MOST_KNOWN = 65_536
 
 
 def _address(six: bool, high: int, low: int) -> bytes:
@@ -58,15 +61,29 @@ class Records:
 
     def __init__(self, table: Table, local: Container[bytes]) -> None:
         self._table = table
-        self.local = local
+        self._local = local
+        self._known: dict[bytes, bool] = {}
         self.names: list[str] = []
         """Of the interfaces, by number."""
         self.made: list[Conn] = []
         """Conversations that are new since somebody took them away; the first ones of many."""
 
+    def set_local(self, local: Container[bytes]) -> None:
+        """Take note of the addresses of this host."""
+        self._local = local
+        self._known.clear()
+
+    def _is_local(self, address: bytes) -> bool:
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) == _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[address] = address in self._local or _loops(address)
+        return known
+
     def make(self, slots: Ints) -> None:
         """Make the conversations of *slots*, which are new."""
-        table, made = self._table, []
+        table, made, here = self._table, [], self._is_local
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         icmp = (table.proto[slots] == model.ICMP) | (table.proto[slots] == model.ICMPV6)
@@ -94,7 +111,7 @@ class Records:
                 client_port=port,
                 server=far,
                 server_port=server_port,
-                direction=direction(near, far, self.local),
+                direction=_DIRECTIONS[here(near), here(far)],
                 interface=self.names[interface],
                 vlan=vlan,
             )
@@ -133,7 +150,7 @@ class Records:
                 server_bytes=back_size,
                 client_flags=sent & _FLAGS,
                 server_flags=got & _FLAGS,
-                state=state(conn.proto, sent, got, back, reset),
+                state=state(conn.proto, sent, got, back > 0, reset),
                 ended=ended,
                 fragments=pieces,
             )

@@ -7,14 +7,14 @@ row per packet, and the few rows that have tags, extension headers or tunnels ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from collectors.network import headers_struct as one
 from collectors.network.arrays import Bools, Bytes, Ints, Numbers, Shorts, Words
-from collectors.network.block import Block
+from collectors.network.block import ETHERNET, Block
 from collectors.network.headers_link import (
     BYTE,
     SHORT,
@@ -153,14 +153,18 @@ _IP_COLUMNS = tuple(name for name in _Ip._fields if name not in {"found", "six"}
 def parse(block: Block) -> Headers:
     """Read the headers of all packets of *block*."""
     data = np.frombuffer(block.data, np.uint8)
-    found, echoes = unlink(data, block)
-    found = unwrap(data, found)
-    rows, keep = _common(data, found)
+    echoes, found = 0, None
+    if block.heads is not None and block.link == ETHERNET and not block.loopback:
+        rows, keep = _of_heads(block, block.heads)
+    else:
+        found, echoes = unlink(data, block)
+        found = unwrap(data, found)
+        rows, keep = _common(data, found)
     odd = np.flatnonzero(~keep)
     malformed, known = 0, len(keep) - len(odd)
     arp: list[tuple[int, int]] = []
     if len(odd):
-        rest = found.take(odd)
+        rest = found.take(odd) if found else _odd(data, block, odd)
         which = np.flatnonzero((rest.type == one.ARP) & (rest.end - rest.at >= 28))
         arp = list(zip(rest.packet[which].tolist(), rest.at[which].tolist(), strict=True))
         parts: list[Rows] = []
@@ -174,6 +178,33 @@ def parse(block: Block) -> Headers:
     if not keep.all():
         rows = rows.take(np.flatnonzero(keep))
     return Headers(rows, arp, len(keep) - known - len(arp), malformed, echoes)
+
+
+def _of_heads(block: Block, heads: Bytes) -> tuple[Rows, Bools]:
+    """Read what can be read from the heads alone, as `_common` does."""
+    width = heads.shape[1]
+    flat = heads.reshape(-1)
+    begin = np.arange(len(heads)) * width + block.heads_at
+    near = replace(block, data=flat.data, offset=begin, heads=None)
+    found = unwrap(flat, unlink(flat, near)[0])
+    rows, keep = _common(flat, found)
+    # Whatever was read past a head, of another one, lies further out than this.
+    keep &= found.at + _COMMON.itemsize <= begin + (width - block.heads_at)
+    rows.payload += block.offset - begin
+    return rows, keep
+
+
+def _odd(data: Bytes, block: Block, odd: Ints) -> Found:
+    """Return packets *odd* of a block unwrapped."""
+    part = replace(
+        block,
+        offset=block.offset[odd],
+        captured=block.captured[odd],
+        wire=block.wire[odd],
+        time=block.time[odd],
+        vlan=None if block.vlan is None else block.vlan[odd],
+    )
+    return unwrap(data, unlink(data, part)[0])._replace(packet=odd)
 
 
 def _common(data: Bytes, found: Found) -> tuple[Rows, Bools]:

@@ -23,8 +23,8 @@ from collectors.network.chunks import (
     LARGEST,
     MOST,
     CaptureError,
+    Heads,
     Window,
-    columns,
     plain,
     rows,
 )
@@ -75,11 +75,13 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
     # The upper bits of the link type tell about frame check sequences.
     link = struct.unpack_from(shape.order + "I", window.data, 20)[0] & 0xFFFF
     window.position += 24
-    make = _block if vector else _plain_block
+    heads = Heads() if vector else None
     while True:
-        found, fault = _walk(window, shape)
-        if found:
-            yield make(window.data, found, shape, link)
+        found, fault = _walk(window, shape, heads)
+        if found and heads:
+            yield _block(window.data, heads, shape, link)
+        elif found:
+            yield _plain_block(window.data, found, shape, link)
         elif window.end == window.position:
             return
         elif not fault and not window.grow():
@@ -88,13 +90,18 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
             raise CaptureError(fault)
 
 
-def _walk(window: Window, shape: _Shape) -> tuple[list[int], str]:
+def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[list[int], str]:
     """Return where whole packets begin, and what is wrong with the one that follows them."""
     found: list[int] = []
     window.forward()
+    if heads:
+        heads.begin()
     # Steps of walking and of reading take turns, so that what is walked over is in the cache.
     while True:
+        before = len(found)
         fault = _step(window, shape, found)
+        if heads and len(found) > before:
+            heads.add(window.whole, found[before:])
         if fault or len(found) == MOST or not window.more():
             return found, fault
 
@@ -121,18 +128,21 @@ def _step(window: Window, shape: _Shape, found: list[int]) -> str:
     return fault
 
 
-def _block(data: memoryview, found: list[int], shape: _Shape, link: int) -> Block:
+def _block(data: memoryview, heads: Heads, shape: _Shape, link: int) -> Block:
     import numpy as np
 
-    at = np.array(found, np.int64)
-    seconds, parts, captured, wire = columns(data, at, shape.order, 4)
+    rows = heads.rows()
+    numbers = rows.view(f"{shape.order}u4")
+    seconds, parts, captured, wire = (numbers[:, n].astype(np.int64) for n in range(4))
     return Block(
         data=data,
-        offset=at + shape.header,
+        offset=heads.places() + shape.header,
         captured=captured,
         wire=np.maximum(wire, captured),
         time=seconds * 1_000_000_000 + parts * shape.unit,
         link=link,
+        heads=rows,
+        heads_at=shape.header,
     )
 
 

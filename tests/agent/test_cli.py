@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from agent.spool import Spool
+from collectors.registry import load_sensors
 from tests.agent.collector import Collector
 from tests.agent.spool_helpers import sighting, until
 
@@ -41,7 +42,8 @@ class Host:
         self.toml.write_text(
             f'state_dir = "{self.state}"\n[sensors.files]\npaths = ["{self.web}"]\n{more}'
             f'[sensors.exposure]\npaths = ["{self.web}"]\nweb_roots = ["{self.web}"]\n'
-            "[sensors.network]\nenabled = false\n"
+            # This machine's traffic is not what these tests are about.
+            + ("[sensors.network]\nenabled = false\n" if "network" in load_sensors() else "")
         )
 
     @property

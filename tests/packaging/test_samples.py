@@ -20,6 +20,14 @@ def uncommented(text: str) -> str:
     return _SHOWN.sub(r"\1", head) + channels + tail
 
 
+def _current(sample: str) -> None:
+    """Skip where the installation is older than the sensors that the sample speaks of."""
+    from collectors.registry import load_sensors
+
+    if sample == "agent.toml" and "network" not in load_sensors():
+        pytest.skip("installed before the sensor network was there: pip install -e . again")
+
+
 def test_the_server_sample_shows_the_defaults(tmp_path: Path) -> None:
     from server.config import ServerConfig, load, parse
 
@@ -46,6 +54,7 @@ def test_the_agent_sample_shows_the_defaults(tmp_path: Path) -> None:
     from collectors.registry import settings_types
 
     types = settings_types()
+    _current(sample="agent.toml")
     text = (PACKAGING / "agent.toml").read_text()
     path = tmp_path / "agent.toml"
     path.write_text(text)
@@ -60,6 +69,7 @@ def test_the_agent_sample_shows_the_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("sample", "wrong"), [("agent.toml", "pahts"), ("server.toml", "lisen")])
 def test_a_misspelt_key_is_refused_with_its_line(sample: str, wrong: str, tmp_path: Path) -> None:
+    _current(sample)
     path = tmp_path / sample
     path.write_text((PACKAGING / sample).read_text() + f"\n{wrong} = 1\n")
     command = {

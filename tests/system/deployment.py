@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from collectors.registry import load_sensors
+
 BIN = Path(sys.executable).parent
 
 
@@ -159,6 +161,10 @@ class Deployment:
             f'web_roots = ["{self.web}"]\n'
             f"{quiet}"
         )
+        # This machine's traffic is nobody's business here, unless a test asks for it.
+        if "[sensors.network]" not in agent and "network" in load_sensors():
+            with self.agent_toml.open("a") as file:
+                file.write("[sensors.network]\nenabled = false\n")
 
     @property
     def environment(self) -> dict[str, str]:

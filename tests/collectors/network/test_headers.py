@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collectors.network import headers, headers_struct
-from collectors.network.block import Block
+from collectors.network.block import ETHERNET, Block
 from collectors.network.headers_struct import Parsed, Row
 from collectors.network.pcap import CaptureError, read
 from tests.collectors.network.packets import blocks, ether, ip4, make_block, tcp, udp
@@ -75,6 +77,18 @@ def test_nothing_past_a_packet_is_believed(block: Block) -> None:
     assert [row._replace(payload=0) for row in first.rows] == [
         row._replace(payload=0) for row in second.rows
     ]
+
+
+@settings(max_examples=200)
+@given(blocks(), st.sampled_from([0, 16, 24]), st.sampled_from([80, 96, 120]))
+def test_heads_change_nothing(block: Block, begin: int, width: int) -> None:
+    heads = np.full((len(block), width), 0x08, np.uint8)
+    data = np.frombuffer(block.data, np.uint8)
+    for row, offset in zip(heads, block.offset.tolist(), strict=True):
+        # What follows in memory belongs to another packet, as in a real window.
+        part = data[offset : offset + width - begin]
+        row[begin : begin + len(part)] = part
+    both(replace(block, link=ETHERNET, loopback=False, heads=heads, heads_at=begin))
 
 
 def test_both_ways_agree_on_many_packets_at_once() -> None:
