@@ -151,15 +151,12 @@ class Deployment:
             f'enroll_listen = "127.0.0.1:{self._enroll_port}"\n'
             f'socket = "{self.socket}"\n{server}\n'
         )
-        # What this machine talks to is no part of a test, but for those of the network.
-        quiet = "" if "[sensors.network]" in agent else "[sensors.network]\nenabled = false\n"
         self.agent_toml = self.root / "agent.toml"
         self.agent_toml.write_text(
             f'state_dir = "{self.agent_state}"\n{agent}\n'
             f'[sensors.files]\npaths = ["{self.web}"]\n'
             f"[sensors.exposure]\nenabled = {str(exposure).lower()}\n"
             f'web_roots = ["{self.web}"]\n'
-            f"{quiet}"
         )
         # This machine's traffic is nobody's business here, unless a test asks for it.
         if "[sensors.network]" not in agent and "network" in load_sensors():
