@@ -163,14 +163,15 @@ def main(interface: str, rate: float, seconds: float, path: str = "") -> None:
         known = connections()
         first = opening(known)
         rest = frames(BATCH * BATCHES, known)
+    opened, around = Batches(first) if first else None, Batches(rest)
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
         sock.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
         sock.bind((interface, 0))
         begin = time.perf_counter()
         sent = 0
-        if first:
-            sent += send(sock, Batches(first), rate, begin + seconds, once=True)
-        sent += send(sock, Batches(rest), rate, begin + seconds, once=False)
+        if opened is not None:
+            sent += send(sock, opened, rate, begin + seconds, once=True)
+        sent += send(sock, around, rate, begin + seconds, once=False)
         print(json.dumps({"sent": sent, "seconds": time.perf_counter() - begin}))
 
 
