@@ -106,40 +106,31 @@ class Window:
 
 
 class Heads:
-    """The first bytes of each record of a block, copied while they are in the cache."""
+    """The first bytes of each record of a block, copied out of the window."""
 
     def __init__(self) -> None:
         import numpy as np
 
         self._rows = np.empty((MOST, HEAD), np.uint8)
-        self._places: list[Ints] = []
-        self._count = 0
+        self.places: Ints = np.empty(0, np.int64)
+        """Where the records begin."""
+        self.size = CHUNK // MOST
+        """Bytes of a record, on average."""
 
-    def begin(self) -> None:
-        """Forget the records of the block before."""
-        self._places, self._count = [], 0
-
-    def add(self, whole: memoryview, places: list[int]) -> None:
-        """Copy the heads of the records at *places*."""
+    def take(self, whole: memoryview, places: Ints, end: int) -> None:
+        """Copy the heads of the records at *places*, at most `MOST`; the last one ends at *end*."""
         import numpy as np
 
-        at = np.array(places, np.int64)
         row = np.dtype((np.void, HEAD))
-        found = np.ndarray((len(whole) - HEAD + 1,), row, buffer=whole, strides=(1,))[at]
-        after = self._count + len(at)
-        self._rows[self._count : after] = found.view(np.uint8).reshape(-1, HEAD)
-        self._places.append(at)
-        self._count = after
-
-    def places(self) -> Ints:
-        """Return where the records begin."""
-        import numpy as np
-
-        return np.concatenate(self._places)
+        found = np.ndarray((len(whole) - HEAD + 1,), row, buffer=whole, strides=(1,))
+        self._rows[: len(places)] = found[places].view(np.uint8).reshape(-1, HEAD)
+        self.places = places
+        if len(places):
+            self.size = (end - int(places[0])) // len(places) + 1
 
     def rows(self) -> Bytes:
         """Return the heads, one row each; they hold until the next block."""
-        return self._rows[: self._count]
+        return self._rows[: len(self.places)]
 
 
 def columns(data: memoryview, at: Ints, order: str, count: int) -> list[Ints]:
