@@ -106,8 +106,7 @@ def _steps(data: memoryview, starts: Ints, limits: Ints, layout: Layout) -> Ints
         left = np.flatnonzero(place < limit)
         chains, place, limit = chains[left], place[left], limit[left]
     rest = [
-        _plain(data, *pair, layout)
-        for pair in zip(place.tolist(), limit.tolist(), strict=True)
+        _plain(data, *pair, layout) for pair in zip(place.tolist(), limit.tolist(), strict=True)
     ]
     depth = _EVERY * len(parts)
     most = depth + max(map(len, rest), default=0)
