@@ -49,11 +49,11 @@ def walk(data: memoryview, begin: int, layout: Layout) -> tuple[Ints, int]:
     starts = _guess(data, begin, layout)
     limits = np.append(starts[1:], len(data))
     steps = _steps(data, starts, limits, layout)
-    inside = steps < limits
-    last = steps.T[np.arange(len(starts)), np.count_nonzero(inside, axis=0) - 1]
+    inside = steps < limits[:, np.newaxis]
+    last = steps[np.arange(len(starts)), np.count_nonzero(inside, axis=1) - 1]
     ends = _after(data, last, layout)
     if (ends[:-1] == starts[1:]).all():
-        found = steps.T[inside.T]
+        found = steps[inside]
     else:
         found = _mended(data, steps, inside, ends, layout)
     end = int(_after(data, found[-1:], layout)[0])
@@ -62,7 +62,7 @@ def walk(data: memoryview, begin: int, layout: Layout) -> tuple[Ints, int]:
     return found, end
 
 
-def _sizes(data: memoryview, layout: Layout) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+def _sizes(data: memoryview) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     """Return a view that has the size of the record that begins at byte i as its element i."""
     shape = np.dtype((np.void, 4))
     return np.ndarray((len(data) - _LEAST + 1,), shape, buffer=data, offset=_SIZE, strides=(1,))
@@ -71,7 +71,7 @@ def _sizes(data: memoryview, layout: Layout) -> np.ndarray[tuple[int], np.dtype[
 def _after(data: memoryview, at: Ints, layout: Layout) -> Ints:
     """Return where the records at *at* end; beyond the data where they have no size."""
     last = len(data) - _LEAST
-    size = _sizes(data, layout)[np.minimum(at, last)].view(f"{layout.order}u4")
+    size = _sizes(data)[np.minimum(at, last)].view(f"{layout.order}u4")
     ends: Ints = np.where(at > last, len(data) + 1, at + size + layout.header)
     return ends
 
@@ -91,9 +91,9 @@ def _guess(data: memoryview, begin: int, layout: Layout) -> Ints:
 
 
 def _steps(data: memoryview, starts: Ints, limits: Ints, layout: Layout) -> Ints:
-    """Return the steps of each chain as a column, those of before its limit first."""
+    """Return the steps of each chain as a row, those of before its limit first."""
     order, header = layout
-    sizes, last, shape = _sizes(data, layout), len(data) - _LEAST, f"{order}u4"
+    sizes, last, shape = _sizes(data), len(data) - _LEAST, f"{order}u4"
     place, limit, chains = starts, limits, np.arange(len(starts))
     parts: list[tuple[Ints, Ints]] = []
     while len(chains) >= _FEW:
@@ -110,11 +110,11 @@ def _steps(data: memoryview, starts: Ints, limits: Ints, layout: Layout) -> Ints
     ]
     depth = _EVERY * len(parts)
     most = depth + max(map(len, rest), default=0)
-    steps = np.full((most, len(starts)), np.iinfo(np.int64).max)
+    steps = np.full((len(starts), most), np.iinfo(np.int64).max)
     for number, (which, part) in enumerate(parts):
-        steps[_EVERY * number : _EVERY * (number + 1), which] = part
+        steps[which, _EVERY * number : _EVERY * (number + 1)] = part.T
     for chain, found in zip(chains.tolist(), rest, strict=True):
-        steps[depth : depth + len(found), chain] = found
+        steps[chain, depth : depth + len(found)] = found
     return steps
 
 
@@ -134,7 +134,7 @@ def _plain(data: memoryview, place: int, limit: int, layout: Layout) -> list[int
 
 def _mended(data: memoryview, steps: Ints, inside: Bools, ends: Ints, layout: Layout) -> Ints:
     """Return the steps without those of wrong guesses."""
-    starts = steps[0].tolist()
+    starts = steps[:, 0].tolist()
     pieces: list[Ints] = []
     end = starts[0]
     for chain, start in enumerate(starts):
@@ -143,7 +143,7 @@ def _mended(data: memoryview, steps: Ints, inside: Bools, ends: Ints, layout: La
             pieces.append(np.array(missed, np.int64))
             end = int(_after(data, pieces[-1][-1:], layout)[0])
         if end == start:
-            pieces.append(steps[inside[:, chain], chain])
+            pieces.append(steps[chain][inside[chain]])
             end = int(ends[chain])
     if end < len(data):
         pieces.append(np.array(_plain(data, end, len(data), layout), np.int64))

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.network import pcapng
 from collectors.network.block import Block
@@ -28,6 +28,9 @@ from collectors.network.chunks import (
     plain,
     rows,
 )
+
+if TYPE_CHECKING:
+    from collectors.network.arrays import Ints
 
 __all__ = ["CaptureError", "read"]
 
@@ -80,7 +83,7 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
         found, fault = _walk(window, shape, heads)
         if len(found) and heads:
             yield _block(window.data, heads, shape, link)
-        elif len(found):
+        elif isinstance(found, list) and found:
             yield _plain_block(window.data, found, shape, link)
         elif window.end == window.position:
             return
@@ -90,7 +93,7 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
             raise CaptureError(fault)
 
 
-def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[Sequence[int], str]:
+def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[list[int] | Ints, str]:
     """Return where whole packets begin, and what is wrong with the one that follows them."""
     window.forward()
     if heads:
@@ -102,7 +105,7 @@ def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[Sequence[
             return found, fault
 
 
-def _walk_at_once(window: Window, shape: _Shape, heads: Heads) -> tuple[Sequence[int], str]:
+def _walk_at_once(window: Window, shape: _Shape, heads: Heads) -> tuple[list[int] | Ints, str]:
     """Do the same with arrays, and copy the heads."""
     from collectors.network import chains
 
@@ -169,7 +172,7 @@ def _block(data: memoryview, heads: Heads, shape: _Shape, link: int) -> Block:
     )
 
 
-def _plain_block(data: memoryview, found: Sequence[int], shape: _Shape, link: int) -> Block:
+def _plain_block(data: memoryview, found: list[int], shape: _Shape, link: int) -> Block:
     table = rows(data, found, shape.order, 4)
     return Block(
         data=data,
