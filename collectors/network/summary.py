@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from collectors.kinds import NetworkFlow
+from collectors.network import community
 from collectors.network.model import ICMP, ICMPV6, TCP, UDP, Conn, Flow
 from collectors.network.outward import MODULE, address, name, transport
 from collectors.sighting import Sighting
@@ -87,6 +88,7 @@ class _Line:
             interface=conn.interface or None,
             process=name(self.process) if alone else None,
             user=name(self.user) if alone else None,
+            community=community.of(conn) if single else None,
         )
 
 

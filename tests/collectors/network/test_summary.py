@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.kinds import NetworkFlow
+from collectors.network import community
 from collectors.network.model import ICMP, State
 from collectors.network.summary import MINUTE, FlowSummary
 from tests.collectors.network.flows import START, conn, flow
@@ -46,6 +47,11 @@ def test_a_single_conversation_keeps_its_port() -> None:
     summary.see(flow())
     (line,) = told(summary, START, last=True)
     assert line.source_port == 50_000
+    assert line.community == community.of(conn())
+    summary.see(flow())
+    summary.see(flow())
+    (line,) = told(summary, START + MINUTE, last=True)
+    assert (line.count, line.community) == (2, None)
 
 
 def test_the_type_of_an_icmp_message_is_no_port() -> None:
