@@ -31,7 +31,8 @@ _SMALL = 0.1
 """Share of a ring."""
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
-_TICK = 1_000_000_000
+_SET_BACK = 5_000_000_000
+"""ns by which the clock may lag behind the packets; more, and somebody has set it back."""
 _PATIENCE = 20.0
 """Seconds for which a capture file waits for the content child, after each block."""
 _MOST_WAITING = 64 << 20
@@ -186,6 +187,10 @@ class Watch:
 
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
+        if now < self._now - _SET_BACK:
+            # What goes on would wait until the old time is reached again: it is told now.
+            self._engine.finish()
+            self._now = now
         self._now = max(self._now, now)
         self._streams.tick(self._now)
         self._engine.tick(self._now)
