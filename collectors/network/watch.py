@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from collectors.network import pcap
+from collectors.network import memory, pcap
 from collectors.network.block import Block
 from collectors.network.detect.ioc import Indicators
 from collectors.network.engine import Engine
@@ -85,6 +85,7 @@ class Watch:
         if work.file and self._content is not None:
             self._content.most = _MOST_WAITING
         if work.file:
+            memory.enlarge()
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
