@@ -54,6 +54,8 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     """Different accounts that failed for one source."""
     spread_sources: int = 20
     """Different sources that failed for one account of one service, within ``spray_window``."""
+    quiet: tuple[str, ...] = ()
+    """Addresses or networks that log in often on purpose: monitoring by SSH."""
     sources: int = 4096
 
 
@@ -315,6 +317,11 @@ def load(table: Mapping[str, object]) -> DetectSettings:
         settings = msgspec.convert(table, DetectSettings, strict=True)
     except msgspec.ValidationError as error:
         raise ValueError(f"network.detect: {error}") from None
-    for text in (*settings.inside, *settings.scan.quiet, *settings.arp.quiet):
+    for text in (
+        *settings.inside,
+        *settings.scan.quiet,
+        *settings.brute.quiet,
+        *settings.arp.quiet,
+    ):
         network(text)
     return settings

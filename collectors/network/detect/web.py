@@ -2,8 +2,9 @@
 
 A gate over the raw target first: most requests end there. Then the target, referrer and user agent
 are decoded twice and each shape of `web_patterns` looks for its words, and only then for its
-pattern. A status of 2xx raises the severity; so does an attack by our own host on others. Findings
-are one per source and class.
+pattern. A status of 2xx raises the severity, unless the same answer comes without the attack too:
+many servers answer everything with their first page. So does an attack by our own host on others.
+Findings are one per source and class, scripts in folders of uploads one per script.
 MITRE ATT&CK T1190, T1505.003, T1595.002.
 """
 
@@ -34,6 +35,14 @@ def decoded(text: str) -> str:
     return text.lower()
 
 
+def _page(record: Http) -> tuple[bytes, str, str]:
+    return record.conn.server, record.host, record.path[:200].partition("?")[0]
+
+
+def _alike(one: int, other: int) -> bool:
+    return other > 0 and abs(one - other) <= max(one, other) // 50
+
+
 class Web:
     """Looks for attacks in requests."""
 
@@ -42,6 +51,11 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._agents: Table[str, str] = Table(settings.sources)
         self._tries: Table[tuple[bytes, str], int] = Table(settings.sources)
+        self._sizes: Table[tuple[bytes, str, str], int] = Table(settings.sources)
+        """Bytes of the last ordinary answer of a page."""
+        self._probes: Table[tuple[bytes, bytes], tuple[str, int]] = Table(settings.sources)
+        """Target and answer of the last attack of a client on a server."""
+        self._scripts: Table[tuple[bytes, str, str], bool] = Table(settings.sources)
 
     def see(self, record: Seen) -> list[Finding] | tuple[Finding, ...]:
         """Take a request."""
@@ -60,6 +74,8 @@ class Web:
             found += self._shapes(record, decoded(path))
         elif record.referrer and "%" in record.referrer and "${" in decoded(record.referrer):
             found += self._shapes(record, decoded(record.referrer))
+        if not found and 200 <= record.status < 300 and record.response_bytes:
+            self._sizes[_page(record)] = record.response_bytes
         return found
 
     def tick(self, now: int) -> tuple[Finding, ...]:
@@ -82,15 +98,37 @@ class Web:
         return "web.command" if hit[0].startswith("()") else "web.scanner"
 
     def _shapes(self, record: Http, text: str) -> list[Finding]:
-        found = []
+        found: list[Finding] = []
+        same: bool | None = None
         for shape in SHAPES:
             for word in shape.gate:
                 if word in text:
                     hit = shape.pattern.search(text)
                     if hit is not None:
-                        found.append(self._found(record, shape, hit[0]))
+                        same = self._as_ever(record) if same is None else same
+                        if shape.rule != "web.script" or not self._known(record):
+                            found.append(self._found(record, shape, hit[0], same=same))
                     break
         return found
+
+    def _known(self, record: Http) -> bool:
+        """Tell whether this script was told already; if not, it is now when it was answered."""
+        page = _page(record)
+        known = self._scripts.get(page) is not None
+        if 200 <= record.status < 300:
+            self._scripts[page] = True
+        return known
+
+    def _as_ever(self, record: Http) -> bool:
+        """Tell whether the answer is the one that others get, or that another attack got."""
+        page, size = _page(record), record.response_bytes
+        ordinary = (self._sizes.get(page), self._sizes.get((page[0], page[1], "/")))
+        ends = (record.conn.client, record.conn.server)
+        before = self._probes.get(ends)
+        self._probes[ends] = (record.path[:200], size)
+        if any(one is not None and _alike(one, size) for one in ordinary):
+            return True
+        return before is not None and before[0] != record.path[:200] and _alike(before[1], size)
 
     def _agent_finding(self, record: Http, rule: str) -> list[Finding]:
         shape = Shape(rule, "T1595.002", (), SCANNERS, "low", "low")
@@ -98,13 +136,15 @@ class Web:
             shape = shape._replace(technique="T1190", severity="medium", answered="medium")
         return [self._found(record, shape, record.user_agent)]
 
-    def _found(self, record: Http, shape: Shape, text: str) -> Finding:
+    def _found(self, record: Http, shape: Shape, text: str, *, same: bool = False) -> Finding:
         conn = record.conn
         key = (conn.client, shape.rule)
         tries = self._tries[key] = (self._tries.get(key) or 0) + 1
-        severity = shape.answered if 200 <= record.status < 300 else shape.severity
+        script = shape.rule == "web.script"
+        answered = 200 <= record.status < 300 and not same
+        severity = shape.answered if answered else shape.severity
         if conn.direction is Direction.OUTBOUND:
-            severity = "high"
+            severity = "low" if script else "high"
         return Finding(
             rule=shape.rule,
             at=record.at,
@@ -115,7 +155,7 @@ class Web:
             destination=conn.server,
             port=conn.server_port,
             direction=conn.direction,
-            entity=written(conn.client),
+            entity=record.host + _page(record)[2] if script else written(conn.client),
             count=tries,
             score=1.0,
             numbers={
