@@ -60,6 +60,7 @@ def _checks(config: AgentConfig) -> Iterator[Check]:
     yield _watches(Path("/proc/sys/fs/inotify/max_user_watches"), _FEW_WATCHES)
     yield _watches(Path("/proc/sys/fs/inotify/max_user_instances"), 8)
     yield _capabilities()
+    yield from _packets(config)
     yield _bounds()
     yield _disk(config)
     yield from _collector(config)
@@ -90,6 +91,33 @@ def _capabilities() -> Check:
     seen = "may read all files" if able else f"user {os.geteuid()} may not read all files"
     remedy = "run as root, or use the unit's AmbientCapabilities=CAP_DAC_READ_SEARCH"
     return Check("capabilities", able, seen, remedy)
+
+
+def _packets(config: AgentConfig) -> Iterator[Check]:
+    """The network sensor needs packet sockets, whose first lack is CAP_NET_RAW."""
+    from agent.config import ConfigError, load
+    from collectors.api import Unsupported
+    from collectors.registry import settings_types
+
+    try:
+        network = load(config.path, settings_types()).sensors.get("network")
+    except ConfigError as error:
+        yield Check("settings of sensors", False, error.mistakes[0], "ronda-agent check")
+        return
+    if network is None or not network.enabled:
+        return
+    from collectors.network.sockets import probe
+
+    remedy = (
+        "run as root, or use the unit's AmbientCapabilities=CAP_NET_RAW; or switch the sensor off: "
+        "enabled = false in [sensors.network]"
+    )
+    try:
+        probe()
+    except (Unsupported, OSError) as error:
+        yield Check("packets", False, str(error).partition(":")[0], remedy)
+        return
+    yield Check("packets", True, "may watch interfaces")
 
 
 def _bounds() -> Check:

@@ -11,9 +11,26 @@ import msgspec
 
 from collectors.network.detect.places import network
 
+NAMES = (
+    *("scan", "brute", "beacon", "dns_tunnel", "dns_generated", "icmp_tunnel", "arp", "exfil"),
+    *("listener", "peer", "shell", "mining", "web", "ioc", "weakness", "loss", "contacts"),
+)
+"""Of the detections, as ``off`` takes them."""
+
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown keys are mistakes."""
+
+    def __post_init__(self) -> None:
+        """Check all numbers.
+
+        Raises:
+            ValueError: one is not over 0, which no threshold or bound can mean.
+        """
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
+                raise ValueError(f"{name}: must be over 0")
 
 
 class ScanSettings(_Table, frozen=True, kw_only=True):
@@ -305,6 +322,18 @@ class DetectSettings(_Table, frozen=True, kw_only=True):
     weakness: WeaknessSettings = WeaknessSettings()
     loss: LossSettings = LossSettings()
     web: WebSettings = WebSettings()
+
+    def __post_init__(self) -> None:
+        """Check the numbers and the names.
+
+        Raises:
+            ValueError: a number is not over 0, or ``off`` names no detection.
+        """
+        super().__post_init__()
+        wrong = [name for name in self.off if name not in NAMES]
+        if wrong:
+            known = ", ".join(NAMES)
+            raise ValueError(f"off: there is no detection {wrong[0]}; there are: {known}")
 
 
 def load(table: Mapping[str, object]) -> DetectSettings:
