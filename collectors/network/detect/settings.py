@@ -61,7 +61,8 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     window: int = 900
     """Failures of one source at one service."""
     ssh_connections: int = 30
-    ssh_window: int = 1800
+    ssh_window: int = 1200
+    """Seconds for so many connections: monitoring by SSH once a minute stays below."""
     ssh_most_bytes: int = 6000
     """An SSH connection that carried more than this either way was let in."""
     ssh_least_packets: int = 8

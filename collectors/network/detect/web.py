@@ -22,6 +22,7 @@ from collectors.network.detect.web_patterns import SCANNERS, SHAPES, SUSPECT, Sh
 from collectors.network.model import Direction, Finding, Http, Seen
 
 _MOST = 4096
+_SIZES = 6
 _ASSETS = (".css", ".js", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff2", ".woff")
 
 
@@ -51,8 +52,8 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._agents: Table[str, str] = Table(settings.sources)
         self._tries: Table[tuple[bytes, str], int] = Table(settings.sources)
-        self._sizes: Table[tuple[bytes, str, str], int] = Table(settings.sources)
-        """Bytes of the last ordinary answer of a page."""
+        self._sizes: Table[tuple[bytes, str, str], tuple[int, ...]] = Table(settings.sources)
+        """Bytes of the last ordinary answers of a page, as far as they differ."""
         self._probes: Table[tuple[bytes, bytes], tuple[str, int]] = Table(settings.sources)
         """Target and answer of the last attack of a client on a server."""
         self._scripts: Table[tuple[bytes, str, str], bool] = Table(settings.sources)
@@ -75,8 +76,13 @@ class Web:
         elif record.referrer and "%" in record.referrer and "${" in decoded(record.referrer):
             found += self._shapes(record, decoded(record.referrer))
         if not found and 200 <= record.status < 300 and record.response_bytes:
-            self._sizes[_page(record)] = record.response_bytes
+            self._learn(_page(record), record.response_bytes)
         return found
+
+    def _learn(self, page: tuple[bytes, str, str], size: int) -> None:
+        sizes = self._sizes.get(page) or ()
+        if not any(_alike(one, size) for one in sizes):
+            self._sizes[page] = (size, *sizes[: _SIZES - 1])
 
     def tick(self, now: int) -> tuple[Finding, ...]:
         """Do nothing: each request is judged when it comes."""
@@ -122,11 +128,12 @@ class Web:
     def _as_ever(self, record: Http) -> bool:
         """Tell whether the answer is the one that others get, or that another attack got."""
         page, size = _page(record), record.response_bytes
-        ordinary = (self._sizes.get(page), self._sizes.get((page[0], page[1], "/")))
+        first = (page[0], page[1], "/")
+        ordinary = (*(self._sizes.get(page) or ()), *(self._sizes.get(first) or ()))
         ends = (record.conn.client, record.conn.server)
         before = self._probes.get(ends)
         self._probes[ends] = (record.path[:200], size)
-        if any(one is not None and _alike(one, size) for one in ordinary):
+        if any(_alike(one, size) for one in ordinary):
             return True
         return before is not None and before[0] != record.path[:200] and _alike(before[1], size)
 

@@ -50,6 +50,11 @@ def test_an_admin_who_works_is_quiet() -> None:
     assert shown(brute(), [*sessions, *banners, *refused]) == []
 
 
+def test_monitoring_by_ssh_each_minute_is_quiet() -> None:
+    checks = [flow(conn("10.9.9.9", port=22), n * MINUTE, sent=3900, got=3700) for n in range(300)]
+    assert shown(brute(), checks) == []
+
+
 def test_logins_without_an_outcome_are_quiet() -> None:
     assert shown(brute(), [login(conn(port=3306), n, outcome="") for n in range(100)]) == []
 

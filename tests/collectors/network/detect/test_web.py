@@ -167,6 +167,15 @@ def test_a_server_that_answers_everything_with_its_first_page_is_not_broken() ->
     assert told("/.env", 412, made) == ["high"], "another answer"
 
 
+def test_a_first_page_of_several_forms() -> None:
+    made = detector()
+    for size in (18_000, 9000, 12_000, 18_010):
+        told("/", size, made)
+    for n, size in enumerate((9010, 18_020, 12_005)):
+        path = f"/?a=fetch&content=<?php die(@md5({n}))?>"
+        assert told(path, size, made, conn=conn(f"203.0.113.{n}", port=80)) == ["medium"]
+
+
 def test_a_parameter_that_is_ignored_is_no_way_in() -> None:
     made = detector()
     assert told("/berita.php?id=4", 9000, made) == []
