@@ -2,7 +2,8 @@
 
 * So many failed logins of one source at one service in a window (Zeek's FTP policy: 20 in 15 min).
 * SSH, where the outcome is encrypted: connections that went through key exchange and ended small,
-  as refused logins do (Zeek's SSH policy: 30 in 30 min; here 20, for monitoring that logs in each minute).
+  as refused logins do (Zeek's SSH policy: 30 in 30 min; here 20 min,
+  for monitoring logs in each minute).
 * Spraying: many accounts fail for one source. Spread: one account fails for many sources.
 * Guessing from outside is everyday and low, from inside high (medium where only the shape of SSH
   connections tells: monitoring by SSH looks alike), by our own host high.
