@@ -215,8 +215,7 @@ def _finding(words: Words, one: NetworkFinding, severity: int) -> str:
     service = f"{one.destination}:{one.port}"
     if one.entity and one.entity not in {one.source, one.destination, service}:
         text += f" {one.entity.removeprefix(service).strip()}"
-    # A target first: the host alone says little.
-    shown = [other for other in one.texts if other and other not in {one.entity, one.destination}]
+    shown = [other for other in one.texts if other and other not in text]
     return text + (f": {', '.join(shown[:2])}" if shown else "")
 
 

@@ -121,7 +121,7 @@ class Pieces:
             count=1,
             distinct=1,
             confidence=_CONFIDENCE,
-            samples=("*" * 8,),  # of a password that was used even its length helps
+            samples=(),  # of a password that is in use even the length helps a guesser
             tokens=self._redactor.sketch("password", [value]),
         )
 
