@@ -60,7 +60,7 @@ def _checks(config: AgentConfig) -> Iterator[Check]:
     yield _watches(Path("/proc/sys/fs/inotify/max_user_watches"), _FEW_WATCHES)
     yield _watches(Path("/proc/sys/fs/inotify/max_user_instances"), 8)
     yield _capabilities()
-    yield from _packets(config)
+    yield from _sensors(config)
     yield _bounds()
     yield _disk(config)
     yield from _collector(config)
@@ -93,31 +93,29 @@ def _capabilities() -> Check:
     return Check("capabilities", able, seen, remedy)
 
 
-def _packets(config: AgentConfig) -> Iterator[Check]:
-    """The network sensor needs packet sockets, whose first lack is CAP_NET_RAW."""
+def _sensors(config: AgentConfig) -> Iterator[Check]:
+    """Ask each sensor that is on whether it can run; the network sensor needs CAP_NET_RAW."""
     from agent.config import ConfigError, load
     from collectors.api import Unsupported
-    from collectors.registry import settings_types
+    from collectors.registry import load_sensors, settings_types
 
     try:
-        network = load(config.path, settings_types()).sensors.get("network")
+        settings = load(config.path, settings_types()).sensors
     except ConfigError as error:
         yield Check("settings of sensors", False, error.mistakes[0], "ronda-agent check")
         return
-    if network is None or not network.enabled:
-        return
-    from collectors.network.sockets import probe
-
-    remedy = (
-        "run as root, or use the unit's AmbientCapabilities=CAP_NET_RAW; or switch the sensor off: "
-        "enabled = false in [sensors.network]"
-    )
-    try:
-        probe()
-    except (Unsupported, OSError) as error:
-        yield Check("packets", False, str(error).partition(":")[0], remedy)
-        return
-    yield Check("packets", True, "may watch interfaces")
+    for name, factory in load_sensors().items():
+        if not settings[name].enabled:
+            continue
+        off = f"enabled = false in [sensors.{name}]"
+        try:
+            warnings = factory(settings[name], config.state_dir / "sensors" / name).check()
+        except Unsupported as error:
+            text, _, remedy = str(error).partition(": ")
+            remedy = f"{remedy}; or switch it off: {off}" if remedy else f"switch it off: {off}"
+            yield Check(f"sensor {name}", False, text, remedy)
+            continue
+        yield Check(f"sensor {name}", True, "; ".join(["can run", *warnings]))
 
 
 def _bounds() -> Check:

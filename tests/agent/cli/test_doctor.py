@@ -6,26 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.doctor import _packets
+from agent.cli.doctor import _sensors
 from agent.config import load
 from collectors.api import Unsupported
-from collectors.network import sockets
+from collectors.network import worker
+
+ALONE = "[sensors.files]\nenabled = false\n[sensors.exposure]\nenabled = false\n"
 
 
 def checks(tmp_path: Path, text: str) -> list[tuple[str, bool, str]]:
     config = tmp_path / "agent.toml"
-    config.write_text(f'state_dir = "{tmp_path}"\n{text}\n')
-    return [(one.name, one.ok, one.remedy) for one in _packets(load(config, None))]
+    config.write_text(f'state_dir = "{tmp_path}"\n{ALONE}{text}\n')
+    return [(one.name, one.ok, one.remedy) for one in _sensors(load(config, None))]
 
 
 def test_without_the_capability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def probe() -> None:
-        raise Unsupported("packet sockets need the capability CAP_NET_RAW: run as root")
+    def supported() -> None:
+        raise Unsupported("packet sockets need CAP_NET_RAW: run as root")
 
-    monkeypatch.setattr(sockets, "probe", probe)
-    ((name, ok, remedy),) = checks(tmp_path, "[sensors.network]")
-    assert (name, ok) == ("packets", False)
-    assert "AmbientCapabilities=CAP_NET_RAW" in remedy
+    monkeypatch.setattr(worker, "supported", supported)
+    assert checks(tmp_path, "[sensors.network]") == [
+        (
+            "sensor network",
+            False,
+            "run as root; or switch it off: enabled = false in [sensors.network]",
+        )
+    ]
     assert checks(tmp_path, "[sensors.network]\nenabled = false") == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from collectors.network.detect.settings import DetectSettings, WebSettings
 from collectors.network.detect.web import Web, decoded
+from collectors.network.model import Conn
 from tests.collectors.network.detect.records import conn, one, outward, request
 
 
@@ -150,7 +152,8 @@ def test_an_answer_makes_it_worse() -> None:
     assert ours.severity == "high"
 
 
-def told(path: str, size: int, made: Web, **more: object) -> list[str]:
+def told(path: str, size: int, made: Web, which: Conn | None = None) -> list[str]:
+    more: dict[str, Any] = {"conn": which} if which else {}
     found = made.see(request(path, status=200, response_bytes=size, **more))
     return [one.severity for one in found]
 
@@ -173,7 +176,7 @@ def test_a_first_page_of_several_forms() -> None:
         told("/", size, made)
     for n, size in enumerate((9010, 18_020, 12_005)):
         path = f"/?a=fetch&content=<?php die(@md5({n}))?>"
-        assert told(path, size, made, conn=conn(f"203.0.113.{n}", port=80)) == ["medium"]
+        assert told(path, size, made, conn(f"203.0.113.{n}", port=80)) == ["medium"]
 
 
 def test_a_parameter_that_is_ignored_is_no_way_in() -> None:
@@ -198,9 +201,9 @@ def test_scripts_of_the_application_are_told_once() -> None:
     assert told("/uploads/view.php?id=1", 900, made) == ["high"]
     for n in range(2, 9):
         which = conn(f"203.0.113.{n}", port=80)
-        assert told(f"/uploads/view.php?id={n}", 900 + 100 * n, made, conn=which) == []
+        assert told(f"/uploads/view.php?id={n}", 900 + 100 * n, made, which) == []
     assert told("/dokumen/lihat.php?id=1", 900, made) == ["low"]
-    assert told("/files/download.php", 50, made, conn=outward(port=80)) == ["low"]
+    assert told("/files/download.php", 50, made, outward(port=80)) == ["low"]
 
 
 @pytest.mark.parametrize(
