@@ -18,7 +18,7 @@ from collectors.kinds import (
     Record,
     VisibilityLost,
 )
-from collectors.network.interfaces import Choice, Interfaces
+from collectors.network.interfaces import MOST, Choice, Interfaces
 from collectors.network.settings import NetworkSettings
 from collectors.paths import SafePath
 
@@ -60,9 +60,13 @@ class NetworkSensor:
         wanted = self._settings.interfaces
         choice = Choice(wanted=wanted, unwanted=self._settings.exclude_interfaces)
         warnings = []
-        if not Interfaces(choice).up():
+        interfaces = Interfaces(choice)
+        if not interfaces.up():
             named = f"none of {', '.join(wanted)}" if wanted else "no interface"
             warnings.append(f"{named} is up; what comes up is watched from then on")
+        elif interfaces.beyond:
+            left = f"{interfaces.beyond} interfaces are not watched, {MOST} are the most"
+            warnings.append(f"{left}: say which ones matter with interfaces or exclude_interfaces")
         table = self._settings.indicators
         if table and not os.access(table, os.R_OK):
             made = f"make it with: ronda-agent indicators FILE.csv --to {table}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from collectors.kinds import NetworkFlow
+from collectors.network import community
 from collectors.network.model import ICMP, ICMPV6, TCP, UDP, Conn, Flow
 from collectors.network.outward import MODULE, address, name, transport
 from collectors.sighting import Sighting
@@ -87,6 +88,7 @@ class _Line:
             interface=conn.interface or None,
             process=name(self.process) if alone else None,
             user=name(self.user) if alone else None,
+            community=community.of(conn) if single else None,
         )
 
 
@@ -140,7 +142,8 @@ class FlowSummary:
 
     def flush(self, now: int, *, last: bool = False) -> Iterable[Sighting]:
         """Return what the minute before *now* amounted to; nothing while it lasts."""
-        if not last and now < self._until:
+        # A clock that was set back must not make it silent until the old time is reached again.
+        if not last and self._until - MINUTE <= now < self._until:
             return ()
         self._until = now - now % MINUTE + MINUTE
         lines = sorted(self._lines.values(), key=lambda line: -line.bytes)

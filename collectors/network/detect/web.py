@@ -10,6 +10,7 @@ MITRE ATT&CK T1190, T1505.003, T1595.002.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 from urllib.parse import unquote_plus
 
@@ -23,6 +24,9 @@ from collectors.network.model import Direction, Finding, Http, Seen
 
 _MOST = 4096
 _SIZES = 6
+_LONG = 300
+_MOST_NAMES = 20
+_SECRET = re.compile(r"((?:pass|pwd|sandi|secret|token|key|auth|otp|pin)[\w.\[\]-]{0,30}=)[^&\s]+")
 _ASSETS = (".css", ".js", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff2", ".woff")
 
 
@@ -36,12 +40,24 @@ def decoded(text: str) -> str:
     return text.lower()
 
 
-def _page(record: Http) -> tuple[bytes, str, str]:
-    return record.conn.server, record.host, record.path[:200].partition("?")[0]
+def _page(record: Http, path: str | None = None) -> int:
+    # A number: names that strangers choose are long, and thousands are kept.
+    path = record.path.partition("?")[0] if path is None else path
+    return hash((record.conn.server, record.host, path))
 
 
 def _alike(one: int, other: int) -> bool:
     return other > 0 and abs(one - other) <= max(one, other) // 50
+
+
+def shown(target: str) -> str:
+    """Return a target without the values of its parameters: anybody's name or password.
+
+    Whole, for who cuts it before it is scrubbed shows half of a number.
+    """
+    path, mark, query = target.partition("?")
+    names = [part.partition("=")[0] for part in query.split("&")[:_MOST_NAMES]]
+    return path + mark + "&".join(names)
 
 
 class Web:
@@ -52,11 +68,11 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._agents: Table[str, str] = Table(settings.sources)
         self._tries: Table[tuple[bytes, str], int] = Table(settings.sources)
-        self._sizes: Table[tuple[bytes, str, str], tuple[int, ...]] = Table(settings.sources)
+        self._sizes: Table[int, tuple[int, ...]] = Table(settings.sources)
         """Bytes of the last ordinary answers of a page, as far as they differ."""
-        self._probes: Table[tuple[bytes, bytes], tuple[str, int]] = Table(settings.sources)
+        self._probes: Table[tuple[bytes, bytes], tuple[int, int]] = Table(settings.sources)
         """Target and answer of the last attack of a client on a server."""
-        self._scripts: Table[tuple[bytes, str, str], bool] = Table(settings.sources)
+        self._scripts: Table[int, bool] = Table(settings.sources)
 
     def see(self, record: Seen) -> list[Finding] | tuple[Finding, ...]:
         """Take a request."""
@@ -79,7 +95,7 @@ class Web:
             self._learn(_page(record), record.response_bytes)
         return found
 
-    def _learn(self, page: tuple[bytes, str, str], size: int) -> None:
+    def _learn(self, page: int, size: int) -> None:
         sizes = self._sizes.get(page) or ()
         if not any(_alike(one, size) for one in sizes):
             self._sizes[page] = (size, *sizes[: _SIZES - 1])
@@ -128,14 +144,15 @@ class Web:
     def _as_ever(self, record: Http) -> bool:
         """Tell whether the answer is the one that others get, or that another attack got."""
         page, size = _page(record), record.response_bytes
-        first = (page[0], page[1], "/")
+        first = _page(record, "/")
         ordinary = (*(self._sizes.get(page) or ()), *(self._sizes.get(first) or ()))
         ends = (record.conn.client, record.conn.server)
         before = self._probes.get(ends)
-        self._probes[ends] = (record.path[:200], size)
+        target = hash(record.path)
+        self._probes[ends] = (target, size)
         if any(_alike(one, size) for one in ordinary):
             return True
-        return before is not None and before[0] != record.path[:200] and _alike(before[1], size)
+        return before is not None and before[0] != target and _alike(before[1], size)
 
     def _agent_finding(self, record: Http, rule: str) -> list[Finding]:
         shape = Shape(rule, "T1595.002", (), SCANNERS, "low", "low")
@@ -147,11 +164,13 @@ class Web:
         conn = record.conn
         key = (conn.client, shape.rule)
         tries = self._tries[key] = (self._tries.get(key) or 0) + 1
-        script = shape.rule == "web.script"
+        script = ""
+        if shape.rule == "web.script" and len(record.path) <= _LONG:
+            script = record.host[:_LONG] + record.path.partition("?")[0]
         answered = 200 <= record.status < 300 and not same
         severity = shape.answered if answered else shape.severity
         if conn.direction is Direction.OUTBOUND:
-            severity = "low" if script else "high"
+            severity = "low" if shape.rule == "web.script" else "high"
         return Finding(
             rule=shape.rule,
             at=record.at,
@@ -162,7 +181,7 @@ class Web:
             destination=conn.server,
             port=conn.server_port,
             direction=conn.direction,
-            entity=record.host + _page(record)[2] if script else written(conn.client),
+            entity=script or written(conn.client),
             count=tries,
             score=1.0,
             numbers={
@@ -171,7 +190,13 @@ class Web:
                 "tries": float(tries),
             },
             texts=tuple(
-                part for part in (record.host, record.path[:200], text[:100], record.forwarded_for)
+                part
+                for part in (
+                    record.host + shown(record.path),
+                    _SECRET.sub(r"\1***", text),
+                    record.forwarded_for,
+                )
+                if part
             ),
             conn=conn,
         )

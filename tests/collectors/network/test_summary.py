@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.kinds import NetworkFlow
+from collectors.network import community
 from collectors.network.model import ICMP, State
 from collectors.network.summary import MINUTE, FlowSummary
 from tests.collectors.network.flows import START, conn, flow
@@ -46,6 +47,11 @@ def test_a_single_conversation_keeps_its_port() -> None:
     summary.see(flow())
     (line,) = told(summary, START, last=True)
     assert line.source_port == 50_000
+    assert line.community == community.of(conn())
+    summary.see(flow())
+    summary.see(flow())
+    (line,) = told(summary, START + MINUTE, last=True)
+    assert (line.count, line.community) == (2, None)
 
 
 def test_the_type_of_an_icmp_message_is_no_port() -> None:
@@ -84,3 +90,13 @@ def test_no_byte_is_lost(flows: list[tuple[int, int]]) -> None:
     assert sum(line.answered for line in lines) == sum(size for _, size in flows)
     assert sum(line.count for line in lines) == len(flows)
     assert sum(line.peers for line in lines) == len({peer for peer, _ in flows})
+
+
+def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
+    summary = FlowSummary()
+    told(summary, START)
+    early = START - 30 * 24 * 60 * MINUTE
+    summary.see(flow(at=early))
+    assert len(told(summary, early)) == 1
+    summary.see(flow(at=early))
+    assert told(summary, early + 1) == []

