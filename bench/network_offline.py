@@ -51,6 +51,7 @@ def ours(path: str, heads: bool) -> int:
     from collectors.network.pcap import read
 
     memory.keep()
+    memory.enlarge()
     engine = Engine(Nothing() if heads else None)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     for block in read(descriptor):

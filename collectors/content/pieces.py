@@ -153,7 +153,7 @@ class Pieces:
     def _path(self, target: str) -> Scrubbed:
         """Return the path of a request, the names of its parameters without their values."""
         path, mark, query = target.partition("?")
-        names = [part.partition("=")[0][:64] for part in query[:4096].split("&")[:20]]
+        names = [part.partition("=")[0] for part in query[:4096].split("&")[:20]]
         return excerpt(path + (mark + "&".join(names) if query else ""), _LONG)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import importlib.util
+import mmap
 import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
@@ -15,8 +17,8 @@ HAS_NUMPY = importlib.util.find_spec("numpy") is not None
 
 CHUNK = 12 << 20
 """Bytes read at once; what the reader needs, whatever the size of the file."""
-STEP = 256 << 10
-"""Bytes of one system call: they are still in the cache of the core when they are looked at."""
+STEP = 1 << 20
+"""Bytes of one system call."""
 HEAD = 80
 """Bytes of a record that are copied: its own header and those of Ethernet, a VLAN, IP and TCP."""
 LARGEST = 4 << 20
@@ -35,7 +37,7 @@ class Window:
     def __init__(self, read_into: Callable[[memoryview], int], size: int = CHUNK) -> None:
         """*read_into* fills a view and returns how many bytes, 0 at the end of the file."""
         self._read_into = read_into
-        self.whole = memoryview(bytearray(size + HEAD))
+        self.whole = _room(size + HEAD)
         """The window, and room behind it, so that a head can always be copied whole."""
         self.data = self.whole[:size]
         self.position = 0
@@ -100,46 +102,45 @@ class Window:
 
     def _enlarge(self, size: int) -> None:
         size = min(size, max(2 * LARGEST, len(self.data)))
-        larger = memoryview(bytearray(size + HEAD))
+        larger = _room(size + HEAD)
         larger[: self.end] = self.data[: self.end]
         self.whole, self.data = larger, larger[:size]
 
 
+def _room(size: int) -> memoryview:
+    """Return memory of zeros, in large pages where the kernel has any: that is faster to fill."""
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(room)
+
+
 class Heads:
-    """The first bytes of each record of a block, copied while they are in the cache."""
+    """The first bytes of each record of a block, copied out of the window."""
 
     def __init__(self) -> None:
         import numpy as np
 
         self._rows = np.empty((MOST, HEAD), np.uint8)
-        self._places: list[Ints] = []
-        self._count = 0
+        self.places: Ints = np.empty(0, np.int64)
+        """Where the records begin."""
+        self.size = CHUNK // MOST
+        """Bytes of a record, on average."""
 
-    def begin(self) -> None:
-        """Forget the records of the block before."""
-        self._places, self._count = [], 0
-
-    def add(self, whole: memoryview, places: list[int]) -> None:
-        """Copy the heads of the records at *places*."""
+    def take(self, whole: memoryview, places: Ints, end: int) -> None:
+        """Copy the heads of the records at *places*, at most `MOST`; the last one ends at *end*."""
         import numpy as np
 
-        at = np.array(places, np.int64)
         row = np.dtype((np.void, HEAD))
-        found = np.ndarray((len(whole) - HEAD + 1,), row, buffer=whole, strides=(1,))[at]
-        after = self._count + len(at)
-        self._rows[self._count : after] = found.view(np.uint8).reshape(-1, HEAD)
-        self._places.append(at)
-        self._count = after
-
-    def places(self) -> Ints:
-        """Return where the records begin."""
-        import numpy as np
-
-        return np.concatenate(self._places)
+        found = np.ndarray((len(whole) - HEAD + 1,), row, buffer=whole, strides=(1,))
+        self._rows[: len(places)] = found[places].view(np.uint8).reshape(-1, HEAD)
+        self.places = places
+        if len(places):
+            self.size = (end - int(places[0])) // len(places) + 1
 
     def rows(self) -> Bytes:
         """Return the heads, one row each; they hold until the next block."""
-        return self._rows[: self._count]
+        return self._rows[: len(self.places)]
 
 
 def columns(data: memoryview, at: Ints, order: str, count: int) -> list[Ints]:

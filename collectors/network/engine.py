@@ -199,9 +199,18 @@ class Engine:
 
     def _icmps(self, data: memoryview, batch: Batch) -> None:
         rows = batch.rows
-        which = np.flatnonzero(_IS_ICMP[rows.proto[batch.order]] & (rows.payload[batch.order] > 0))
-        if not len(which):
+        groups = np.flatnonzero(_IS_ICMP[self._flows.table.proto[batch.cells >> 1]])
+        if not len(groups):
             return
+        which = np.concatenate(
+            [
+                np.arange(at, at + count)
+                for at, count in zip(
+                    batch.starts[groups].tolist(), batch.counts[groups].tolist(), strict=True
+                )
+            ]
+        )
+        which = which[rows.payload[batch.order[which]] > 0]
         self._stats.skipped += max(len(which) - self.limits.singles, 0)
         which = which[: self.limits.singles]
         index = batch.cells[np.searchsorted(batch.starts, which, "right") - 1]

@@ -15,12 +15,15 @@ import msgspec
 
 from collectors.kinds import NetworkService
 from collectors.network.model import Banner, Conn, Direction, Dns, Http, Login, Seen, Tls
-from collectors.network.outward import MODULE, address, name
+from collectors.network.outward import MODULE, address, name, said
 from collectors.sighting import Sighting
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
 _MOST = 8192
+_MOST_NEW = 200
+"""New facts of one kind that are told in a minute; others wait, and the oldest give way, counted:
+whoever asks under a thousand names a second fills no collector."""
 _FIRST = 4
 """Names of one registered domain that are told as they are; more are told as the domain."""
 _RESOLVED = 8
@@ -167,7 +170,7 @@ class Facts:
         status = f"{one.status // 100}xx" if 100 <= one.status < 600 else "none"
         fact.statuses[status] = fact.statuses.get(status, 0) + 1
         if len(fact.methods) < 8:
-            fact.methods.add(one.method[:16])
+            fact.methods.add(one.method)
         fact.sent += one.request_bytes
         fact.answered += one.response_bytes
         fact.agent = fact.agent or one.user_agent
@@ -180,14 +183,22 @@ class Facts:
 
     def flush(self, now: int, *, last: bool = False) -> Iterable[Sighting]:
         """Return the facts that are new or due, once a minute."""
-        if not last and now < self._until:
+        # A clock that was set back must not make it silent until the old time is reached again.
+        if not last and self._until - MINUTE <= now < self._until:
             return ()
         self._until = now + MINUTE
         told = []
+        room: dict[type, int] = {}
         for key, fact in list(self._facts.items()):
-            if not fact.count and now - fact.told > 24 * HOUR:
+            age = abs(now - fact.told)
+            if not fact.count and age > 24 * HOUR:
                 del self._facts[key]  # nobody speaks of it any more
-            elif fact.count and (last or not fact.told or now - fact.told >= HOUR):
+            elif fact.count and (last or not fact.told or age >= HOUR):
+                kind = type(fact.first)
+                left = room.get(kind, _MOST_NEW)
+                if not left:
+                    continue
+                room[kind] = left - 1
                 record = _record(fact)
                 told.append(Sighting(record=record, observed=fact.end, module=MODULE))
                 fact.told = now
@@ -246,7 +257,7 @@ def _fields(fact: _Fact, first: _Told) -> dict[str, object]:
         }
     if isinstance(first, Login):
         return {"protocol": first.protocol, "logins": fact.logins, "cleartext": fact.cleartext}
-    return {"protocol": first.protocol, "software": name(first.text)}
+    return {"protocol": first.protocol, "software": said(first.text)}
 
 
 def _tls_fields(one: Tls) -> dict[str, object]:
@@ -260,8 +271,8 @@ def _tls_fields(one: Tls) -> dict[str, object]:
         "cipher": one.cipher or None,
         "next_protocol": name(one.alpn_chosen),
         "certificate": one.certificate_sha256 or None,
-        "subject": name(one.subject),
-        "issuer": name(one.issuer),
+        "subject": said(one.subject),
+        "issuer": said(one.issuer),
         "not_after": one.not_after or None,
         "self_signed": one.self_signed,
     }

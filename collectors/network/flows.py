@@ -28,7 +28,8 @@ from collectors.network.arrays import Bools, Bytes, Ints, Words
 from collectors.network.flow_records import MARKED, NEW_SYN, SYN_ACK, Records
 from collectors.network.flow_table import Table
 from collectors.network.headers import Rows
-from collectors.network.keys import BOTH, Secret, asked
+from collectors.network.keys import BOTH, Secret, asked, side
+from collectors.network.keys import order as in_order
 from collectors.network.limits import Limits
 from collectors.network.model import FIN, RST, Flow
 
@@ -136,8 +137,7 @@ class Flows:
 
     def _groups(self, rows: Rows, time: Ints) -> _Groups:
         keys = self._secret.keys(rows)
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
+        order, ordered = in_order(keys)
         edge = np.ones(len(ordered), bool)
         np.not_equal(ordered[1:], ordered[:-1], out=edge[1:])
         starts = np.flatnonzero(edge)
@@ -149,7 +149,7 @@ class Flows:
             starts=starts,
             counts=np.diff(starts, append=len(order)),
             key=key & BOTH,
-            side=(key & ~BOTH).astype(np.int64),
+            side=side(key),
             first=first,
             begin=time[first],
             flags=np.bitwise_or.reduceat(flags, starts) if len(starts) else flags,

@@ -10,7 +10,12 @@ from collectors.network.messages import Count
 from collectors.redact import scrub
 
 _LONGEST = 60_000_000_000
-"""An overflow that lasts is told once a minute."""
+"""An overflow that lasts is told after a minute."""
+_RAREST = 60 * _LONGEST
+"""The second one within some minutes waits for two, the next for four, up to an hour: a flood that
+comes and goes for days tells of itself a few dozen times, with all that was lost."""
+_MOST_GONE = 64
+"""Interfaces whose return is waited for."""
 
 
 class _Overflow:
@@ -27,6 +32,8 @@ class Gaps:
     def __init__(self) -> None:
         """Nothing is missing."""
         self._overflows: dict[str, _Overflow] = {}
+        self._told: dict[str, tuple[int, int]] = {}
+        """When an overflow was told last, and how long the next one waits since."""
         self._gone: dict[str, int] = {}
 
     def counted(self, counts: tuple[Count, ...], begin: int, end: int) -> list[VisibilityLost]:
@@ -40,10 +47,20 @@ class Gaps:
                 held.end = end
                 held.dropped += one.dropped
                 held.received += one.received
-            if held is not None and (not one.dropped or end - held.begin >= _LONGEST):
+            if held is None or (one.dropped and abs(end - held.begin) < _LONGEST):
+                continue
+            if self._may_tell(one.interface, end):
                 told.append(_overflow(one.interface, held))
                 del self._overflows[one.interface]
         return told
+
+    def _may_tell(self, name: str, now: int) -> bool:
+        last, wait = self._told.get(name, (now - 2 * _RAREST, _LONGEST))
+        since = abs(now - last)
+        if since < wait:
+            return False
+        self._told[name] = (now, _LONGEST if since >= 4 * wait else min(2 * wait, _RAREST))
+        return True
 
     def rest(self) -> list[VisibilityLost]:
         """Return overflows that are not told yet: the sensor ends."""
@@ -56,6 +73,10 @@ class Gaps:
         if name in self._gone:
             return []
         self._gone[name] = at
+        while len(self._gone) > _MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+        if name not in self._overflows:
+            self._told.pop(name, None)
         detail = scrub(f"the interface {name} is gone; the others are watched as before")
         return [VisibilityLost(cause="interface_gone", begin=at, detail=detail)]
 
@@ -65,6 +86,12 @@ class Gaps:
         if begin is None:
             return []
         return [_lost("interface_gone", begin, at, scrub(f"the interface {name} is back"))]
+
+    @staticmethod
+    def given_up(cause: str, begin: int) -> VisibilityLost:
+        """Return the gap that lasts until the supervisor starts the sensor anew."""
+        detail = f"the process that reads packets ended too often, the last time by {cause}"
+        return VisibilityLost(cause="child_died", begin=begin, detail=scrub(detail))
 
     @staticmethod
     def died(cause: str, begin: int, end: int) -> VisibilityLost:

@@ -26,7 +26,7 @@ import msgspec
 
 _UP = 0x1  # IFF_UP
 _LOOPBACK_TYPE = 772  # ARPHRD_LOOPBACK
-_MOST = 16
+MOST = 16
 """Interfaces that are watched at once; each has a ring of its own."""
 _HOST_LOCAL = re.compile(r"\|-- ([0-9.]+)\n\s*/32 host LOCAL")
 
@@ -74,6 +74,8 @@ class Interfaces:
         self._choice = choice
         self._sys = root / "sys/class/net"
         self._proc = root / "proc/net"
+        self.beyond = 0
+        """Interfaces that there was no room for, in the last look."""
 
     def present(self) -> list[str]:
         """Return the names of all interfaces."""
@@ -95,7 +97,8 @@ class Interfaces:
             ]
         found = [self._interface(name) for name in taken]
         found.sort(key=lambda one: (one.loopback, one.name))
-        return {one.name: one for one in found[:_MOST] if one.index}
+        self.beyond = max(0, len(found) - MOST)
+        return {one.name: one for one in found[:MOST] if one.index}
 
     def _is_up(self, name: str) -> bool:
         return bool(_number(_read(self._sys / name / "flags"), 16) & _UP)

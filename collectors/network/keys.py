@@ -2,8 +2,9 @@
 
 Each end (address, port) is mixed into 64 bits with secret odd factors (multiply and shift, after
 Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the closest-pair problem"), then
-the smaller and the larger of both are mixed with the protocol. The lowest bit of the result tells
-which end sent the packet, so that one sort puts a conversation together and its directions apart.
+the smaller and the larger of both are mixed with the protocol. The highest bit of the lower half
+tells which end sent the packet, so that one sort puts a conversation together and its directions
+apart, and the upper half alone, with this bit, is all that the sort looks at.
 
 63 bits remain. Of 50,000 conversations two share a hash with a probability of about 1.4 in 10^10;
 the secret is new at each start and nothing shows it, so nobody can look for such a pair. It is
@@ -13,6 +14,7 @@ noticed all the same, by the ends that are stored, and counted (`flows.Flows.col
 from __future__ import annotations
 
 import secrets
+import sys
 
 import numpy as np
 
@@ -30,7 +32,7 @@ _ASKED[list(ICMP_ANSWERS)] = list(ICMP_ANSWERS.values())
 _ASKED[[256 + each for each in ICMP6_ANSWERS]] = list(ICMP6_ANSWERS.values())
 _S29, _S31, _S32 = np.uint64(29), np.uint64(31), np.uint64(32)
 _ONE = np.uint64(1)
-BOTH = ~_ONE
+BOTH = ~(_ONE << _S32)
 """Mask that takes the direction out of a hash."""
 
 
@@ -46,7 +48,7 @@ class Secret:
         self._factors = [np.uint64(number | 1) for number in numbers]
 
     def keys(self, rows: Rows) -> Words:
-        """Return the hash of each row, with the direction in its lowest bit."""
+        """Return the hash of each row, with the direction in one bit, see `side`."""
         ports = rows.source_port, rows.destination_port
         icmp = np.flatnonzero((rows.proto == model.ICMP) | (rows.proto == model.ICMPV6))
         if len(icmp):
@@ -59,8 +61,9 @@ class Secret:
         key ^= key >> _S31
         key *= factors[5]
         key ^= key >> _S29
-        marked: Words = key & BOTH | (sender > receiver)
-        return marked
+        key &= BOTH
+        key |= (sender > receiver).astype(np.uint64) << _S32
+        return key
 
     def _end(self, high: Words, low: Words, port: Shorts) -> Words:
         factors = self._factors
@@ -70,6 +73,28 @@ class Secret:
         mixed *= factors[3]
         mixed ^= mixed >> _S32
         return mixed
+
+
+def side(keys: Words) -> Ints:
+    """Return which end sent the packet of each hash: 0 or 1."""
+    return (keys >> _S32 & _ONE).astype(np.int64)
+
+
+def order(keys: Words) -> tuple[Ints, Words]:
+    """Return the numbers of *keys* in order, equal ones as they came, and the keys in this order.
+
+    Two passes of numpy's radix sort of 16 bits take less than half of the time of its merge sort.
+    They compare 31 bits of the hash and the direction; where others differ, all is sorted anew.
+    """
+    halves = keys.view(np.uint16).reshape(-1, 4)
+    upper, lower = (3, 2) if sys.byteorder == "little" else (0, 1)
+    found = np.argsort(halves[:, lower], kind="stable")
+    found = found[np.argsort(halves[:, upper][found], kind="stable")]
+    ordered = keys[found]
+    if (ordered[1:] < ordered[:-1]).any():
+        found = np.argsort(keys, kind="stable")
+        ordered = keys[found]
+    return found, ordered
 
 
 def asked(proto: Bytes, kind: Shorts) -> Shorts:

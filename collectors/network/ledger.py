@@ -93,10 +93,10 @@ class Ledger:
     def tick(self, now: int) -> Iterator[Told]:
         """Yield what has grown and waited long enough; forget what is over. *now* in ns."""
         for entry in list(self._ends.values()):
-            if entry.level is not None and entry.fresh() and now - entry.told >= _AGAIN:
+            if entry.level is not None and entry.fresh() and abs(now - entry.told) >= _AGAIN:
                 yield self._tell(entry, max(entry.level, self._level(entry)), now)
         for key, entry in list(self._ends.items()):
-            if now - entry.gathered.end >= _FORGET and not (entry.level and entry.fresh()):
+            if abs(now - entry.gathered.end) >= _FORGET and not (entry.level and entry.fresh()):
                 self._forget(self._ends, key)
         yield from self._hourly(now, _HOURLY)
 
@@ -109,11 +109,11 @@ class Ledger:
 
     def _hourly(self, now: int, age: int) -> Iterator[Told]:
         for key, entry in list(self._services.items()):
-            if now - entry.told < age:
+            if abs(now - entry.told) < age:
                 continue
             if entry.fresh():
                 yield self._tell(entry, Severity.LOW, now)
-            if now - entry.gathered.end >= _FORGET:
+            if abs(now - entry.gathered.end) >= _FORGET:
                 self._forget(self._services, key)
 
     def _tell(self, entry: _Entry, level: Severity, now: int) -> Told:

@@ -54,7 +54,7 @@ class State(str, enum.Enum):
     """The beginning was not seen, or the flags make no connection (FIN, NULL, XMAS scans)."""
 
 
-class Conn(msgspec.Struct, frozen=True, kw_only=True):
+class Conn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One conversation. The client is who opened it, as far as that is known."""
 
     key: int
@@ -73,7 +73,7 @@ class Conn(msgspec.Struct, frozen=True, kw_only=True):
     """VLAN id, 0 where none."""
 
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
+class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a conversation amounted to, when it ended or at a time-out."""
 
     conn: Conn
@@ -96,7 +96,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
 
 
-class Dns(msgspec.Struct, frozen=True, kw_only=True):
+class Dns(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A question and, when it came, its answer."""
 
     conn: Conn
@@ -118,7 +118,7 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True):
     flags: int = 0
 
 
-class Tls(msgspec.Struct, frozen=True, kw_only=True):
+class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A TLS or QUIC handshake, as far as it is in clear."""
 
     conn: Conn
@@ -157,7 +157,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """TLS alert description that ended the handshake, -1: none."""
 
 
-class Http(msgspec.Struct, frozen=True, kw_only=True):
+class Http(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request and, when it came, its response."""
 
     conn: Conn
@@ -186,7 +186,7 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     upgrade: str = ""
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
+class Login(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Somebody tried to prove who they are, where the protocol shows it."""
 
     conn: Conn
@@ -205,7 +205,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     """``success``, ``failure``, or empty where it was not seen."""
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
+class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A mail as its envelope says it; its text is content."""
 
     conn: Conn
@@ -223,7 +223,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """``success``: the server took it over, ``failure``, or empty where it was not seen."""
 
 
-class Banner(msgspec.Struct, frozen=True, kw_only=True):
+class Banner(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an end said of its software."""
 
     conn: Conn
@@ -234,7 +234,7 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
     """At most 256 characters."""
 
 
-class Arp(msgspec.Struct, frozen=True, kw_only=True):
+class Arp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An ARP packet, or an IPv6 neighbour advertisement."""
 
     at: int
@@ -246,7 +246,7 @@ class Arp(msgspec.Struct, frozen=True, kw_only=True):
     interface: str = ""
 
 
-class Icmp(msgspec.Struct, frozen=True, kw_only=True):
+class Icmp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One echo or other ICMP message with a payload."""
 
     conn: Conn
@@ -260,7 +260,7 @@ class Icmp(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the payload on the wire."""
 
 
-class Stream(msgspec.Struct, frozen=True, kw_only=True):
+class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """First bytes of a TCP stream whose protocol nobody knew, for those who look at shapes."""
 
     conn: Conn
@@ -271,7 +271,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """At most 512."""
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The first bytes of what one end sent in clear: a body, or a stream of a known protocol.
 
     They go to the content child through a `ContentSink`, and nowhere else.
@@ -338,7 +338,7 @@ class ContentSink(Protocol):
         """Take a login whose password crossed in clear."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a detector says. Still inside the child: texts are scrubbed on the way out."""
 
     rule: str

@@ -32,6 +32,7 @@ _SEVERITIES = {
 _NUMBER_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _LONGEST_NAME = 253  # of a domain, RFC 1035
 _LONGEST_TEXT = 200
+_LONGEST_SAID = 160
 _MOST_TEXTS = 8
 
 
@@ -51,6 +52,15 @@ def transport(proto: int) -> str:
 def name(text: str) -> Scrubbed | None:
     """Return a name from the wire as it may leave, None when it is empty."""
     return excerpt(text, _LONGEST_NAME) if text else None
+
+
+def said(text: str) -> Scrubbed | None:
+    """Return what an end says of itself as it may leave, None when it is empty.
+
+    Readers keep 256 characters of it: of a number at that edge only a part would be there, which
+    nobody knows for one any more. So clearly fewer are told.
+    """
+    return excerpt(text, _LONGEST_SAID) if text else None
 
 
 def finding(found: Finding) -> Sighting:

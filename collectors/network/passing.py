@@ -59,11 +59,11 @@ class Passing:
         if http is not None:
             one = msgspec.structs.replace(
                 one,
-                method=http.method[:32],
+                method=http.method[:128],
                 host=http.host[:256],
                 path=http.path[:_MOST_TEXT],
                 status=http.status,
-                type=(http.request_type if piece.from_client else http.response_type)[:128],
+                type=(http.request_type if piece.from_client else http.response_type)[:256],
                 forwarded=http.forwarded_for[:256],
                 user=http.user[:256],
             )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.network import pcapng
 from collectors.network.block import Block
@@ -28,6 +28,9 @@ from collectors.network.chunks import (
     plain,
     rows,
 )
+
+if TYPE_CHECKING:
+    from collectors.network.arrays import Ints
 
 __all__ = ["CaptureError", "read"]
 
@@ -78,9 +81,9 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
     heads = Heads() if vector else None
     while True:
         found, fault = _walk(window, shape, heads)
-        if found and heads:
+        if len(found) and heads:
             yield _block(window.data, heads, shape, link)
-        elif found:
+        elif isinstance(found, list) and found:
             yield _plain_block(window.data, found, shape, link)
         elif window.end == window.position:
             return
@@ -90,20 +93,46 @@ def _blocks(window: Window, shape: _Shape, vector: bool) -> Iterator[Block]:
             raise CaptureError(fault)
 
 
-def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[list[int], str]:
+def _walk(window: Window, shape: _Shape, heads: Heads | None) -> tuple[list[int] | Ints, str]:
     """Return where whole packets begin, and what is wrong with the one that follows them."""
-    found: list[int] = []
     window.forward()
     if heads:
-        heads.begin()
-    # Steps of walking and of reading take turns, so that what is walked over is in the cache.
+        return _walk_at_once(window, shape, heads)
+    found: list[int] = []
     while True:
-        before = len(found)
         fault = _step(window, shape, found)
-        if heads and len(found) > before:
-            heads.add(window.whole, found[before:])
         if fault or len(found) == MOST or not window.more():
             return found, fault
+
+
+def _walk_at_once(window: Window, shape: _Shape, heads: Heads) -> tuple[list[int] | Ints, str]:
+    """Do the same with arrays, and copy the heads."""
+    from collectors.network import chains
+
+    # No more than a block takes, or the rest would be walked over again.
+    reach = MOST * heads.size
+    while window.end < reach and window.more():
+        pass
+    while True:
+        whole = window.data[: window.end]
+        layout = chains.Layout(shape.order, shape.header)
+        found, window.position = chains.walk(whole, window.position, layout)
+        if len(found) > MOST:
+            window.position, found = int(found[MOST]), found[:MOST]
+        fault = _fault(window, shape)
+        if len(found) or fault or not window.more():
+            break
+    heads.take(window.whole, found, window.position)
+    return found, fault
+
+
+def _fault(window: Window, shape: _Shape) -> str:
+    """Return what is wrong with the packet at the position, which is not whole."""
+    if window.end - window.position >= 12:
+        (size,) = struct.unpack_from(shape.order + "8xI", window.data, window.position)
+        if size > LARGEST:
+            return f"a packet of {size} bytes at byte {window.base + window.position}"
+    return ""
 
 
 def _step(window: Window, shape: _Shape, found: list[int]) -> str:
@@ -118,14 +147,11 @@ def _step(window: Window, shape: _Shape, found: list[int]) -> str:
     except struct.error:
         # Past the end; so the loop needs no comparison of its own.
         pass
-    fault = ""
     if position > window.end:
-        position = found.pop()
-        (size,) = unpack(data, position)
-        if size > LARGEST:
-            fault = f"a packet of {size} bytes at byte {window.base + position}"
+        window.position = found.pop()
+        return _fault(window, shape)
     window.position = position
-    return fault
+    return ""
 
 
 def _block(data: memoryview, heads: Heads, shape: _Shape, link: int) -> Block:
@@ -136,7 +162,7 @@ def _block(data: memoryview, heads: Heads, shape: _Shape, link: int) -> Block:
     seconds, parts, captured, wire = (numbers[:, n].astype(np.int64) for n in range(4))
     return Block(
         data=data,
-        offset=heads.places() + shape.header,
+        offset=heads.places + shape.header,
         captured=captured,
         wire=np.maximum(wire, captured),
         time=seconds * 1_000_000_000 + parts * shape.unit,

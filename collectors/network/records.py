@@ -67,7 +67,7 @@ class Records:
         sums = self._counted.setdefault(interface, [now, 0, 0])
         sums[1] += packets
         sums[2] += dropped
-        if now - sums[0] < _MINUTE:
+        if abs(now - sums[0]) < _MINUTE:
             return
         del self._counted[interface]
         stats = CaptureStats(at=now, interface=interface, packets=sums[1], dropped=sums[2])
@@ -126,7 +126,7 @@ class Records:
         if last:
             for found in self._detectors.finish():
                 self._tell(finding(found))
-        elif now >= self._detectors.now + 60_000_000_000:
+        elif abs(now - self._detectors.now) >= _MINUTE:
             for found in self._detectors.tick(now):
                 self._tell(finding(found))
         for one in self._detectors.contacts():

@@ -17,7 +17,7 @@ from collectors.kinds import (
     Record,
     VisibilityLost,
 )
-from collectors.network.interfaces import Choice, Interfaces
+from collectors.network.interfaces import MOST, Choice, Interfaces
 from collectors.network.settings import NetworkSettings
 from collectors.paths import SafePath
 
@@ -58,8 +58,12 @@ class NetworkSensor:
         supported()
         wanted = self._settings.interfaces
         choice = Choice(wanted=wanted, unwanted=self._settings.exclude_interfaces)
-        if Interfaces(choice).up():
-            return []
+        interfaces = Interfaces(choice)
+        if interfaces.up():
+            if not interfaces.beyond:
+                return []
+            left = f"{interfaces.beyond} interfaces are not watched, {MOST} are the most"
+            return [f"{left}: say which ones matter with interfaces or exclude_interfaces"]
         named = f"none of {', '.join(wanted)}" if wanted else "no interface"
         return [f"{named} is up; what comes up is watched from then on"]
 

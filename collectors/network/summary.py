@@ -142,7 +142,8 @@ class FlowSummary:
 
     def flush(self, now: int, *, last: bool = False) -> Iterable[Sighting]:
         """Return what the minute before *now* amounted to; nothing while it lasts."""
-        if not last and now < self._until:
+        # A clock that was set back must not make it silent until the old time is reached again.
+        if not last and self._until - MINUTE <= now < self._until:
             return ()
         self._until = now - now % MINUTE + MINUTE
         lines = sorted(self._lines.values(), key=lambda line: -line.bytes)

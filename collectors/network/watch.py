@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from collectors.network import pcap
+from collectors.network import memory, pcap
 from collectors.network.block import Block
 from collectors.network.detect.ioc import Indicators
 from collectors.network.engine import Engine
@@ -31,7 +31,8 @@ _SMALL = 0.1
 """Share of a ring."""
 _EARLIEST = 0.1
 """Seconds after which something urgent ends a request before its time."""
-_TICK = 1_000_000_000
+_SET_BACK = 5_000_000_000
+"""ns by which the clock may lag behind the packets; more, and somebody has set it back."""
 _PATIENCE = 20.0
 """Seconds for which a capture file waits for the content child, after each block."""
 _MOST_WAITING = 64 << 20
@@ -84,6 +85,7 @@ class Watch:
         if work.file and self._content is not None:
             self._content.most = _MOST_WAITING
         if work.file:
+            memory.enlarge()
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
@@ -185,6 +187,10 @@ class Watch:
 
     def _pass_time(self, now: int) -> None:
         """Let conversations end that are silent."""
+        if now < self._now - _SET_BACK:
+            # What goes on would wait until the old time is reached again: it is told now.
+            self._engine.finish()
+            self._now = now
         self._now = max(self._now, now)
         self._streams.tick(self._now)
         self._engine.tick(self._now)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -19,7 +18,8 @@ from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
 from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
-from collectors.network.interfaces import Choice, Interface, Interfaces, compare
+from collectors.network.interfaces import MOST, Choice, Interface, Interfaces, compare
+from collectors.network.learned import Learned
 from collectors.network.lists import Lists
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
 from collectors.network.processes import Processes
@@ -43,9 +43,10 @@ _MOST_AT_ONCE = 7
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
+_MOST_TOTALS = 64
+"""Interfaces that are reported: where each container has a name of its own they never end."""
 _SAVE = 600.0
 """Seconds between two savings of what the detectors have learned."""
-_LARGEST_MEMORY = 16 << 20
 
 _answers = msgspec.msgpack.Decoder(Answer)
 
@@ -61,34 +62,6 @@ class Totals:
     def __str__(self) -> str:
         share = 100 * self.dropped / max(1, self.received)
         return f"{self.received} packets, {self.dropped} lost ({share:.2f} %)"
-
-
-class Memory:
-    """What the detectors have learned, on disk: a restart does not make them forget."""
-
-    def __init__(self, path: Path) -> None:
-        """*path*: the file, in the sensor's own directory."""
-        self._path = path
-
-    def read(self) -> bytes:
-        """Return what was written last, empty when there is nothing that can be read."""
-        try:
-            with self._path.open("rb") as file:
-                return file.read(_LARGEST_MEMORY)
-        except OSError:
-            return b""
-
-    def write(self, data: bytes) -> None:
-        """Replace it; a disk that takes nothing costs only the memory."""
-        if len(data) > _LARGEST_MEMORY:
-            _log.warning("network: what was learned is too large to keep: %d bytes", len(data))
-            return
-        fresh = self._path.with_suffix(".new")
-        try:
-            fresh.write_bytes(data)
-            fresh.replace(self._path)
-        except OSError as error:
-            _log.warning("network: what was learned cannot be kept: %s", error.strerror)
 
 
 class Worker:
@@ -133,7 +106,7 @@ class Worker:
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
         self._next_look = self._next_listeners = 0.0
-        self._memory = Memory(context.state_dir / "learned")
+        self._memory = Learned(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
         self._contents = self._new_contents() if settings.content else None
         self._channel_told = False
@@ -227,10 +200,15 @@ class Worker:
             self._fresh.remove(capture)
         else:
             self._closed.append(name)
+        if len(self._totals) > _MOST_TOTALS:
+            self._totals = {one: self._totals[one] for one in self._captures}
         for gap in self._gaps.gone(name, self._context.now()):
             self._tell(gap)
 
     def _open(self, one: Interface) -> None:
+        if len(self._captures) >= MOST:  # those that are only down keep their place
+            self._refused[one.name] = f"{MOST} others are"
+            return
         shape = self._shape
         if one.loopback:
             shape = msgspec.structs.replace(shape, ring=max(shape.ring // 4, 2 << 20))
@@ -325,6 +303,8 @@ class Worker:
         if self._contents is not None:
             told.update(self._contents.coverage())
             told["content_dropped"] = answer.unpassed
+        if self._interfaces.beyond:
+            told["interfaces_beyond"] = self._interfaces.beyond
         if self._lists.reason:
             told["indicators"] = f"not read: {self._lists.reason}"
         if answer.missing:
@@ -363,6 +343,7 @@ class Worker:
         self._deaths = [at for at in self._deaths if moment - at < _DEATHS_WITHIN]
         self._deaths.append(moment)
         if len(self._deaths) > _MOST_DEATHS and isinstance(error, ChildError):
+            self._tell(self._gaps.given_up(cause, begin))
             raise error
         self._reopen()
         end = self._context.now()

@@ -43,6 +43,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 MEMORY_VERSION = 1
 _MOST_FAULTS = 3
+_MOST_CRITICAL = 500
+"""Entities an hour of one rule where it is critical: more than that are made up."""
 _RANK = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 
 
@@ -275,7 +277,8 @@ class Detectors:
         hour = self._hours.get(finding.rule)
         if hour is None:
             hour = self._hours[finding.rule] = _Hour(finding.at)
-        if hour.entities < self._settings.entities_per_hour or finding.severity == "critical":
+        critical = finding.severity == "critical"
+        if hour.entities < (_MOST_CRITICAL if critical else self._settings.entities_per_hour):
             hour.entities += 1
             return True
         hour.more += 1

@@ -9,6 +9,7 @@ MITRE ATT&CK T1190, T1505.003, T1595.002.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 from urllib.parse import unquote_plus
 
@@ -21,6 +22,8 @@ from collectors.network.detect.web_patterns import SCANNERS, SHAPES, SUSPECT, Sh
 from collectors.network.model import Direction, Finding, Http, Seen
 
 _MOST = 4096
+_MOST_NAMES = 20
+_SECRET = re.compile(r"((?:pass|pwd|sandi|secret|token|key|auth|otp|pin)[\w.\[\]-]{0,30}=)[^&\s]+")
 _ASSETS = (".css", ".js", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff2", ".woff")
 
 
@@ -32,6 +35,16 @@ def decoded(text: str) -> str:
         if "%" in text:
             text = unquote_plus(text, errors="replace")
     return text.lower()
+
+
+def shown(target: str) -> str:
+    """Return a target without the values of its parameters: anybody's name or password.
+
+    Whole, for who cuts it before it is scrubbed shows half of a number.
+    """
+    path, mark, query = target.partition("?")
+    names = [part.partition("=")[0] for part in query.split("&")[:_MOST_NAMES]]
+    return path + mark + "&".join(names)
 
 
 class Web:
@@ -124,7 +137,13 @@ class Web:
                 "tries": float(tries),
             },
             texts=tuple(
-                part for part in (record.host, record.path[:200], text[:100], record.forwarded_for)
+                part
+                for part in (
+                    record.host + shown(record.path),
+                    _SECRET.sub(r"\1***", text),
+                    record.forwarded_for,
+                )
+                if part
             ),
             conn=conn,
         )

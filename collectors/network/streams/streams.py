@@ -295,6 +295,10 @@ class StreamReader:
     def _tick(self) -> None:
         """Tell what has waited long enough."""
         now = self._now
+        if self._due and self._due[0][0] > now + 2 * _TICK:
+            # The clock was set back: nobody may wait, and pile up, until the old time is reached.
+            self._due = deque((now, key) for _, key in self._due)
+            self._next_tick = 0
         while self._due and self._due[0][0] <= now:
             _, key = self._due.popleft()
             talk = self._talks.get(key)

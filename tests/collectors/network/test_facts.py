@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from collectors.kinds import NetworkService
 from collectors.network.facts import HOUR, MINUTE, Facts
 from collectors.network.model import UDP, Banner, Direction, Dns, Http, Login, Tls
@@ -146,3 +148,44 @@ def test_facts_are_bounded_and_what_is_forgotten_is_counted() -> None:
     for number in range(9000):
         facts.see(tls(f"n{number}.org"))
     assert facts.evicted == 9000 - 8192
+
+
+@pytest.mark.parametrize("before", range(228, 257))
+def test_no_half_of_a_number_that_a_reader_cut(before: int) -> None:
+    facts = Facts()
+    text = (" " * before + NIK)[:256]
+    one = conn(port=22)
+    facts.see(Banner(conn=one, at=START, protocol="ssh", from_client=False, text=text))
+    facts.see(tls(subject=text, issuer=text))
+    for record in told(facts, START, last=True):
+        assert NIK[:6] not in f"{record.software}{record.subject}{record.issuer}"
+
+
+def test_no_number_in_a_method() -> None:
+    facts = Facts()
+    facts.see(http(method=f"A{NIK}"))
+    (record,) = told(facts, START)
+    assert NIK[:6] not in str(record.methods)
+
+
+def test_a_thousand_names_a_second_do_not_flood_the_collector() -> None:
+    facts = Facts()
+    for number in range(5000):
+        facts.see(dns(f"{number}.example{number}.com"))
+        facts.see(http(host=f"{number}.example"))
+    facts.see(tls())
+    first = told(facts, START)
+    assert len(first) == 401
+    assert [one.domain for one in first if one.protocol == "tls"] == ["api.example.go.id"]
+    assert len(told(facts, START + MINUTE)) == 400
+    assert len(told(facts, START + 2 * MINUTE, last=True)) == 400
+
+
+def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
+    facts = Facts()
+    facts.see(tls())
+    assert len(told(facts, START)) == 1
+    early = START - 30 * 24 * HOUR
+    facts.see(tls("b.example", at=early))
+    facts.see(tls(at=early))
+    assert {one.domain for one in told(facts, early)} == {"b.example", "api.example.go.id"}

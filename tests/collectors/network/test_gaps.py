@@ -30,7 +30,7 @@ def test_an_overflow_is_told_when_it_is_over_with_its_length() -> None:
     assert gaps.counted(counts(50, 0), 4 * SECOND, 5 * SECOND) == []
 
 
-def test_an_overflow_that_lasts_is_told_once_a_minute() -> None:
+def test_an_overflow_that_lasts_is_told_after_a_minute_and_then_more_rarely() -> None:
     gaps = Gaps()
     told = [
         gap
@@ -66,3 +66,39 @@ def test_the_name_of_an_interface_is_scrubbed() -> None:
 def test_the_time_without_a_child_has_a_length() -> None:
     gap = Gaps.died("signal", 3, 10)
     assert (gap.cause, gap.duration) == ("child_died", 7)
+
+
+def test_a_flood_that_comes_and_goes_is_told_more_and_more_rarely_and_whole() -> None:
+    gaps = Gaps()
+    told = []
+    for second in range(24 * 3600):
+        found = gaps.counted(counts(9, second % 2), second * SECOND, (second + 1) * SECOND)
+        told += found
+    assert 10 < len(told) < 40
+    lost = sum(int(str(one.detail).split()[0]) for one in [*told, *gaps.rest()])
+    assert lost == 12 * 3600
+
+
+def test_after_a_quiet_day_it_is_told_at_once_again() -> None:
+    gaps = Gaps()
+    for second in range(3600):
+        gaps.counted(counts(9, second % 2), second * SECOND, (second + 1) * SECOND)
+    gaps.rest()
+    later = 86_400 * SECOND
+    gaps.counted(counts(9, 1), later, later + SECOND)
+    (told,) = gaps.counted(counts(9, 0), later + SECOND, later + 2 * SECOND)
+    assert told.duration == SECOND
+
+
+def test_a_clock_that_is_set_back_silences_no_overflow() -> None:
+    gaps = Gaps()
+    gaps.counted(counts(9, 1), 10**6 * SECOND, (10**6 + 1) * SECOND)
+    assert len(gaps.counted(counts(9, 1), SECOND, 2 * SECOND)) == 1
+
+
+def test_names_of_interfaces_without_end_fill_no_memory() -> None:
+    gaps = Gaps()
+    for number in range(1000):
+        gaps.gone(f"tun{number}", number)
+    assert gaps.back("tun0", 2000) == []
+    assert len(gaps.back("tun999", 2000)) == 1

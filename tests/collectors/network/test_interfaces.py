@@ -142,3 +142,10 @@ def test_changes() -> None:
     # b is another one of the same name; d is only down, and its socket lives.
     assert set(changes.gone) == {"b", "c"}
     assert [come.name for come in changes.come] == ["b"]
+
+
+def test_what_there_is_no_room_for_is_counted(host: Host) -> None:
+    for number in range(200):
+        host.add(f"wan{number:03}")
+    interfaces = Interfaces(DEFAULT, host.root)
+    assert (len(interfaces.up()), interfaces.beyond) == (16, 186)

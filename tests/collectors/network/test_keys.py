@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.network import headers
 from collectors.network.block import Block
-from collectors.network.keys import BOTH, Secret
+from collectors.network.keys import BOTH, Secret, order, side
 from tests.collectors.network.packets import blocks, ether, ip4, make_block, tcp
 
 ENDS = st.tuples(st.binary(min_size=4, max_size=4), st.integers(0, 65535))
@@ -47,3 +47,15 @@ def test_a_million_conversations_have_a_million_keys() -> None:
     for part in (keys >> np.uint64(44), keys >> np.uint64(1) & np.uint64(0xFFFFF)):
         used = np.bincount(part.astype(np.int64), minlength=1 << 20)
         assert used.max() < 20
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0, 1, 2, 0xFFFF])] * 4), max_size=60))
+def test_order_is_that_of_a_stable_sort_whatever_bits_are_alike(
+    quarters: list[tuple[int, int, int, int]],
+) -> None:
+    keys = np.array(quarters, np.uint16).reshape(-1, 4).view(np.uint64)[:, 0].copy()
+    found, ordered = order(keys)
+    wanted = np.argsort(keys, kind="stable")
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(ordered, keys[wanted])
+    assert np.array_equal(keys & BOTH | side(keys).astype(np.uint64) << np.uint64(32), keys)

@@ -116,3 +116,10 @@ def test_at_the_end_the_rest_is_told() -> None:
     assert len(told(book, heard(tally(first=5), host="x"))) == 0
     counts = sorted(one.record.count for one in book.end(3 * MINUTE))
     assert counts == [2, 250]
+
+
+def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
+    book = Ledger()
+    one = heard(tally("nik", 1204))
+    assert len(told(book, one, one)) == 1
+    assert len(list(book.tick(-100 * MINUTE))) == 1

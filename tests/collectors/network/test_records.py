@@ -136,3 +136,18 @@ def test_evictions_are_told_by_part() -> None:
     evicted = records().evicted()
     assert set(evicted) >= {"facts", "summary", "records", "scan"}
     assert set(evicted.values()) == {0}
+
+
+def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
+    made = records()
+    made.take([flow(at=START)])
+    made.lost("eth0", 1000, 900, START)
+    made.time(START)
+    made.told()
+    early = START - 24 * HOUR
+    made.take([flow(at=early)])
+    made.time(early)
+    made.lost("eth0", 1000, 900, early)
+    kinds = {type(one.record) for one in made.told()}
+    assert NetworkFlow in kinds
+    assert made._counted == {}, "the minute of losses is over"

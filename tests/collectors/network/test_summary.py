@@ -90,3 +90,13 @@ def test_no_byte_is_lost(flows: list[tuple[int, int]]) -> None:
     assert sum(line.answered for line in lines) == sum(size for _, size in flows)
     assert sum(line.count for line in lines) == len(flows)
     assert sum(line.peers for line in lines) == len({peer for peer, _ in flows})
+
+
+def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
+    summary = FlowSummary()
+    told(summary, START)
+    early = START - 30 * 24 * 60 * MINUTE
+    summary.see(flow(at=early))
+    assert len(told(summary, early)) == 1
+    summary.see(flow(at=early))
+    assert told(summary, early + 1) == []

@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collectors.kinds import NetworkFinding
+from collectors.kinds import NetworkFinding, NetworkFlow, NetworkService
 from collectors.network.detect.ioc import build
 from collectors.network.messages import Answer, Setup, Work
+from collectors.network.pcap import read
 from collectors.network.watch import Watch
+from collectors.sighting import Sighting
 from tests.collectors.network.test_replay import packed, question
 
 
@@ -55,3 +57,22 @@ def test_a_damaged_list_is_a_problem_and_the_one_before_stays(
     bad = ask(watch, Work(seconds=0, indicators=True), [damaged])
     assert [one.interface for one in bad.problems] == ["indicators"]
     assert found(watch, capture) == ["ioc.domain"]
+
+
+def test_a_clock_that_is_set_back_ends_what_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(packed([question("good.example.org")]))
+    watch = Watch(Setup(key=bytes(32)))
+    descriptor = os.open(path, os.O_RDONLY)
+    (block,) = read(descriptor)
+    watch._feed(block)
+    os.close(descriptor)
+    early = int(block.time[0]) - 30 * 86_400 * 10**9
+    told: list[Sighting] = []
+    for minutes in range(3):
+        now = early + minutes * 61 * 10**9
+        monkeypatch.setattr("collectors.network.watch.time.time_ns", lambda now=now: now)
+        told += ask(watch, Work(seconds=0), []).sightings
+    assert {type(one.record) for one in told} >= {NetworkFlow, NetworkService}

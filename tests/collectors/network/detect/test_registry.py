@@ -167,3 +167,11 @@ def test_a_capture_ends_with_a_verdict() -> None:
     detectors = everything()
     assert detectors.many([failure(conn(port=n), n) for n in range(1, 5)]) == []
     assert [one.rule for one in detectors.finish()] == ["scan.trw"]
+
+
+def test_not_any_number_of_what_is_critical() -> None:
+    driver = Detectors([Says("critical")], DetectSettings())
+    told = [one for number in range(5000) for one in driver.see(flow(conn(), number))]
+    assert len(told) == 500
+    (rest,) = driver.tick(START + 2 * HOUR)
+    assert rest.count == 2 * (5000 - len(told))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.network.detect.settings import DetectSettings, WebSettings
 from collectors.network.detect.web import Web, decoded
+from collectors.network.model import Http
+from collectors.network.outward import finding
+from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.network.detect.records import conn, one, outward, request
 
 
@@ -210,3 +215,29 @@ def test_state_is_bounded() -> None:
     assert len(made._tries) <= 20
     assert len(made._agents) <= 20
     assert made.evicted() > 0
+
+
+def told(record: Http) -> bytes:
+    """What leaves the child because of a request."""
+    return msgspec.json.encode([finding(one).record for one in detector().see(record)])
+
+
+@pytest.mark.parametrize("path", [path for paths in ATTACKS.values() for path in paths])
+@pytest.mark.parametrize("before", [0, 190, 245, 4070])
+def test_the_evidence_holds_no_ones_number_or_password(path: str, before: int) -> None:
+    secret = secrets.token_hex(8)
+    nik = make_niks(1, seed=before)[0]
+    mark = "&" if "?" in path else "?"
+    long = f"{path}{mark}x={'a' * before}{nik}&password={secret}&{nik}=1"
+    early = path.replace("?", f"?u={nik}&pass[]={secret}&", 1) if "?" in path else path
+    inside = f"/{'a' * before}/{nik}{path}"
+    for target in (long, early, inside):
+        said = told(request(target, referrer=target, forwarded_for=f"{nik}, {nik}"))
+        assert b"texts" in said or target is inside  # there it may lie behind what is kept
+        assert not leaks(nik, said), said
+        assert not leaks(secret, said), said
+
+
+def test_the_evidence_says_what_was_asked_for_and_what_is_wrong_with_it() -> None:
+    (found,) = detector().see(request("/unduh?berkas=../../../etc/passwd&u=budi"))
+    assert found.texts == ("kota.go.id/unduh?berkas&u", "../../../")

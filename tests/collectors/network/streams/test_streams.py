@@ -314,3 +314,12 @@ def test_any_segments(all_segments: list[tuple[int, bool, int, int, bytes, int]]
     assert reader.stats.faults == 0
     assert reader.held() == 0
     assert len(reader) == 0
+
+
+def test_a_clock_that_is_set_back_piles_nothing_up() -> None:
+    reader = StreamReader(limits=Limits(talks=50))
+    for number in range(2000):
+        at = AT - (86_400 * SECOND if number >= 1000 else 0) + number * SECOND
+        reader.segment(msgspec.structs.replace(conn(80), key=number), True, 1, SYN, b"", at)
+        reader.drain()
+    assert len(reader._due) < 200
