@@ -19,6 +19,7 @@ from collectors.network.model import FIN, RST, SYN
 
 _DNS = (53, 5353, 5355)
 _NO_LIMIT = 1 << 62
+_CONTROL = SYN | FIN | RST
 
 
 class Chosen(NamedTuple):
@@ -44,6 +45,14 @@ def choose(batch: Batch, table: Table, limits: Limits) -> Chosen:
     most = np.where(tcp, limits.head, np.where(udp, limits.datagrams, 0))
     named = np.isin(table.port[index], _DNS) | np.isin(table.port[index ^ 1], _DNS)
     most[udp & named] = _NO_LIMIT
+    unread = (table.head[index] < most) | (batch.flags & _CONTROL > 0)
+    if not unread.all():
+        # The bulk of transfers is left out before anything is counted packet by packet.
+        order = order[np.repeat(unread, counts)]
+        counts, index, tcp, most = counts[unread], index[unread], tcp[unread], most[unread]
+        starts = np.cumsum(counts) - counts
+        if not len(index):
+            return Chosen(order, index)
     # What counts against the limit: bytes, or datagrams.
     amount = np.where(np.repeat(tcp, counts), rows.payload_size[order], 1)
     running = np.cumsum(amount)
@@ -51,7 +60,7 @@ def choose(batch: Batch, table: Table, limits: Limits) -> Chosen:
     before = running - amount
     before += np.repeat(table.head[index] - before[starts], counts)
     take = (before < np.repeat(most, counts)) & (rows.captured[order] > 0)
-    control = rows.flags[order] & (SYN | FIN | RST)
+    control = rows.flags[order] & _CONTROL
     take |= control > 0
     table.head[index] += sums
     chosen = np.flatnonzero(take)

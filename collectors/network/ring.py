@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collectors.network.arrays import Bytes, Ints
 from collectors.network.block import Block
 from collectors.network.messages import Ring
 
@@ -43,6 +44,20 @@ _HEADER = np.dtype(
     ]
 )
 _VOID = np.dtype((np.void, _HEADER.itemsize))
+_WIDTH = 160
+"""Bytes of a slot that are copied at once: its header, and those of Ethernet, a VLAN, IP, TCP."""
+_LEAST = 58
+_WIDE = np.dtype((np.void, _WIDTH))
+_WIDE_HEADER = np.dtype(
+    {
+        "names": list(_HEADER.names or ()),
+        "formats": [_HEADER[name] for name in _HEADER.names or ()],
+        "offsets": [_HEADER.fields[name][1] for name in _HEADER.names or ()]
+        if _HEADER.fields
+        else [],
+        "itemsize": _WIDTH,
+    }
+)
 _SHARE = 4
 MOST = 16384
 """Packets that are handed on at once: the arrays of that many stay in the cache."""
@@ -71,6 +86,9 @@ class RingReader:
         # A view that can begin at any byte: header number i is the one at offset i.
         self._headers: Array = np.ndarray(
             shape=(ring.size - _HEADER.itemsize + 1,), dtype=_VOID, buffer=self._map, strides=(1,)
+        )
+        self._wide: Array = np.ndarray(
+            shape=(ring.size - _WIDTH + 1,), dtype=_WIDE, buffer=self._map, strides=(1,)
         )
         self._block = 0
         self._taken: list[int] = []
@@ -108,7 +126,7 @@ class RingReader:
             self.release()
             return None
         where = np.array(offsets, np.int64)
-        header = self._headers[where].view(_HEADER)
+        header, heads, heads_at = self._read(where)
         offset = where + header["mac"]
         captured = np.minimum(header["snaplen"].astype(np.int64), self.ring.size - offset)
         tagged = header["status"] & _VLAN_VALID
@@ -122,7 +140,20 @@ class RingReader:
             link=self.ring.link,
             interfaces=(self.ring.interface,),
             vlan=None if vlan is None else vlan.astype(np.int64),
+            heads=heads,
+            heads_at=heads_at,
         )
+
+    def _read(self, where: Ints) -> tuple[Array, Bytes | None, int]:
+        """Return the headers of slots, and the first bytes of the packets where they are near."""
+        if int(where.max()) > self.ring.size - _WIDTH:
+            return self._headers[where].view(_HEADER), None, 0
+        rows = self._wide[where]
+        header = rows.view(_WIDE_HEADER)
+        at = int(header["mac"][0])
+        if at + _LEAST > _WIDTH or (header["mac"] != at).any():
+            return header, None, 0
+        return header, rows.view(np.uint8).reshape(-1, _WIDTH), at
 
     def _walk(self, at: int, end: int, count: int, offsets: list[int]) -> None:
         """Follow the chain of headers of one block."""
@@ -163,7 +194,7 @@ class RingReader:
     def close(self) -> None:
         """Let go of the ring; what was gathered from it must not be used any more."""
         self._taken.clear()
-        del self._headers
+        del self._headers, self._wide
         self._words.release()
         self._view.release()
         self._map.close()
