@@ -17,7 +17,8 @@ from collectors.network.flows import Batch
 from collectors.network.limits import Limits
 from collectors.network.model import FIN, RST, SYN
 
-_DNS = (53, 5353, 5355)
+_DNS = np.zeros(65_536, bool)
+_DNS[[53, 5353, 5355]] = True
 _NO_LIMIT = 1 << 62
 _CONTROL = SYN | FIN | RST
 
@@ -43,7 +44,7 @@ def choose(batch: Batch, table: Table, limits: Limits) -> Chosen:
     proto = table.proto[index >> 1]
     tcp, udp = proto == model.TCP, proto == model.UDP
     most = np.where(tcp, limits.head, np.where(udp, limits.datagrams, 0))
-    named = np.isin(table.port[index], _DNS) | np.isin(table.port[index ^ 1], _DNS)
+    named = _DNS[table.port[index]] | _DNS[table.port[index ^ 1]]
     most[udp & named] = _NO_LIMIT
     unread = (table.head[index] < most) | (batch.flags & _CONTROL > 0)
     if not unread.all():
