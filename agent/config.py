@@ -178,7 +178,8 @@ class _Reader:
             try:
                 settings[name] = msgspec.convert(known, kind)
             except msgspec.ValidationError as error:
-                self._invalid(where, keys, str(error))
+                if not self._nested(where, kind, str(error)):
+                    self._invalid(where, keys, str(error))
         return settings
 
     def _with_units(
@@ -210,6 +211,29 @@ class _Reader:
         key = found[1] if found and found[1] in keys else ""
         text = words if not key or words.startswith(f"{key}:") else f"{key}: {words}"
         self._wrong(table, key, f"[{table}] {text}")
+
+    def _nested(self, table: str, kind: type, message: str) -> bool:
+        """As `_invalid`, for a table within the sensor's; False when it is about another."""
+        words, _, place = message.partition(" - at `$")
+        parts = re.findall(r"\.(\w+)", place)
+        deeper = False
+        while parts:
+            fields = {one.encode_name: one.type for one in msgspec.structs.fields(kind)}
+            inner = fields.get(parts[0])
+            if not (isinstance(inner, type) and issubclass(inner, msgspec.Struct)):
+                break
+            kind, table, deeper = inner, f"{table}.{parts.pop(0)}", True
+        if not deeper:
+            return False
+        unknown = re.fullmatch(r"Object contains unknown field `(.*)`", words)
+        if unknown:
+            keys = tuple(one.encode_name for one in msgspec.structs.fields(kind))
+            self._wrong(table, unknown[1], _unknown(unknown[1], f" in [{table}]", keys))
+            return True
+        key = parts[0] if parts else words.partition(":")[0]
+        text = f"{key}: {words}" if parts else words
+        self._wrong(table, key, f"[{table}] {text}")
+        return True
 
     def _item_invalid(self, table: str, words: str, place: str) -> bool:
         """As `_invalid`, for ``[[table.name]]``; False when it is about something else."""

@@ -187,7 +187,7 @@ def _flows(words: Words, flows: list[NetworkFlow]) -> None:
         (
             one.source or words.say(N_("{number} others"), number=one.peers),
             one.destination or "-",
-            f"{one.port}/{one.transport}",
+            f"{one.port}/{one.transport}" if one.port else one.transport,
             one.count,
             show_bytes(one.sent),
             show_bytes(one.answered),
@@ -205,14 +205,18 @@ def _more(words: Words, count: int) -> None:
 
 
 def _finding(words: Words, one: NetworkFinding, severity: int) -> str:
+    from signatures.network_names import NAMES
+
     who = " -> ".join(str(end) for end in (one.source, one.destination) if end)
-    port = f" {one.port}" if one.port else ""
-    text = f"{words.say(_SEVERITIES[severity])}: {one.rule} ({one.technique}) {who}{port}"
-    if one.entity:
-        text += f" {one.entity}"
-    if one.texts:
-        text += f": {one.texts[0]}"
-    return text
+    if one.port:
+        who += f" port {one.port}"
+    named = words.say(NAMES[one.rule]) if one.rule in NAMES else one.rule
+    text = f"{words.say(_SEVERITIES[severity])}: {named} ({one.rule}) {who}"
+    service = f"{one.destination}:{one.port}"
+    if one.entity and one.entity not in {one.source, one.destination, service}:
+        text += f" {one.entity.removeprefix(service).strip()}"
+    shown = [other for other in one.texts if other and other not in text]
+    return text + (f": {', '.join(shown[:2])}" if shown else "")
 
 
 def _content(words: Words, one: NetworkContent, severity: int) -> str:

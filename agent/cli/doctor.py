@@ -60,6 +60,7 @@ def _checks(config: AgentConfig) -> Iterator[Check]:
     yield _watches(Path("/proc/sys/fs/inotify/max_user_watches"), _FEW_WATCHES)
     yield _watches(Path("/proc/sys/fs/inotify/max_user_instances"), 8)
     yield _capabilities()
+    yield from _sensors(config)
     yield _bounds()
     yield _disk(config)
     yield from _collector(config)
@@ -90,6 +91,31 @@ def _capabilities() -> Check:
     seen = "may read all files" if able else f"user {os.geteuid()} may not read all files"
     remedy = "run as root, or use the unit's AmbientCapabilities=CAP_DAC_READ_SEARCH"
     return Check("capabilities", able, seen, remedy)
+
+
+def _sensors(config: AgentConfig) -> Iterator[Check]:
+    """Ask each sensor that is on whether it can run; the network sensor needs CAP_NET_RAW."""
+    from agent.config import ConfigError, load
+    from collectors.api import Unsupported
+    from collectors.registry import load_sensors, settings_types
+
+    try:
+        settings = load(config.path, settings_types()).sensors
+    except ConfigError as error:
+        yield Check("settings of sensors", False, error.mistakes[0], "ronda-agent check")
+        return
+    for name, factory in load_sensors().items():
+        if not settings[name].enabled:
+            continue
+        off = f"enabled = false in [sensors.{name}]"
+        try:
+            warnings = factory(settings[name], config.state_dir / "sensors" / name).check()
+        except Unsupported as error:
+            text, _, remedy = str(error).partition(": ")
+            remedy = f"{remedy}; or switch it off: {off}" if remedy else f"switch it off: {off}"
+            yield Check(f"sensor {name}", False, text, remedy)
+            continue
+        yield Check(f"sensor {name}", True, "; ".join(["can run", *warnings]))
 
 
 def _bounds() -> Check:

@@ -186,6 +186,10 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     upgrade: str = ""
 
 
+ANONYMOUS = frozenset(("anonymous", "ftp"))
+"""RFC 1635: what these accounts send as a password is no secret."""
+
+
 class Login(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Somebody tried to prove who they are, where the protocol shows it."""
 

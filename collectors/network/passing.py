@@ -13,7 +13,7 @@ from collections import deque
 import msgspec
 
 from collectors.content.piece import MAX_DATA, Piece
-from collectors.network.model import Conn, Content, Login
+from collectors.network.model import ANONYMOUS, Conn, Content, Login
 
 MOST_BYTES = 2 << 20
 _MOST_TEXT = 2048
@@ -72,6 +72,8 @@ class Passing:
     def login(self, login: Login) -> None:
         """Pass on a password that crossed in clear; one that failed is nobody's."""
         if not login.cleartext or not login.secret or login.outcome == "failure":
+            return
+        if login.protocol == "ftp" and login.user.lower() in ANONYMOUS:
             return
         one = _piece(login.conn, login.at, login.protocol, from_client=True)
         self._pass(

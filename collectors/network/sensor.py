@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -58,14 +59,19 @@ class NetworkSensor:
         supported()
         wanted = self._settings.interfaces
         choice = Choice(wanted=wanted, unwanted=self._settings.exclude_interfaces)
+        warnings = []
         interfaces = Interfaces(choice)
-        if interfaces.up():
-            if not interfaces.beyond:
-                return []
+        if not interfaces.up():
+            named = f"none of {', '.join(wanted)}" if wanted else "no interface"
+            warnings.append(f"{named} is up; what comes up is watched from then on")
+        elif interfaces.beyond:
             left = f"{interfaces.beyond} interfaces are not watched, {MOST} are the most"
-            return [f"{left}: say which ones matter with interfaces or exclude_interfaces"]
-        named = f"none of {', '.join(wanted)}" if wanted else "no interface"
-        return [f"{named} is up; what comes up is watched from then on"]
+            warnings.append(f"{left}: say which ones matter with interfaces or exclude_interfaces")
+        table = self._settings.indicators
+        if table and not os.access(table, os.R_OK):
+            made = f"make it with: ronda-agent indicators FILE.csv --to {table}"
+            warnings.append(f"indicators: {table} is missing or not readable; {made}")
+        return warnings
 
     def run(self, context: SensorContext) -> None:
         """Watch until the agent stops.

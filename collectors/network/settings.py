@@ -86,7 +86,7 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
             if not all(getattr(self, name)):
                 raise ValueError(f"{name}: an empty name")
         detect = self.detect
-        for text in (*detect.inside, *detect.scan.quiet, *detect.arp.quiet):
+        for text in (*detect.inside, *detect.scan.quiet, *detect.brute.quiet, *detect.arp.quiet):
             try:
                 network(text)
             except ValueError as error:

@@ -81,8 +81,8 @@ def _open(kind: int) -> socket.socket:
         sock = socket.socket(socket.AF_PACKET, kind | socket.SOCK_CLOEXEC, 0)
     except PermissionError:
         raise Unsupported(
-            "packet sockets need the capability CAP_NET_RAW, which the service has and this "
-            "process has not"
+            "packet sockets need the capability CAP_NET_RAW, which this process has not: run as "
+            "root, or give the service AmbientCapabilities=CAP_NET_RAW"
         ) from None
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):

@@ -16,6 +16,7 @@ from typing import Any
 from server.alerts.catalog import N_, translate
 from server.alerts.network_text import LABELS as NETWORK_LABELS
 from server.alerts.sentences import ABSENT, fill, say
+from signatures.network_names import NAMES
 
 MAX_TEXT = 300
 """Characters of one fact; the middle of a longer one is left out."""
@@ -176,6 +177,8 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
 def _says_nothing(name: str, facts: Mapping[str, Any]) -> bool:
     if name == "registered":  # without a register 0 would say that somebody had looked
         return not facts[name]
+    if facts[name] == []:
+        return True
     return name == "reason" and bool(facts["reason"] == facts.get("cause"))
 
 
@@ -193,13 +196,17 @@ def show(name: str, value: Any, language: str) -> str:
         return ", ".join(_count(entry, language) for entry in value)
     if name in {"begin", "end"} and isinstance(value, int):
         return moment(value)
-    if name == "alert":
+    if name == "alert" or (name == "port" and isinstance(value, int)):
         return str(value)
     if isinstance(value, list):
+        if name == "texts":
+            value = [text for text in dict.fromkeys(map(str, value)) if text]
         return ", ".join(clean(str(item)) for item in value)
     if isinstance(value, (int, float)):
         return number(value, language)
     text = str(value)
+    if name == "finding" and text in NAMES:
+        return translate(NAMES[text], language)
     if text in WORDS:
         return translate(WORDS[text], language)
     return clean(say(text, language) if name == "reason" else text)

@@ -91,8 +91,19 @@ def say(text: str, language: str) -> str:
     return _say(text, language, nested=True)
 
 
+_OPTIONAL = re.compile(r"\[([^\[\]{}]*\{[a-z0-9_]+\}[^\[\]{}]*)\]")
+
+
+def _if_known(text: str, parts: Mapping[str, str]) -> str:
+    return text if all(parts.get(name) for name in PLACEHOLDER.findall(text)) else ""
+
+
 def fill(sentence: str, parts: Mapping[str, str]) -> str:
-    """Put *parts* into ``{name}``; one that is not known becomes ``-``."""
+    """Put *parts* into ``{name}``; one that is not known becomes ``-``.
+
+    What stands in brackets with a part that is not known is left out: ``[, program {process}]``.
+    """
+    sentence = _OPTIONAL.sub(lambda match: _if_known(match[1], parts), sentence)
     return PLACEHOLDER.sub(lambda match: parts.get(match[1]) or ABSENT, sentence)
 
 

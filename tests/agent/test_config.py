@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.config import DEFAULT_PATH, AgentConfig, ConfigError, load, parse
 from collectors.api import Settings
+from collectors.network.settings import NetworkSettings
 
 
 class Files(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,3 +172,35 @@ def test_any_value_is_settings_or_a_config_error(table: dict[str, Any]) -> None:
     with contextlib.suppress(ConfigError):
         config = _Reader("", Path("a"), TYPES).read({"sensors": {"files": table}})
         assert isinstance(config.sensors["files"], Files)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "[sensors.network.detect.brute]\nssh_windw = 3",
+            '2: unknown key "ssh_windw" in [sensors.network.detect.brute]; did you mean "ssh_w',
+        ),
+        (
+            '[sensors.network.detect]\nscan.ports = "3"',
+            "2: [sensors.network.detect.scan] ports: Expected `int`, got `str`",
+        ),
+        (
+            "[sensors.network]\n[sensors.network.detect.brute]\nfailures = 0",
+            "3: [sensors.network.detect.brute] failures: must be over 0",
+        ),
+        (
+            '[sensors.network.detect]\noff = ["scann"]',
+            "2: [sensors.network.detect] off: there is no detection scann; there are: scan, ",
+        ),
+        (
+            '[sensors.network]\nexclude = ["10.0.0.1"]',
+            "2: [sensors.network] exclude: '10.0.0.1' is no ADDRESS:PORT",
+        ),
+    ],
+)
+def test_mistakes_in_tables_within_a_table(text: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("/etc/ronda/agent.toml"), {"network": NetworkSettings})
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"agent.toml:{line}")

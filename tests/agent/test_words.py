@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 
 import agent.cli
 from agent.cli.words import DOMAIN, LOCALE, Words, language
+from signatures.network_names import NAMES
 
 FOLDER = Path(agent.cli.__file__).parent
 PO = LOCALE / "id" / "LC_MESSAGES" / f"{DOMAIN}.po"
@@ -26,7 +27,7 @@ def catalogue() -> dict[str, str]:
 
 def used() -> set[str]:
     """Return every text that stands in N_()."""
-    texts = set()
+    texts = set(NAMES.values())
     for path in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "N_":

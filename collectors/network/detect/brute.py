@@ -2,8 +2,11 @@
 
 * So many failed logins of one source at one service in a window (Zeek's FTP policy: 20 in 15 min).
 * SSH, where the outcome is encrypted: connections that went through key exchange and ended small,
-  as refused logins do (Zeek's SSH policy: 30 in 30 min).
+  as refused logins do (Zeek's SSH policy: 30 in 30 min; here 20 min,
+  for monitoring logs in each minute).
 * Spraying: many accounts fail for one source. Spread: one account fails for many sources.
+* Guessing from outside is everyday and low, from inside high (medium where only the shape of SSH
+  connections tells: monitoring by SSH looks alike), by our own host high.
 * A success after the count was reached is what matters most: critical where the protocol shows it,
   high where only the shape of the SSH connection tells.
 
@@ -78,6 +81,7 @@ class Brute:
     def __init__(self, settings: BruteSettings, places: Places) -> None:
         self._settings = settings
         self._places = places
+        self._own = Places(settings.quiet, private=False) if settings.quiet else None
         size = settings.sources
         self._sources: Table[tuple[bytes, bytes, str], _Source] = Table(size)
         self._accounts: Table[bytes, _Different] = Table(size)
@@ -98,7 +102,7 @@ class Brute:
         key = (record.conn.client, record.conn.server, record.protocol)
         if record.outcome == "success":
             return self._succeeded(key, record.conn, record.at, record.user, sure=True)
-        if record.outcome != "failure":
+        if record.outcome != "failure" or self._is_quiet(record.conn.client):
             return ()
         return self._failed(key, record)
 
@@ -136,6 +140,12 @@ class Brute:
                 found.append(self._distributed(login))
         return found
 
+    def _is_quiet(self, source: bytes) -> bool:
+        return self._own is not None and self._own.inside(source)
+
+    def _severity(self, conn: Conn, inside: str) -> str:
+        return inside if self._places.inside(conn.client) else "low"
+
     def _source(self, key: tuple[bytes, bytes, str], limit: int) -> _Source:
         source = self._sources.get(key)
         if source is None:
@@ -151,6 +161,8 @@ class Brute:
         key = (conn.client, conn.server, "ssh")
         if max(flow.client_bytes, flow.server_bytes) > limits.ssh_most_bytes:
             return self._succeeded(key, conn, flow.last, "", sure=False)
+        if self._is_quiet(conn.client):
+            return ()
         source = self._source(key, limits.ssh_connections)
         if source.full(flow.last, limits.ssh_window * SECOND):
             return (self._guessing(conn, flow.last, source, "ssh"),)
@@ -165,7 +177,7 @@ class Brute:
             conn,
             at,
             begin,
-            severity="high" if self._places.inside(conn.client) else "medium",
+            severity=self._severity(conn, "medium" if protocol == "ssh" else "high"),
             technique="T1110.001",
             entity=f"{written(conn.client)} {protocol}",
             count=source.total,
@@ -183,7 +195,7 @@ class Brute:
             login.conn,
             login.at,
             login.at - self._settings.spray_window * SECOND,
-            severity="high" if self._places.inside(login.conn.client) else "medium",
+            severity=self._severity(login.conn, "high"),
             technique="T1110.003",
             entity=written(login.conn.client),
             count=self._settings.spray_users,
@@ -197,7 +209,7 @@ class Brute:
             login.conn,
             login.at,
             login.at - self._settings.spray_window * SECOND,
-            severity="medium",
+            severity=self._severity(login.conn, "medium"),
             technique="T1110.004",
             entity=f"{written(login.conn.server)} {login.protocol} {login.user}",
             count=self._settings.spread_sources,

@@ -11,9 +11,26 @@ import msgspec
 
 from collectors.network.detect.places import network
 
+NAMES = (
+    *("scan", "brute", "beacon", "dns_tunnel", "dns_generated", "icmp_tunnel", "arp", "exfil"),
+    *("listener", "peer", "shell", "mining", "web", "ioc", "weakness", "loss", "contacts"),
+)
+"""Of the detections, as ``off`` takes them."""
+
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown keys are mistakes."""
+
+    def __post_init__(self) -> None:
+        """Check all numbers.
+
+        Raises:
+            ValueError: one is not over 0, which no threshold or bound can mean.
+        """
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
+                raise ValueError(f"{name}: must be over 0")
 
 
 class ScanSettings(_Table, frozen=True, kw_only=True):
@@ -44,7 +61,8 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     window: int = 900
     """Failures of one source at one service."""
     ssh_connections: int = 30
-    ssh_window: int = 1800
+    ssh_window: int = 1200
+    """Seconds for so many connections: monitoring by SSH once a minute stays below."""
     ssh_most_bytes: int = 6000
     """An SSH connection that carried more than this either way was let in."""
     ssh_least_packets: int = 8
@@ -54,6 +72,8 @@ class BruteSettings(_Table, frozen=True, kw_only=True):
     """Different accounts that failed for one source."""
     spread_sources: int = 20
     """Different sources that failed for one account of one service, within ``spray_window``."""
+    quiet: tuple[str, ...] = ()
+    """Addresses or networks that log in often on purpose: monitoring by SSH."""
     sources: int = 4096
 
 
@@ -304,6 +324,18 @@ class DetectSettings(_Table, frozen=True, kw_only=True):
     loss: LossSettings = LossSettings()
     web: WebSettings = WebSettings()
 
+    def __post_init__(self) -> None:
+        """Check the numbers and the names.
+
+        Raises:
+            ValueError: a number is not over 0, or ``off`` names no detection.
+        """
+        super().__post_init__()
+        wrong = [name for name in self.off if name not in NAMES]
+        if wrong:
+            known = ", ".join(NAMES)
+            raise ValueError(f"off: there is no detection {wrong[0]}; there are: {known}")
+
 
 def load(table: Mapping[str, object]) -> DetectSettings:
     """Return the settings of a TOML *table*.
@@ -315,6 +347,11 @@ def load(table: Mapping[str, object]) -> DetectSettings:
         settings = msgspec.convert(table, DetectSettings, strict=True)
     except msgspec.ValidationError as error:
         raise ValueError(f"network.detect: {error}") from None
-    for text in (*settings.inside, *settings.scan.quiet, *settings.arp.quiet):
+    for text in (
+        *settings.inside,
+        *settings.scan.quiet,
+        *settings.brute.quiet,
+        *settings.arp.quiet,
+    ):
         network(text)
     return settings

@@ -16,7 +16,7 @@ import msgspec
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.settings import WeaknessSettings
-from collectors.network.model import Banner, Conn, Direction, Finding, Login, Seen, Tls
+from collectors.network.model import ANONYMOUS, Banner, Conn, Direction, Finding, Login, Seen, Tls
 
 DAY = 86_400 * 1_000_000_000
 _OLD = frozenset(("ssl2", "ssl3", "1.0", "1.1"))
@@ -24,8 +24,6 @@ _BROKEN = ("md2", "md5", "sha1")
 _RSA = range(600, 16_385)
 """Key sizes; up to 571 bits are of elliptic curves."""
 _CLEAR = frozenset(("telnet", "ftp"))
-_NOBODY = frozenset(("anonymous", "ftp"))
-"""RFC 1635: what these send is no secret."""
 
 
 class Weakness:
@@ -88,7 +86,7 @@ class Weakness:
 
     def _login(self, login: Login) -> list[Finding]:
         conn = login.conn
-        if login.user.lower() in _NOBODY:
+        if login.user.lower() in ANONYMOUS:
             return []
         peer = conn.client if conn.direction is Direction.INBOUND else conn.server
         severity = "medium" if self._places.inside(peer) else "high"

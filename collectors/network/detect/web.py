@@ -2,8 +2,9 @@
 
 A gate over the raw target first: most requests end there. Then the target, referrer and user agent
 are decoded twice and each shape of `web_patterns` looks for its words, and only then for its
-pattern. A status of 2xx raises the severity; so does an attack by our own host on others. Findings
-are one per source and class.
+pattern. A status of 2xx raises the severity, unless the same answer comes without the attack too:
+many servers answer everything with their first page. So does an attack by our own host on others.
+Findings are one per source and class, scripts in folders of uploads one per script.
 MITRE ATT&CK T1190, T1505.003, T1595.002.
 """
 
@@ -22,6 +23,8 @@ from collectors.network.detect.web_patterns import SCANNERS, SHAPES, SUSPECT, Sh
 from collectors.network.model import Direction, Finding, Http, Seen
 
 _MOST = 4096
+_SIZES = 6
+_LONG = 300
 _MOST_NAMES = 20
 _SECRET = re.compile(r"((?:pass|pwd|sandi|secret|token|key|auth|otp|pin)[\w.\[\]-]{0,30}=)[^&\s]+")
 _ASSETS = (".css", ".js", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff2", ".woff")
@@ -35,6 +38,16 @@ def decoded(text: str) -> str:
         if "%" in text:
             text = unquote_plus(text, errors="replace")
     return text.lower()
+
+
+def _page(record: Http, path: str | None = None) -> int:
+    # A number: names that strangers choose are long, and thousands are kept.
+    path = record.path.partition("?")[0] if path is None else path
+    return hash((record.conn.server, record.host, path))
+
+
+def _alike(one: int, other: int) -> bool:
+    return other > 0 and abs(one - other) <= max(one, other) // 50
 
 
 def shown(target: str) -> str:
@@ -55,6 +68,11 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._agents: Table[str, str] = Table(settings.sources)
         self._tries: Table[tuple[bytes, str], int] = Table(settings.sources)
+        self._sizes: Table[int, tuple[int, ...]] = Table(settings.sources)
+        """Bytes of the last ordinary answers of a page, as far as they differ."""
+        self._probes: Table[tuple[bytes, bytes], tuple[int, int]] = Table(settings.sources)
+        """Target and answer of the last attack of a client on a server."""
+        self._scripts: Table[int, bool] = Table(settings.sources)
 
     def see(self, record: Seen) -> list[Finding] | tuple[Finding, ...]:
         """Take a request."""
@@ -73,7 +91,14 @@ class Web:
             found += self._shapes(record, decoded(path))
         elif record.referrer and "%" in record.referrer and "${" in decoded(record.referrer):
             found += self._shapes(record, decoded(record.referrer))
+        if not found and 200 <= record.status < 300 and record.response_bytes:
+            self._learn(_page(record), record.response_bytes)
         return found
+
+    def _learn(self, page: int, size: int) -> None:
+        sizes = self._sizes.get(page) or ()
+        if not any(_alike(one, size) for one in sizes):
+            self._sizes[page] = (size, *sizes[: _SIZES - 1])
 
     def tick(self, now: int) -> tuple[Finding, ...]:
         """Do nothing: each request is judged when it comes."""
@@ -95,15 +120,39 @@ class Web:
         return "web.command" if hit[0].startswith("()") else "web.scanner"
 
     def _shapes(self, record: Http, text: str) -> list[Finding]:
-        found = []
+        found: list[Finding] = []
+        same: bool | None = None
         for shape in SHAPES:
             for word in shape.gate:
                 if word in text:
                     hit = shape.pattern.search(text)
                     if hit is not None:
-                        found.append(self._found(record, shape, hit[0]))
+                        same = self._as_ever(record) if same is None else same
+                        if shape.rule != "web.script" or not self._known(record):
+                            found.append(self._found(record, shape, hit[0], same=same))
                     break
         return found
+
+    def _known(self, record: Http) -> bool:
+        """Tell whether this script was told already; if not, it is now when it was answered."""
+        page = _page(record)
+        known = self._scripts.get(page) is not None
+        if 200 <= record.status < 300:
+            self._scripts[page] = True
+        return known
+
+    def _as_ever(self, record: Http) -> bool:
+        """Tell whether the answer is the one that others get, or that another attack got."""
+        page, size = _page(record), record.response_bytes
+        first = _page(record, "/")
+        ordinary = (*(self._sizes.get(page) or ()), *(self._sizes.get(first) or ()))
+        ends = (record.conn.client, record.conn.server)
+        before = self._probes.get(ends)
+        target = hash(record.path)
+        self._probes[ends] = (target, size)
+        if any(_alike(one, size) for one in ordinary):
+            return True
+        return before is not None and before[0] != target and _alike(before[1], size)
 
     def _agent_finding(self, record: Http, rule: str) -> list[Finding]:
         shape = Shape(rule, "T1595.002", (), SCANNERS, "low", "low")
@@ -111,13 +160,17 @@ class Web:
             shape = shape._replace(technique="T1190", severity="medium", answered="medium")
         return [self._found(record, shape, record.user_agent)]
 
-    def _found(self, record: Http, shape: Shape, text: str) -> Finding:
+    def _found(self, record: Http, shape: Shape, text: str, *, same: bool = False) -> Finding:
         conn = record.conn
         key = (conn.client, shape.rule)
         tries = self._tries[key] = (self._tries.get(key) or 0) + 1
-        severity = shape.answered if 200 <= record.status < 300 else shape.severity
+        script = ""
+        if shape.rule == "web.script" and len(record.path) <= _LONG:
+            script = record.host[:_LONG] + record.path.partition("?")[0]
+        answered = 200 <= record.status < 300 and not same
+        severity = shape.answered if answered else shape.severity
         if conn.direction is Direction.OUTBOUND:
-            severity = "high"
+            severity = "low" if shape.rule == "web.script" else "high"
         return Finding(
             rule=shape.rule,
             at=record.at,
@@ -128,7 +181,7 @@ class Web:
             destination=conn.server,
             port=conn.server_port,
             direction=conn.direction,
-            entity=written(conn.client),
+            entity=script or written(conn.client),
             count=tries,
             score=1.0,
             numbers={

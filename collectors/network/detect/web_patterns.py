@@ -37,7 +37,7 @@ SHAPES = (
         "${",
         r"\$\{(?:jndi|[^}]{0,40}\$\{[^}]{0,20}\}|(?:lower|upper|env|sys|date)?:[^}]{0,40}:?-?j)",
         "medium",
-        "high",
+        "medium",  # whether it worked is not in the answer
     ),
     _shape(
         "web.sqli",
@@ -82,7 +82,8 @@ SHAPES = (
         "web.command",
         "T1190",
         "; | ` $( && %0a",
-        r"(?:[;|`\n]|\$\(|&&)\s*(?:/(?:usr/)?s?bin/)?(?:wget|curl|nc|ncat|bash|sh|id|whoami|uname"
+        # Not the languages of a translation: langpair=en|id
+        r"(?:[;|`\n]|\$\(|&&)(?!(?<=\b\w\w\|)id\b)\s*(?:/(?:usr/)?s?bin/)?(?:wget|curl|nc|ncat|bash|sh|id|whoami|uname"
         r"|cat|ls|ping|nslookup|chmod|powershell|perl|python[23]?|busybox|tftp|rm|echo|sleep"
         r"|cd)\b(?:\s+[-/\w$'\"{.]|[`);|]|\s*$)|\$\{ifs\}|/dev/tcp/",
         "medium",
@@ -108,12 +109,29 @@ SHAPES = (
         r"|gel4y|p0wny|weevely|cmd|webshell|shell\d*|backdoor|idx|antichat|chopper|behinder"
         r"|godzilla|tiny(?:filemanager)?|priv8|leaf|anonsec|0byt3m1n1)\.(?:php\d?|phtml|phar|jspx?"
         r"|aspx?|ashx)(?:$|[?/])"
-        r"|/(?:uploads?|images?|img|media|files?|tmp|cache|assets|gambar|berkas|foto|dokumen)/"
-        r"(?:[\w.-]+/){0,5}[\w.-]+\.(?:php\d?|phtml|phar|jspx?|aspx?)(?:$|[?/])"
         r"|\.(?:php\d?|jspx?|aspx?)\?(?:.{0,60}&)?(?:cmd|exec|command|c|x|e|pass|0)="
         r"(?:id|whoami|uname|ls|cat|pwd|wget|curl|net|dir|ipconfig|systeminfo)\b",
         "low",
         "high",
+    ),
+    _shape(
+        "web.script",
+        "T1505.003",
+        ".php .phtml .phar .jsp .asp .aspx",
+        r"/(?:uploads?|images?|img|gambar|tmp|cache)/(?:[\w.-]+/){0,5}"
+        r"(?!(?:index|(?:kode_?)?captcha\w*|securimage\w*|thumb\w*|timthumb|phpthumb|resize\w*"
+        r"|browse|upload|connector|config)\.)[\w.-]+\.(?:php\d?|phtml|phar|jspx?|aspx?)(?:$|[?/])",
+        "low",
+        "high",
+    ),
+    _shape(
+        "web.script",  # often a part of the application itself
+        "T1505.003",
+        ".php .phtml .phar .jsp .asp .aspx",
+        r"/(?:media|files?|assets|berkas|foto|dokumen)/(?:[\w.-]+/){0,5}[\w.-]+"
+        r"\.(?:php\d?|phtml|phar|jspx?|aspx?)(?:$|[?/])",
+        "low",
+        "low",
     ),
     _shape(
         "web.xss",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from scapy.layers.inet import IP, TCP
 
 from agent.cli.root import agent
 from bench.network_packets import connections, frames
@@ -123,3 +124,21 @@ def test_what_crossed_in_clear(tmp_path: Path) -> None:
     assert not any(nik[4:14] in done.output for nik in people)
     harmless = written(tmp_path, packed(download(b"selamat datang\n" * 500)))
     assert "CROSSED" not in run(tmp_path, "--pcap", harmless).stdout
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", "low: search for open ports (scan.vertical)"),
+        ("id", "rendah: pencarian port terbuka"),
+    ],
+)
+def test_findings_have_names(tmp_path: Path, lang: str, words: str) -> None:
+    probes = [
+        bytes(IP(src="203.0.113.9", dst="10.9.0.1") / TCP(sport=4000 + n, dport=n, flags="S"))
+        for n in range(100, 130)
+    ]
+    path = written(tmp_path, packed([b"\2" * 12 + b"\x08\0" + one for one in probes]))
+    done = run(tmp_path, "--pcap", path, "--local", "10.9.0.1", "--lang", lang)
+    assert words in done.stdout
+    assert "203.0.113.9 203.0.113.9" not in done.stdout

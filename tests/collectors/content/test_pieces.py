@@ -152,6 +152,7 @@ def test_a_password_is_told_by_its_token_alone() -> None:
     login, file = answer.heard
     assert (login.login, login.account, login.outcome) == (True, "budi", "success")
     assert not leaks(secret, said)
+    assert login.tallies[0].samples == (), "nothing of it, not even its length"
     assert login.tallies[0].tokens == file.tallies[0].tokens, "it meets the same one at rest"
 
 

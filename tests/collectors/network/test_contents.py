@@ -156,7 +156,7 @@ def test_a_password(run: Run) -> None:
     ((record, severity),) = run.told
     assert isinstance(record, NetworkContent)
     assert (record.protocol, record.account, severity) == ("ftp", "budi", 3)
-    assert record.tallies[0].samples[0] != secret.decode()
+    assert record.tallies[0].samples == ()
 
 
 def test_a_gone_capture_child_leaves_the_channel(run: Run) -> None:

@@ -56,7 +56,8 @@ def read(end: socket.socket) -> list[Piece]:
 
 def test_what_is_no_secret_does_not_cross(ends: tuple[Passing, socket.socket]) -> None:
     sink, end = ends
-    for one in (login(secret=b""), login(cleartext=False), login(outcome="failure")):
+    anonymous = login(protocol="ftp", user="Anonymous", outcome="success")
+    for one in (login(secret=b""), login(cleartext=False), login(outcome="failure"), anonymous):
         sink.login(one)
     assert read(end) == []
 

@@ -151,37 +151,30 @@ def talk(cable: Cable, port: int, size: int = 100) -> None:
                 pass
 
 
-def test_a_quiet_host_has_no_gap_and_no_finding(cable: Cable, tmp_path: Path) -> None:
-    with watching(cable, tmp_path) as sensor:
-        time.sleep(2.5)
-    assert sensor.of("visibility.lost") == []
-    assert sensor.of("network.finding") == []
-    assert sensor.of("child.crashed") == []
-
-
-def test_a_conversation_is_told_at_the_latest_when_the_sensor_ends(
-    cable: Cable, tmp_path: Path
-) -> None:
-    with watching(cable, tmp_path) as sensor:
-        talk(cable, 8080, size=5000)
-    (flow,) = sensor.of("network.flow", destination_port=8080)
-    assert (flow["source.ip"], flow["destination.ip"]) == (Cable.RIGHT, Cable.LEFT)
-    assert (flow["network.direction"], flow["network.transport"]) == ("inbound", "tcp")
-    assert flow["destination.bytes"] > 5000
-    assert flow["observer.ingress.interface.name"] == "left"
-
-
-def test_loopback_is_watched_and_counted_once(cable: Cable, tmp_path: Path) -> None:
+def test_what_is_said_is_told_once_and_nothing_else(cable: Cable, tmp_path: Path) -> None:
+    # One sensor for all of it: each start of one takes seconds.
     with watching(cable, tmp_path) as sensor:
         sensor.until(lambda: sensor.watches("lo"), "loopback")
+        time.sleep(1.5)
+        for kind in ("visibility.lost", "network.finding", "child.crashed"):
+            assert sensor.of(kind) == [], "a quiet host"
+        talk(cable, 8080, size=5000)
         with (
             entered(cable.left),
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
         ):
             for _ in range(7):
                 sock.sendto(b"hello", ("127.0.0.1", 7777))
+    # At the latest when the sensor ends.
+    (flow,) = sensor.of("network.flow", destination_port=8080)
+    assert (flow["source.ip"], flow["destination.ip"]) == (Cable.RIGHT, Cable.LEFT)
+    assert (flow["network.direction"], flow["network.transport"]) == ("inbound", "tcp")
+    assert flow["destination.bytes"] > 5000
+    assert flow["observer.ingress.interface.name"] == "left"
     (flow,) = sensor.of("network.flow", destination_port=7777)
     assert (flow["source.packets"], flow["network.direction"]) == (7, "internal")
+    for kind in ("visibility.lost", "network.finding", "child.crashed"):
+        assert sensor.of(kind) == []
 
 
 def test_the_death_of_the_child_is_a_gap_and_the_watch_goes_on(
@@ -220,6 +213,7 @@ def test_a_child_that_dies_again_and_again_is_the_supervisors_business(
     assert len(sensor.of("child.crashed")) == 6
 
 
+@pytest.mark.slow
 def test_a_flood_is_a_gap_with_its_losses_and_the_watch_goes_on(
     cable: Cable, tmp_path: Path
 ) -> None:

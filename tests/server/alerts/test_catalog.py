@@ -11,6 +11,7 @@ from server.alerts import network_text, render, sentences
 from server.alerts.catalog import DOMAIN, LANGUAGES, LOCALE, N_, translate
 from server.cli import alert_text, exposure_text
 from server.notify import message
+from signatures.network_names import NAMES
 from signatures.sigma_facts import placeholders
 from signatures.sigma_load import EVENT_RULES, load_files
 
@@ -23,7 +24,8 @@ def _po(language: str) -> dict[str, str]:
 
 
 def _used() -> set[str]:
-    words = [render.LABELS, network_text.LABELS, render.WORDS, render.TYPES, render.LEVEL_WORDS]
+    words = [render.LABELS, network_text.LABELS, render.WORDS, render.TYPES, NAMES]
+    words += [render.LEVEL_WORDS]
     words += [exposure_words.REASONS, alert_text.ACTIONS, exposure_text.PRESENT]
     words.append(dict(exposure_text.FACTS))
     used = {text for table in words for text in table.values()} | {render.AT_LEAST}

@@ -10,7 +10,7 @@ from collectors.files.deploy.requests import MAX_PATHS
 from collectors.files.deploy.windows import PROTECTED, refusal
 from collectors.files.visibility import DETAILS
 from server.alerts.render import show
-from server.alerts.sentences import SENTENCES, say
+from server.alerts.sentences import SENTENCES, fill, say
 
 CHECKOUT = "12 files as the index of the checkout has them, HEAD main at 1a2b3c4d5e6f"
 
@@ -58,3 +58,19 @@ def test_no_sentence_is_hidden_by_an_earlier_one() -> None:
     for sentence in SENTENCES:
         text = sentence.replace("{", "").replace("}", "")
         assert say(text, "id") != text, sentence
+
+
+def test_what_is_not_known_leaves_no_gap_in_a_sentence() -> None:
+    sentence = "{finding} ({named})[, program {process}].[ {texts}] See [sensors.network] ring."
+    known = {"finding": "regular calls", "named": "a.example", "texts": ""}
+    said = "regular calls (a.example). See [sensors.network] ring."
+    assert fill(sentence, known) == said
+    assert fill(sentence, {**known, "process": "[{named}]"}).startswith(
+        "regular calls (a.example), program [{named}]."
+    )
+
+
+def test_facts_of_the_network() -> None:
+    assert show("finding", "web.sqli", "id") == "penyisipan SQL"
+    assert show("port", 4444, "en") == "4444", "no number of things"
+    assert show("texts", ["a", "", "b", "a"], "en") == "a, b"

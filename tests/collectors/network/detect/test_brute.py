@@ -50,6 +50,11 @@ def test_an_admin_who_works_is_quiet() -> None:
     assert shown(brute(), [*sessions, *banners, *refused]) == []
 
 
+def test_monitoring_by_ssh_each_minute_is_quiet() -> None:
+    checks = [flow(conn("10.9.9.9", port=22), n * MINUTE, sent=3900, got=3700) for n in range(300)]
+    assert shown(brute(), checks) == []
+
+
 def test_logins_without_an_outcome_are_quiet() -> None:
     assert shown(brute(), [login(conn(port=3306), n, outcome="") for n in range(100)]) == []
 
@@ -59,6 +64,24 @@ def test_twenty_failures_in_a_quarter_of_an_hour() -> None:
     assert rules(found) == ["brute.guessing"]
     assert found[0].count == 20
     assert found[0].technique == "T1110.001"
+
+
+def test_guessing_from_the_internet_is_everyday() -> None:
+    tries = [login(conn(port=21), n * SECOND) for n in range(25)]
+    spread = [login(conn(f"203.0.113.{n}", US, 25), n * MINUTE, protocol="smtp") for n in range(20)]
+    found = shown(brute(), [*tries, *spread, *(ssh(n * SECOND) for n in range(40))])
+    assert {one.severity for one in found} == {"low"}
+    assert len(found) == 3
+
+
+def test_guessing_from_inside_is_worth_a_look() -> None:
+    near = [login(conn("10.3.0.9", port=21), n * SECOND) for n in range(20)]
+    (found,) = shown(brute(), near)
+    assert found.severity == "high"
+    checks = [flow(conn("10.3.0.9", port=22), n * MINUTE // 2, sent=2600) for n in range(40)]
+    (unsure,) = shown(brute(), checks)
+    assert unsure.severity == "medium"
+    assert shown(brute(quiet=("10.3.0.0/24",)), [*near, *checks]) == []
 
 
 def test_success_after_guessing_is_critical() -> None:

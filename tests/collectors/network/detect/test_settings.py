@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collectors.network.detect.settings import DetectSettings, load
+from collectors.network.detect.registry import DETECTORS
+from collectors.network.detect.settings import NAMES, DetectSettings, load
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,10 @@ from collectors.network.detect.settings import DetectSettings, load
         ({"scan": {"ports": "3"}}, "ports"),
         ({"inside": ["10.0.0.0/40"]}, "10.0.0.0/40"),
         ({"arp": {"quiet": ["gateway"]}}, "gateway"),
+        ({"brute": {"quiet": ["nagios"]}}, "nagios"),
+        ({"brute": {"failures": 0}}, "failures: must be over 0"),
+        ({"dns": {"odd_share": -0.5}}, "odd_share"),
+        ({"off": ["dns"]}, "there is no detection dns; there are: scan, "),
     ],
 )
 def test_mistakes_are_named(table: dict[str, object], named: str) -> None:
@@ -24,6 +29,11 @@ def test_mistakes_are_named(table: dict[str, object], named: str) -> None:
 
 def test_an_empty_table_is_the_defaults() -> None:
     assert load({}) == DetectSettings()
+
+
+def test_off_takes_the_names_of_all_detections() -> None:
+    assert set(NAMES) == set(DETECTORS)
+    assert load({"off": list(NAMES)}).off == NAMES
 
 
 def test_values_arrive() -> None:

