@@ -155,7 +155,8 @@ class Deployment:
         self.agent_toml.write_text(
             f'state_dir = "{self.agent_state}"\n{agent}\n{quiet}'
             f'[sensors.files]\npaths = ["{self.web}"]\n'
-            f"[sensors.exposure]\nenabled = {str(exposure).lower()}\n"
+            # Not the usual folders, /tmp among them: by night a sweep would take this machine's.
+            f'[sensors.exposure]\nenabled = {str(exposure).lower()}\npaths = ["{self.web}"]\n'
             f'web_roots = ["{self.web}"]\n'
         )
 
