@@ -2,7 +2,8 @@
 
 ``python -P -m bench.network_offline [--pcap FILE] [--rounds N]``: every tool reads the same file in
 a process of its own, in turns; the best round counts. Start-up (imports, tables of protocols) is
-taken off: it is measured on a capture without packets. Without FILE, a capture is made up (see
+taken off: it is measured on a capture without packets. ``ours-all`` is the sensor's whole child:
+flows, streams, all parsers, all detections, summaries. Without FILE, a capture is made up (see
 bench.network_capture). scapy reads the first packets only, it would take minutes; ndpiReader is in
 Debian's libndpi-bin.
 """
@@ -19,6 +20,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from collectors.network.model import Conn, Seen
 
@@ -87,12 +90,35 @@ def scapy(path: str) -> int:
     return sum(found[0] for found in flows.values())
 
 
-TOOLS = ("ours", "ours-heads", "scapy")
+def everything(path: str) -> int:
+    """Do all that the sensor's child does with a capture: parsers, detections, summaries."""
+    from collectors.network.child import start
+    from collectors.network.messages import Answer, Setup, Work
+    from collectors.network.settings import NetworkSettings
+
+    settings = NetworkSettings(processes=False, content=False)
+    handle = start(msgspec.msgpack.encode(Setup(key=bytes(32), settings=settings)))
+    decode = msgspec.msgpack.Decoder(Answer).decode
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    answer = decode(handle(msgspec.msgpack.encode(Work(seconds=2.0, file=True)), [descriptor]))
+    while not answer.done:
+        answer = decode(handle(msgspec.msgpack.encode(Work(seconds=2.0)), []))
+    if answer.faults or answer.damage:
+        raise RuntimeError(f"{answer.faults} {answer.damage}")
+    return answer.packets
+
+
+TOOLS = ("ours", "ours-heads", "ours-all", "scapy")
 
 
 def child(tool: str, path: str) -> None:
     """Run one of the tools that are Python, and say what it did."""
-    count = scapy(path) if tool == "scapy" else ours(path, tool == "ours-heads")
+    if tool == "scapy":
+        count = scapy(path)
+    elif tool == "ours-all":
+        count = everything(path)
+    else:
+        count = ours(path, tool == "ours-heads")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"packets": count, "rss": peak / 1024}))
 

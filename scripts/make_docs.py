@@ -172,6 +172,9 @@ def _one_command(name: str, command: click.Command, context: click.Context, know
     parts = [f"## `{name}`\n", f"    {usage}\n", f"{text}\n"]
     rows = []
     for parameter in command.get_params(context):
+        # click keeps a command's option for help from the first time that it was asked.
+        if context.parent is not None and "--help" in parameter.opts:
+            continue
         record = parameter.get_help_record(context)
         if record is not None and record[1] and record[0] not in known:
             rows.append(f"| `{record[0].replace('|', ', ')}` | {record[1].replace('|', '/')} |")

@@ -150,13 +150,13 @@ class Worker:
         if self._stale:
             self._tell_state()
         begin = time.monotonic()
+        told = self._web.tell()  # in turns: a sweep may last all night
+        if told:
+            self._outbox.flush(self._context)
         more = self._sweep.step()
         self._tell_sweep()
-        if more:
+        if more or told:
             self._wake.wait(min(_IDLE, _GENTLE * (time.monotonic() - begin)))
-            return
-        if self._web.tell():
-            self._outbox.flush(self._context)
             return
         self._coverage["waiting"] = 0
         if time.monotonic() - self._used >= self._settings.child_idle:

@@ -18,5 +18,6 @@ def start(init: bytes) -> Callable[[bytes, list[int]], bytes]:
     from collectors.network.watch import Watch
 
     memory.keep()
-
-    return Watch(msgspec.msgpack.decode(init, type=Setup)).handle
+    handler = Watch(msgspec.msgpack.decode(init, type=Setup)).handle
+    memory.settle()
+    return handler

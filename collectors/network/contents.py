@@ -34,6 +34,9 @@ _TIMEOUT = 20.0
 _PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 """Seconds after a child died, doubled each time: a peer that kills it with each piece must not keep
 a core busy, nor fill the spool with its deaths."""
+_BUSY = 0.25
+"""Seconds of one call after which the thread rests as long as it took: who sends more than can be
+looked into must not take the time that the capture needs. The channel drops what is too much."""
 _LAST = 1.0
 """Seconds for what is left when the agent stops."""
 _BUFFER = 1 << 20
@@ -129,6 +132,9 @@ class Contents:
                 if waits:
                     used = moment
                     self._serve()
+                    took = time.monotonic() - moment
+                    if self._live and took >= _BUSY:
+                        self._over.wait(min(took, _PAUSE))
                 elif self._child.running and moment - used >= _IDLE:
                     self._child.close()
                 if self._live and moment - ticked >= _TICK:

@@ -55,6 +55,8 @@ class Batch(NamedTuple):
     counts: Ints
     cells: Ints
     """Of each group: slot * 2 + side of the sender."""
+    flags: Bytes
+    """Of each group, those of all its rows."""
 
 
 class _Groups(NamedTuple):
@@ -107,7 +109,7 @@ class Flows:
             self.table.place[index[new]] = place[groups.first[new]]
         self._check(rows, groups, index)
         self._sum(rows, time, groups, index)
-        return Batch(rows, time, groups.order, groups.starts, groups.counts, index)
+        return Batch(rows, time, groups.order, groups.starts, groups.counts, index, groups.flags)
 
     def over(self) -> list[Flow]:
         """Return what ended or was cut since the last call."""

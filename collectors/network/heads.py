@@ -17,8 +17,10 @@ from collectors.network.flows import Batch
 from collectors.network.limits import Limits
 from collectors.network.model import FIN, RST, SYN
 
-_DNS = (53, 5353, 5355)
+_DNS = np.zeros(65_536, bool)
+_DNS[[53, 5353, 5355]] = True
 _NO_LIMIT = 1 << 62
+_CONTROL = SYN | FIN | RST
 
 
 class Chosen(NamedTuple):
@@ -42,8 +44,16 @@ def choose(batch: Batch, table: Table, limits: Limits) -> Chosen:
     proto = table.proto[index >> 1]
     tcp, udp = proto == model.TCP, proto == model.UDP
     most = np.where(tcp, limits.head, np.where(udp, limits.datagrams, 0))
-    named = np.isin(table.port[index], _DNS) | np.isin(table.port[index ^ 1], _DNS)
+    named = _DNS[table.port[index]] | _DNS[table.port[index ^ 1]]
     most[udp & named] = _NO_LIMIT
+    unread = (table.head[index] < most) | (batch.flags & _CONTROL > 0)
+    if not unread.all():
+        # The bulk of transfers is left out before anything is counted packet by packet.
+        order = order[np.repeat(unread, counts)]
+        counts, index, tcp, most = counts[unread], index[unread], tcp[unread], most[unread]
+        starts = np.cumsum(counts) - counts
+        if not len(index):
+            return Chosen(order, index)
     # What counts against the limit: bytes, or datagrams.
     amount = np.where(np.repeat(tcp, counts), rows.payload_size[order], 1)
     running = np.cumsum(amount)
@@ -51,7 +61,7 @@ def choose(batch: Batch, table: Table, limits: Limits) -> Chosen:
     before = running - amount
     before += np.repeat(table.head[index] - before[starts], counts)
     take = (before < np.repeat(most, counts)) & (rows.captured[order] > 0)
-    control = rows.flags[order] & (SYN | FIN | RST)
+    control = rows.flags[order] & _CONTROL
     take |= control > 0
     table.head[index] += sums
     chosen = np.flatnonzero(take)

@@ -3,6 +3,9 @@
 Two books. One for each other end: told from medium on, again when the severity rises or a canary
 is new, and every ten minutes while it grows. What is low (somebody's own page) goes into the other,
 for each service over all ends: told at first, then hourly. Pure; bounded in ends and services.
+
+Of new ends `MOST_AN_HOUR` are told by name; further ones are added up as one with many ends: whom a
+proxy asks for is by the client's account, who may make up another address for each request.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ _AGAIN = 10 * MINUTE
 _HOURLY = 60 * MINUTE
 _FORGET = 60 * MINUTE
 """After so long without a piece what an end got is forgotten: the next is a new one."""
+MOST_AN_HOUR = 100
 _MOST = 1000
 _MOST_VALUES = 100_000
 """Values that are told apart, in both books together: about 8 MB."""
@@ -54,6 +58,7 @@ class Ledger:
         self.registers: Sequence[str] = ()
         """Names of the operator's registers, as the content child counts them."""
         self._values = 0
+        self._hour = self._new = 0
         self.evicted = 0
         """Entries that gave way to others, since the start."""
 
@@ -70,13 +75,29 @@ class Ledger:
             return
         if level >= Severity.MEDIUM:
             canaries = len(entry.gathered.canaries)
-            if entry.level is None or level > entry.level or canaries > entry.canaries:
+            if entry.level is None and not self._room(heard.at):
+                yield from self._more(heard, tallies, going)
+            elif entry.level is None or level > entry.level or canaries > entry.canaries:
                 yield self._tell(entry, level, heard.at)
             return
         entry = self._entry(self._services, self._service_of(heard, going), heard, going)
         self._add(entry, heard, tallies, going)
         if entry.level is None:
             yield self._tell(entry, Severity.LOW, heard.at)
+
+    def _room(self, now: int) -> bool:
+        if abs(now - self._hour) >= _HOURLY:
+            self._hour, self._new = now, 0
+        self._new += 1
+        return self._new <= MOST_AN_HOUR
+
+    def _more(self, heard: Heard, tallies: Sequence[Tally], going: Way) -> Iterator[Told]:
+        """Add to those that are not told by name."""
+        entry = self._entry(self._ends, ("more", going.way), heard, going)
+        self._add(entry, heard, tallies, going)
+        level = self._level(entry)
+        if entry.level is None or level > entry.level:
+            yield self._tell(entry, level, heard.at)
 
     def _add(self, entry: _Entry, heard: Heard, tallies: Sequence[Tally], going: Way) -> None:
         before = entry.gathered.size

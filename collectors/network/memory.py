@@ -8,6 +8,7 @@ mapped again: half of the time that the headers take.
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
@@ -20,6 +21,17 @@ def keep(size: int = 32 << 20) -> bool:
         return False
     done = (mallopt(_TRIM_THRESHOLD, size), mallopt(_MMAP_THRESHOLD, min(size, 32 << 20)))
     return all(done) and bool(mallopt(_TOP_PAD, 1 << 20))
+
+
+def settle() -> None:
+    """Have the collector of garbage pass by what there is now, and come less often.
+
+    Thousands of records live at a time, and none of them is part of a circle; to look for circles
+    among modules, tables and patterns again and again was an eighth of all work.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def enlarge(size: int = 24 << 20) -> bool:

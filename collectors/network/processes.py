@@ -79,6 +79,8 @@ class Processes:
         """Processes whose descriptors may not be seen, in the last look."""
         self.seen = 0
         """Processes whose descriptors were seen."""
+        self.found = 0
+        """Conversations whose socket was found, since the start."""
 
     def due(self) -> bool:
         """Whether enough time has passed since the last reading."""
@@ -103,6 +105,7 @@ class Processes:
             found = self._find(by_place, one)
             if found is not None:
                 hits[one.key] = found
+        self.found += len(hits)
         self._learn({one.inode for one in [*hits.values(), *listening]})
         owners = {key: self._owner(one) for key, one in hits.items()}
         listeners = {f"{one.place[0]}/{one.place[2]}": self._owner(one) for one in listening}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collectors.network.arrays import Ints, Numbers
 from collectors.network.block import Block
 from collectors.network.messages import Ring
 
@@ -44,6 +45,8 @@ _HEADER = np.dtype(
 )
 _VOID = np.dtype((np.void, _HEADER.itemsize))
 _SHARE = 4
+_WORTH = 10
+"""So many blocks are followed at once rather than one after another."""
 MOST = 16384
 """Packets that are handed on at once: the arrays of that many stay in the cache."""
 
@@ -68,6 +71,7 @@ class RingReader:
             raise
         self._view = memoryview(self._map)
         self._words = self._view.cast("I")
+        self._numbers: Numbers = np.frombuffer(self._map, np.uint32)
         # A view that can begin at any byte: header number i is the one at offset i.
         self._headers: Array = np.ndarray(
             shape=(ring.size - _HEADER.itemsize + 1,), dtype=_VOID, buffer=self._map, strides=(1,)
@@ -95,19 +99,23 @@ class RingReader:
 
         What is returned holds until `release`.
         """
-        offsets: list[int] = []
-        size = self.ring.block_size
+        begins: list[int] = []
+        counts: list[int] = []
+        size, found = self.ring.block_size, 0
         # What is taken is held while it is looked at; the kernel needs the rest of the ring then.
         share = max(1, self.ring.blocks // _SHARE)
-        while len(offsets) < most and len(self._taken) < share and self.ready:
+        while found < most and len(self._taken) < share and self.ready:
             at = self._next * size
             self._taken.append(at)
             count, first = _TWO.unpack_from(self._map, at + _COUNT)
-            self._walk(at + first, at + size, count, offsets)
-        if not offsets:
+            if count:
+                begins.append(at + first)
+                counts.append(count)
+                found += count
+        if not found:
             self.release()
             return None
-        where = np.array(offsets, np.int64)
+        where = self._slots(begins, counts)
         header = self._headers[where].view(_HEADER)
         offset = where + header["mac"]
         captured = np.minimum(header["snaplen"].astype(np.int64), self.ring.size - offset)
@@ -124,15 +132,32 @@ class RingReader:
             vlan=None if vlan is None else vlan.astype(np.int64),
         )
 
-    def _walk(self, at: int, end: int, count: int, offsets: list[int]) -> None:
-        """Follow the chain of headers of one block."""
-        words, add = self._words, offsets.append
-        last = end - _HEADER.itemsize
-        for _ in range(count):
-            if at > last:
-                break
-            add(at)
-            at += words[at >> 2]  # headers are aligned to 16 bytes
+    def _slots(self, begins: list[int], counts: list[int]) -> Ints:
+        """Return the offsets of the headers of all packets of some blocks."""
+        if sum(counts) >= _WORTH * max(counts):
+            return self._slots_at_once(np.array(begins), np.array(counts))
+        offsets: list[int] = []
+        words, add, last = self._words, offsets.append, self.ring.size - _HEADER.itemsize
+        for begin, count in zip(begins, counts, strict=True):
+            at = begin
+            for _ in range(count):
+                if at > last:
+                    break
+                add(at)
+                at += words[at >> 2]  # headers are aligned to 16 bytes
+        return np.array(offsets, np.int64)
+
+    def _slots_at_once(self, begins: Ints, counts: Ints) -> Ints:
+        """Follow the chains of all blocks together: each step waits for memory only once."""
+        steps = np.empty((int(counts.max()), len(begins)), np.int64)
+        place = begins >> 2
+        for step in steps:
+            step[:] = place
+            place = place + (self._numbers.take(place, mode="clip") >> 2)
+        each = np.arange(len(steps))[:, np.newaxis] < counts
+        offsets = steps.T[each.T] << 2
+        last = self.ring.size - _HEADER.itemsize
+        return offsets if int(offsets.max()) <= last else offsets[offsets <= last]
 
     @property
     def fill(self) -> float:
@@ -163,7 +188,7 @@ class RingReader:
     def close(self) -> None:
         """Let go of the ring; what was gathered from it must not be used any more."""
         self._taken.clear()
-        del self._headers
+        del self._headers, self._numbers
         self._words.release()
         self._view.release()
         self._map.close()

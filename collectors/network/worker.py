@@ -311,6 +311,7 @@ class Worker:
             told["missing"] = ", ".join(answer.missing)
         if self._processes is not None:
             told["processes"] = self._processes.words()
+            told["owners_found"] = self._processes.found
         self._coverage.clear()
         self._coverage.update(told)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collectors.knowledge import MAX_REGISTER
 from server.cli import safe
 from server.cli.base import Group, pass_context
 from server.cli.client import segment
@@ -194,6 +193,8 @@ def add(context: Context, file: Path, name: str) -> None:
     It takes the place of one of the same name. Agents fetch it with the next signed bundle and look
     again into the files with findings.
     """
+    from collectors.knowledge import MAX_REGISTER
+
     try:
         size = file.stat().st_size
         if size > MAX_REGISTER:

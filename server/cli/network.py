@@ -92,10 +92,11 @@ def _end(answer: Mapping[str, Any], limit: int) -> None:
 @range_options("24h", 200)
 @pass_context
 def flows(context: Context, /, limit: int, **query: Any) -> None:
-    """List what hosts talked to, added up for each peer and service, most bytes first.
+    """List whom hosts talked to, most bytes first.
 
-    SENT and RECEIVED are IP bytes seen from the host. FAILED connections had no answer or were
-    refused. A peer is missing where many small ones were added up.
+    Added up for each peer and service. SENT and RECEIVED are IP bytes seen from the host. FAILED
+    connections had no answer or were refused. A peer is missing where many small ones were added
+    up.
     """
     answer = context.client().get("/v1/network/flows", limit=limit, **query)
     context.out().rows(answer["flows"], FLOWS, empty="no flows in this time")
@@ -136,10 +137,10 @@ def show(context: Context, /, peer: str, limit: int, **query: Any) -> None:
 @range_options("7d", 200)
 @pass_context
 def leaks(context: Context, /, limit: int, **query: Any) -> None:
-    """List files that hold values which crossed the network in clear: whose data left.
+    """List files whose values crossed the network in clear.
 
-    Told by keyed tokens; no value leaves its host. CERTAIN counts the values that were seen at
-    both, of up to 64 that were compared. ID is for ronda exposure show.
+    That is: whose data left. Told by keyed tokens; no value leaves its host. CERTAIN counts the
+    values that were seen at both, of up to 64 that were compared. ID is for ronda exposure show.
     """
     answer = context.client().get("/v1/network/leaks", limit=limit, **query)
     context.out().rows(answer["leaks"], LEAKS, empty="nothing that crossed lies in a known file")

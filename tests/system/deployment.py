@@ -21,8 +21,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from collectors.registry import load_sensors
-
 BIN = Path(sys.executable).parent
 
 
@@ -151,17 +149,15 @@ class Deployment:
             f'enroll_listen = "127.0.0.1:{self._enroll_port}"\n'
             f'socket = "{self.socket}"\n{server}\n'
         )
+        # This machine's traffic is nobody's business here, unless a test asks for it.
+        quiet = "" if "[sensors.network]" in agent else "[sensors.network]\nenabled = false\n"
         self.agent_toml = self.root / "agent.toml"
         self.agent_toml.write_text(
-            f'state_dir = "{self.agent_state}"\n{agent}\n'
+            f'state_dir = "{self.agent_state}"\n{agent}\n{quiet}'
             f'[sensors.files]\npaths = ["{self.web}"]\n'
             f"[sensors.exposure]\nenabled = {str(exposure).lower()}\n"
             f'web_roots = ["{self.web}"]\n'
         )
-        # This machine's traffic is nobody's business here, unless a test asks for it.
-        if "[sensors.network]" not in agent and "network" in load_sensors():
-            with self.agent_toml.open("a") as file:
-                file.write("[sensors.network]\nenabled = false\n")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,6 +3,9 @@
 A sweep of one probe in five minutes over many servers is invisible on each of them; the collector
 adds these counters up and decides by the same walk as `scan` (Jung et al., 2004, where it is the
 first contact with a (host, port) that counts, not each try). No finding is made here.
+
+Sources inside have room of their own and are told first: a public server is knocked at by hundreds
+of strangers in an hour, and whoever forges addresses adds any number to them.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import msgspec
 
 from collectors.network.detect.lru import Table
 from collectors.network.detect.outcome import failed
+from collectors.network.detect.places import Places
 from collectors.network.model import Direction, Finding, Flow, Seen
 
 _HOUR = 3600 * 1_000_000_000
@@ -50,10 +54,12 @@ class Contacts:
 
     takes: ClassVar[tuple[type[msgspec.Struct], ...]] = (Flow,)
 
-    def __init__(self, limit: int = 8192) -> None:
+    def __init__(self, limit: int = 8192, places: Places | None = None) -> None:
         self._limit = limit
-        self._sources: Table[bytes, _Source] = Table(limit)
-        self._busy: dict[bytes, _Source] = {}
+        self._places = places or Places()
+        # Outside, inside.
+        self._sources: tuple[Table[bytes, _Source], ...] = (Table(limit), Table(limit))
+        self._busy: tuple[dict[bytes, _Source], ...] = ({}, {})
         self._since = 0
         self._told: list[FirstContacts] = []
 
@@ -63,11 +69,13 @@ class Contacts:
             return ()
         conn = record.conn
         outcome = failed(record)
-        source = self._sources.get(conn.client)
+        inside = self._places.inside(conn.client)
+        sources, busy = self._sources[inside], self._busy[inside]
+        source = sources.get(conn.client)
         if outcome is None or (source is None and not outcome):
             return ()
         if source is None:
-            source = self._sources[conn.client] = _Source()
+            source = sources[conn.client] = _Source()
         contact = hash((conn.server, conn.server_port, conn.proto))
         if contact in source.seen or len(source.seen) >= _MOST_CONTACTS:
             return ()
@@ -77,8 +85,8 @@ class Contacts:
         source.direction = conn.direction
         source.failed += outcome
         source.succeeded += not outcome
-        if outcome and len(self._busy) < self._limit:
-            self._busy[conn.client] = source
+        if outcome and len(busy) < self._limit:
+            busy[conn.client] = source
         if outcome and len(source.targets) < 8:
             source.targets.append((conn.server, conn.server_port))
         return ()
@@ -99,12 +107,14 @@ class Contacts:
 
     def evicted(self) -> int:
         """Return how many sources were forgotten for want of room."""
-        return self._sources.evicted
+        return sum(one.evicted for one in self._sources)
 
     def _close(self) -> None:
-        busy = list(self._busy.items())
-        self._busy = {}
-        busy.sort(key=lambda pair: -pair[1].failed)
+        outside, inside = (
+            sorted(one.items(), key=lambda pair: -pair[1].failed) for one in self._busy
+        )
+        busy = [*inside, *outside]
+        self._busy = ({}, {})
         told = [
             FirstContacts(
                 source=address,

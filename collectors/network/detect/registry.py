@@ -77,7 +77,7 @@ DETECTORS: dict[str, Factory] = {
     "ioc": lambda s: IocMatch(s.indicators, s.places),
     "weakness": lambda s: Weakness(s.settings.weakness, s.places),
     "loss": lambda s: Loss(s.settings.loss),
-    "contacts": lambda s: Contacts(2 * s.settings.scan.sources),
+    "contacts": lambda s: Contacts(2 * s.settings.scan.sources, s.places),
 }
 """By the names that the setting ``off`` takes."""
 

@@ -20,6 +20,7 @@ import pytest
 from bench.web_servers import missing
 from collectors.exposure.sensor import ExposureSensor
 from collectors.exposure.settings import ExposureSettings
+from collectors.exposure.sweep import Sweep
 from collectors.kinds import Record, SensitiveData, Severity, WebApplication
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.exposure.context import FakeContext
@@ -157,3 +158,19 @@ def test_a_htaccess_that_comes_is_heard_of_and_a_site_that_goes_is_told(tmp_path
                 )
         applications = [one for one in context.records() if isinstance(one, WebApplication)]
         assert {one.names for one in applications if one.state == "gone"} == {("dinas.test",)}
+
+
+def test_a_sweep_that_does_not_end_keeps_no_site_untold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sweep, "step", lambda _: True)
+    (tmp_path / "www").mkdir()
+    context = FakeContext(tmp_path)
+    port = real.free_port()
+    server = f"server {{ listen 127.0.0.1:{port}; server_name dinas.test; root {tmp_path}/www; }}"
+    with real.nginx(tmp_path / "nginx", server, [port]) as main:
+        settings = ExposureSettings(
+            paths=(str(tmp_path / "nothing"),), web_roots=(), web_configs=(f"nginx:{main}",)
+        )
+        with running(context, settings):
+            until(context, lambda told: any(isinstance(one, WebApplication) for one in told))

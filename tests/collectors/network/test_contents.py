@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collectors.api import Keys
+from collectors.content.piece import Answer
 from collectors.kinds import ChildCrashed, Kind
 from collectors.kinds.network_content import NetworkContent
 from collectors.network import contents
@@ -173,7 +175,25 @@ def test_the_channel_keeps_messages_whole(run: Run) -> None:
 
 def test_a_thread_that_ended_is_noticed(run: Run) -> None:
     run.contents.check()
-    run.contents._over.set()
-    run.contents._thread.join()
     with pytest.raises(RuntimeError, match="has ended"):
         run.contents.check()
+
+
+def test_more_than_can_be_looked_into_leaves_time_for_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans: list[tuple[float, float]] = []
+
+    def slow(*_: object) -> bytes:
+        begin = time.monotonic()
+        time.sleep(0.3)
+        spans.append((begin, time.monotonic()))
+        if len(spans) == 5:  # now somebody takes it out
+            run.contents._reading.recv(1 << 20)
+        return msgspec.msgpack.encode(Answer(pieces=1))
+
+    monkeypatch.setattr(run.contents._child, "call", slow)
+    run.send(b"x" * 100)
+    wait(lambda: len(spans) >= 5)
+    busy = sum(end - begin for begin, end in spans[:4])
+    assert busy <= 0.75 * (spans[4][0] - spans[0][0])

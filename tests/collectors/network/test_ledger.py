@@ -123,3 +123,22 @@ def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
     one = heard(tally("nik", 1204))
     assert len(told(book, one, one)) == 1
     assert len(list(book.tick(-100 * MINUTE))) == 1
+
+
+def test_ends_that_somebody_makes_up_do_not_flood_the_collector() -> None:
+    book = Ledger()
+    dump = tally("nik", 200)
+    said = told(
+        book,
+        *(
+            heard(dump, at=n, client=f"203.0.{n >> 8}.{n & 255}", host=f"{n}.example")
+            for n in range(1000)
+        ),
+    )
+    assert len(said) == ledger.MOST_AN_HOUR + 1
+    (level, rest) = said[-1]
+    assert level == Severity.CRITICAL
+    (later,) = [one for one in book.tick(55 * MINUTE) if one.record.peers > 1]
+    assert (later.record.peer, later.record.domain) != (rest.peer, "")
+    after = told(book, heard(dump, at=70 * 60, client="198.51.100.77"))
+    assert [one.peer for _, one in after] == ["198.51.100.77"]

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+
+from collectors.network.model import Conn, Flow
 
 
 def test_memory_is_kept_where_the_allocator_can() -> None:
     code = "from collectors.network import memory; print(memory.keep())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() in {"True", "False"}
+
+
+def test_records_are_not_looked_through_for_circles() -> None:
+    conn = Conn(key=1, proto=6, client=b"1234", client_port=1, server=b"1235", server_port=2)
+    assert not gc.is_tracked(conn)
+    assert not gc.is_tracked(Flow(conn=conn, begin=1, last=2))
+
+
+def test_what_is_loaded_at_the_start_is_passed_by() -> None:
+    code = """
+import gc
+from collectors.network import memory
+memory.settle()
+print(gc.get_freeze_count() > 1000, gc.isenabled())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
 
 
 def test_a_larger_heap_takes_no_memory_before_it_is_used() -> None:

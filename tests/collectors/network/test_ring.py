@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from collectors.network import ring
 from collectors.network.ring import RingReader
 from collectors.network.sockets import Capture, Shape, open_capture
 from tests.collectors.network.namespaces import Cable, entered, run
@@ -69,7 +70,11 @@ def send(cable: Cable, payloads: list[bytes], port: int = 9) -> None:
             sock.sendto(payload, (Cable.RIGHT, port))
 
 
-def test_every_packet_once_and_in_order_around_the_ring(cable: Cable) -> None:
+@pytest.mark.parametrize("worth", [1, 1_000_000])
+def test_every_packet_once_and_in_order_around_the_ring(
+    cable: Cable, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring, "_WORTH", worth)
     tap = Tap(cable, Shape(ring=1 << 20, retire=5))
     try:
         for turn in range(8):

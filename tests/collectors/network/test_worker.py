@@ -303,8 +303,8 @@ def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
                 peer, _ = server.accept()
                 with peer:
                     peer.sendall(b"hello")
-                    # It lives on while the sensor looks it up.
-                    time.sleep(2.5)
+                    # It lives on until the child knows whose it is.
+                    sensor.until(lambda: sensor.coverage.get("owners_found"), "its owner")
     (flow,) = sensor.of("network.flow", destination_port=8084)
     assert flow["network.direction"] == "outbound"
     assert flow["process.name"] == Path("/proc/self/comm").read_text().strip()

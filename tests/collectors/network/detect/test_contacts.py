@@ -52,3 +52,15 @@ def test_no_more_than_its_limits() -> None:
     assert told[-1].others > 0
     assert contacts.evicted() > 0
     assert max(one.failed for one in told) <= 16
+
+
+def test_strangers_without_number_do_not_hide_who_is_inside() -> None:
+    contacts = Contacts(1000)
+    contacts.tick(START)
+    for n in range(3000):
+        shown(contacts, [failure(conn(f"203.{n // 250}.7.{n % 250}", US, 80))] * 2)
+    shown(contacts, [failure(conn("10.3.0.9", US, 22))])
+    contacts.tick(START + HOUR)
+    told = contacts.drain()
+    assert len(told) == 500
+    assert told[0].source == packed("10.3.0.9")
