@@ -179,7 +179,7 @@ def test_a_password_in_clear(running: Running) -> None:
     (alert,), _ = clocked(
         lambda: running.fetch("/page.html", f"budi:{secret}"), lambda: running.alerts("medium")
     )
-    assert (alert["title"], alert["entity"]) == ("A password crossed the network in clear", "budi")
+    assert (alert["title"], alert["entity"]) == ("A password crossed the network in clear", HERE)
     page = running.ronda("alerts", "show", str(alert["id"]))
     assert "the password of budi for http crossed in clear" in page["summary"]
     for path in running.root.rglob("*"):

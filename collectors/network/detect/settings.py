@@ -18,6 +18,9 @@ NAMES = (
 """Of the detections, as ``off`` takes them."""
 
 
+_MAY_BE_NONE = frozenset(("learning_hours", "expiry_days", "repeat_days", "quiet"))
+
+
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown keys are mistakes."""
 
@@ -29,7 +32,9 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                continue
+            if value < 0 or (value == 0 and name not in _MAY_BE_NONE):
                 raise ValueError(f"{name}: must be over 0")
 
 

@@ -175,6 +175,8 @@ def test_the_channel_keeps_messages_whole(run: Run) -> None:
 
 def test_a_thread_that_ended_is_noticed(run: Run) -> None:
     run.contents.check()
+    run.contents._over.set()
+    run.contents._thread.join()
     with pytest.raises(RuntimeError, match="has ended"):
         run.contents.check()
 

@@ -36,6 +36,10 @@ def test_off_takes_the_names_of_all_detections() -> None:
     assert load({"off": list(NAMES)}).off == NAMES
 
 
+def test_nothing_need_be_learned() -> None:
+    assert load({"peer": {"learning_hours": 0}}).peer.learning_hours == 0
+
+
 def test_values_arrive() -> None:
     settings = load(
         {"off": ["arp"], "inside": ["103.10.0.0/16"], "scan": {"ports": 7}, "dns": {"quiet": ["x"]}}
