@@ -15,7 +15,7 @@ from typing import Any
 
 from server.alerts.catalog import N_, translate
 from server.alerts.network_text import LABELS as NETWORK_LABELS
-from server.alerts.sentences import ABSENT, fill, say
+from server.alerts.sentences import ABSENT, fill, fill_rule, say
 from signatures.network_names import NAMES
 
 MAX_TEXT = 300
@@ -157,8 +157,8 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
     fields = json.loads(row["fields"])
     facts = _facts(row, fields)
     shown = {name: show(name, value, language) for name, value in facts.items()}
-    summary = fill(translate(str(fields.get("summary", "")), language), shown)
-    why = fill(translate(str(fields.get("explanation", "")), language), shown)
+    summary = fill_rule(translate(str(fields.get("summary", "")), language), shown)
+    why = fill_rule(translate(str(fields.get("explanation", "")), language), shown)
     return {
         "summary": summary,
         "explanation": "\n".join(text for text in (summary, why) if text),
@@ -169,7 +169,8 @@ def render_text(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         ],
         "evidence": [clean(str(sample)) for sample in facts.get("samples", [])],
         "next_steps": [
-            fill(translate(str(step), language), shown) for step in fields.get("next_steps", [])
+            fill_rule(translate(str(step), language), shown)
+            for step in fields.get("next_steps", [])
         ],
     }
 

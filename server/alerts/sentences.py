@@ -98,12 +98,17 @@ def _if_known(text: str, parts: Mapping[str, str]) -> str:
     return text if all(parts.get(name) for name in PLACEHOLDER.findall(text)) else ""
 
 
-def fill(sentence: str, parts: Mapping[str, str]) -> str:
-    """Put *parts* into ``{name}``; one that is not known becomes ``-``.
+def fill_rule(sentence: str, parts: Mapping[str, str]) -> str:
+    """Do as `fill` with a sentence of a rule.
 
-    What stands in brackets with a part that is not known is left out: ``[, program {process}]``.
+    What stands there in brackets with a part that is not known is left out:
+    ``[, program {process}]``.
     """
-    sentence = _OPTIONAL.sub(lambda match: _if_known(match[1], parts), sentence)
+    return fill(_OPTIONAL.sub(lambda match: _if_known(match[1], parts), sentence), parts)
+
+
+def fill(sentence: str, parts: Mapping[str, str]) -> str:
+    """Put *parts* into ``{name}``; one that is not known becomes ``-``."""
     return PLACEHOLDER.sub(lambda match: parts.get(match[1]) or ABSENT, sentence)
 
 

@@ -10,7 +10,7 @@ from collectors.files.deploy.requests import MAX_PATHS
 from collectors.files.deploy.windows import PROTECTED, refusal
 from collectors.files.visibility import DETAILS
 from server.alerts.render import show
-from server.alerts.sentences import SENTENCES, fill, say
+from server.alerts.sentences import SENTENCES, fill, fill_rule, say
 
 CHECKOUT = "12 files as the index of the checkout has them, HEAD main at 1a2b3c4d5e6f"
 
@@ -64,8 +64,9 @@ def test_what_is_not_known_leaves_no_gap_in_a_sentence() -> None:
     sentence = "{finding} ({named})[, program {process}].[ {texts}] See [sensors.network] ring."
     known = {"finding": "regular calls", "named": "a.example", "texts": ""}
     said = "regular calls (a.example). See [sensors.network] ring."
-    assert fill(sentence, known) == said
-    assert fill(sentence, {**known, "process": "[{named}]"}).startswith(
+    assert fill_rule(sentence, known) == said
+    assert fill("[{level}] a", {}) == "[-] a"
+    assert fill_rule(sentence, {**known, "process": "[{named}]"}).startswith(
         "regular calls (a.example), program [{named}]."
     )
 
