@@ -26,6 +26,7 @@ from collectors.network.detect.domains import registered
 from collectors.network.detect.lru import Table
 from collectors.network.detect.names import Names
 from collectors.network.detect.places import Places, written
+from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import ExfilSettings
 from collectors.network.model import Direction, Finding, Flow, Seen
 
@@ -35,8 +36,7 @@ _ENOUGH = 5
 _MOST_SAVED = 4000
 
 
-class _Memory(msgspec.Struct, array_like=True):
-    version: int
+class _Memory(Memory, array_like=True):
     started: int
     peers: list[tuple[int, int, list[float]]]
     slots: list[list[float]]
@@ -136,12 +136,7 @@ class Exfil:
         Raises:
             ValueError: it is none of ours, or of another version.
         """
-        try:
-            memory = msgspec.msgpack.decode(data, type=_Memory)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"baseline: {error}") from None
-        if memory.version != _VERSION:
-            raise ValueError(f"baseline of version {memory.version}")
+        memory = recall(data, _Memory, _VERSION, "baseline")
         self._week = HourOfWeek(memory.slots)
         self._started = memory.started
         self._maxima = memory.maxima[-168:]

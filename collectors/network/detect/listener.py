@@ -12,8 +12,10 @@ from typing import ClassVar
 
 import msgspec
 
+from collectors.network.detect.baseline import HOUR
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
+from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import ListenerSettings
 from collectors.network.model import (
     ACK,
@@ -27,13 +29,11 @@ from collectors.network.model import (
     Seen,
 )
 
-HOUR = 3600 * 1_000_000_000
 _VERSION = 1
 _NOTORIOUS = frozenset((1234, 1337, 4444, 4445, 5555, 6666, 6667, 8888, 9001, 12345, 31337))
 
 
-class _Memory(msgspec.Struct, array_like=True):
-    version: int
+class _Memory(Memory, array_like=True):
     started: int
     ports: list[int]
 
@@ -95,12 +95,7 @@ class Listener:
         Raises:
             ValueError: it is none of ours, or of another version.
         """
-        try:
-            memory = msgspec.msgpack.decode(data, type=_Memory)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"listeners: {error}") from None
-        if memory.version != _VERSION:
-            raise ValueError(f"listeners of version {memory.version}")
+        memory = recall(data, _Memory, _VERSION, "listeners")
         self._started = memory.started
         for port in memory.ports:
             self._ports[port] = True

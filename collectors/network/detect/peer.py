@@ -13,22 +13,22 @@ from typing import ClassVar
 
 import msgspec
 
+from collectors.network.detect.baseline import HOUR
 from collectors.network.detect.domains import registered
 from collectors.network.detect.exfil import peer_key
 from collectors.network.detect.lru import Table
 from collectors.network.detect.names import Names
 from collectors.network.detect.places import Places, written
+from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import PeerSettings
 from collectors.network.model import Direction, Finding, Flow, Seen
 
-HOUR = 3600 * 1_000_000_000
 _VERSION = 1
 _QUIET_PORTS = frozenset((53, 123, 853))
 _DATABASES = ("mysqld", "mariadbd", "postgres", "redis-server", "memcached", "slapd")
 
 
-class _Memory(msgspec.Struct, array_like=True):
-    version: int
+class _Memory(Memory, array_like=True):
     started: int
     peers: list[int]
 
@@ -93,12 +93,7 @@ class Peer:
         Raises:
             ValueError: it is none of ours, or of another version.
         """
-        try:
-            memory = msgspec.msgpack.decode(data, type=_Memory)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"peers: {error}") from None
-        if memory.version != _VERSION:
-            raise ValueError(f"peers of version {memory.version}")
+        memory = recall(data, _Memory, _VERSION, "peers")
         self._started = memory.started
         for key in memory.peers:
             self._peers[key] = True
