@@ -97,7 +97,7 @@ def _channel(services: Services, name: str) -> dict[str, Any]:
     row = services.state.query(
         "SELECT"
         " coalesce(sum(status = 'pending'), 0) AS pending,"
-        " coalesce(sum(status = 'pending' AND attempts > 0), 0) AS retrying,"
+        " coalesce(sum(status = 'pending' AND error <> ''), 0) AS retrying,"
         " coalesce(sum(status = 'delivered'), 0) AS delivered,"
         " coalesce(sum(status = 'failed'), 0) AS failed,"
         " max(delivered) AS last_delivered"

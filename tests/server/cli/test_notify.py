@@ -19,6 +19,8 @@ class Receiver(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.bodies: list[bytes] = []
         self.status = 200
+        self.answer = threading.Event()
+        self.answer.set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,6 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.bodies.append(body)
+        self.server.answer.wait(10)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -99,3 +102,12 @@ def test_a_channel_that_fails_makes_the_collector_unhealthy(collector: Collector
     assert collector.call("notify", "status").returncode == 1
     problems = collector.json("status")["problems"]
     assert any(text.startswith("notifications fail on dead: ") for text in problems)
+
+
+def test_a_try_under_way_is_not_told_as_a_failure(collector: Collector, receiver: Receiver) -> None:
+    receiver.answer.clear()
+    collector.raise_alert(level="high")
+    wait_for(lambda: receiver.bodies, "the notification")
+    shown = collector.call("notify", "status")
+    receiver.answer.set()
+    assert shown.returncode == 0
