@@ -23,13 +23,13 @@ from signatures.identifiers.keys import announces
 from signatures.identifiers.passport import find_passports
 from signatures.identifiers.plate import find_plates
 
-_FINDERS: dict[str, Callable[[bytes], Iterator[tuple[int, int]]]] = {
+FINDERS: dict[str, Callable[[bytes], Iterator[tuple[int, int]]]] = {
     "passport": find_passports,
     "plate": find_plates,
     "birth": find_births,
     "email": find_emails,
 }
-NAMES = frozenset(_FINDERS)
+NAMES = frozenset(FINDERS)
 TOLD_BESIDE_OTHERS = frozenset({"email"})
 """Types that stand everywhere: beside other data they add to it, alone they are not told."""
 _MOST = 10_000
@@ -65,7 +65,7 @@ class Named:
         """Count what *data* holds; the layout has begun with it."""
         for type_ in sorted(NAMES & rules):
             places = []
-            for start, end in _FINDERS[type_](data):
+            for start, end in FINDERS[type_](data):
                 places.append((start, end))
                 if len(places) >= _MOST_IN_BLOCK:
                     self._exact = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,10 +21,10 @@ from signatures.identifiers.bank_account import BANK
 from signatures.identifiers.keys import announces
 
 _NEAR = 300
-_NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
+NAMED = frozenset(name for name, kind in BY_NAME.items() if kind.named and kind.shapes)
 FEWEST = min(sum(shape) for shape in BY_SHAPE)
 """Digits of the shortest identifier that is told by its digits alone."""
-_ROWS = 1 << 16
+ROWS = 1 << 16
 """Candidates that are validated at once: bounds memory."""
 
 _KEYWORDS = {
@@ -51,7 +53,7 @@ class Numbers:
         self._columns: dict[tuple[str, int, bool], Column] = {}
         self._active: frozenset[str] = frozenset()
         self._place = Place()
-        self._by_shape = dict(BY_SHAPE)
+        self._by_shape = shapes_for(self._active)
 
     def feed(self, data: bytes, block: Bytes, rules: set[str]) -> None:
         """Count the identifiers in *data*, which begins and ends between values.
@@ -59,14 +61,14 @@ class Numbers:
         *rules* are the YARA rules that it or an earlier block matched: they say which types whose
         name has to stand there are worth looking for. The layout has begun with *data*.
         """
-        active = frozenset(rules & _NAMED)
+        active = frozenset(rules & NAMED)
         if not active <= self._active:
             self._active |= active
-            self._by_shape = _by_shape(self._active)
+            self._by_shape = shapes_for(self._active)
         if self._active or self._columns or may_hold(data, FEWEST):
             for found in candidates(block, self._by_shape):
-                for start in range(0, len(found.starts), _ROWS):
-                    part = slice(start, start + _ROWS)
+                for start in range(0, len(found.starts), ROWS):
+                    part = slice(start, start + ROWS)
                     self._count(data, block, found.shape, found.starts[part], found.digits[part])
         self._place.passed(data)
 
@@ -84,7 +86,7 @@ class Numbers:
             inside = groups == group
             for name, check in self._by_shape[shape]:
                 valid = check(digits[inside])
-                if name in _NAMED:
+                if name in NAMED:
                     valid &= apart[inside]
                 column = self._column(name, group, len(shape) > 1, create=bool(valid.any()))
                 if column is not None and not column.row and valid.any():
@@ -100,7 +102,7 @@ class Numbers:
         column = self._columns.get(key)
         if column is None and create:
             title = self._layout.groups.names[group]
-            if name in _NAMED and name not in announced(title):
+            if name in NAMED and name not in announced(title):
                 return None
             column = self._columns[key] = Column(name, title, self._redactor, separated=separated)
         return column
@@ -217,12 +219,14 @@ def _precedence(item: tuple[tuple[str, int, bool], Column]) -> tuple[int, int]:
     return (0 if name in announced(column.name) else 1, group * len(_ORDER) + _ORDER.index(name))
 
 
-_ORDER = ("nik", "nip", "npwp", "card", *sorted(_NAMED))
+_ORDER = ("nik", "nip", "npwp", "card", *sorted(NAMED))
 
 
-def _by_shape(
+@functools.lru_cache(64)
+def shapes_for(
     active: frozenset[str],
-) -> dict[tuple[int, ...], tuple[tuple[str, Validator], ...]]:
+) -> Mapping[tuple[int, ...], tuple[tuple[str, Validator], ...]]:
+    """Return the shapes to look for, with those of the types in *active*, of `NAMED`."""
     merged = dict(BY_SHAPE)
     for shape, checks in BY_NAMED_SHAPE.items():
         wanted = tuple(check for check in checks if check[0] in active)

@@ -82,8 +82,18 @@ class Blocks:
 class Reader:
     """A bare file: iterate over `blocks`, then read the other attributes."""
 
-    def __init__(self, descriptor: int, size: int, *, whole: int, sample_every: int) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        size: int,
+        *,
+        whole: int,
+        sample_every: int,
+        held: bytes | None = None,
+    ) -> None:
+        """*held*: the content where it was read already, of *size* bytes and at most *whole*."""
         self._descriptor = descriptor
+        self._held = held
         self._size = size
         self._whole = whole
         self._stride = _SAMPLE * sample_every
@@ -112,6 +122,10 @@ class Reader:
             yield from self._sampled()
 
     def _raw(self) -> Iterator[bytes]:
+        if self._held is not None:
+            self.sha256 = hashlib.sha256(self._held).hexdigest()
+            yield self._held
+            return
         digest = hashlib.sha256()
         offset = 0
         limit = self._whole

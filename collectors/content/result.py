@@ -110,7 +110,7 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     format: str = "text"
     tallies: tuple[Tally, ...] = ()
     sha256: str | None = None
-    """Of the file as it lies there, when it was read whole."""
+    """Of the file as it lies there, when it was read whole and something was found in it."""
     scanned: int = 0
     """Bytes looked at, after decompression."""
     parts: tuple[DataPart, ...] = ()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from collectors.content.digits import may_hold
 from collectors.content.extract import kinds
 from collectors.content.extract.budget import Budget, PartError, Stop
 from collectors.content.extract.source import BytesSource, FileSource, Source, pieces_of
 from collectors.content.extract.walk import Failure, Leaf, Walk
 from collectors.content.gather import Gathered
+from collectors.content.glance import may_tell
 from collectors.content.known import Known
-from collectors.content.named import TOLD_BESIDE_OTHERS
-from collectors.content.numbers import FEWEST
 from collectors.content.reader import Reader, is_windows
 from collectors.content.result import (
     CLEAN,
@@ -65,22 +63,22 @@ class Scanner:
             kind = kinds.kind_of(source.read(0, kinds.HEAD))
             if kind == kinds.PLAIN and request.again:
                 gathered.failures.add((), CRASHED, "left out after a crash of the scanner")
-                return _answer(gathered, sha256=None, complete=False)
+                return _answer(gathered, complete=False)
             if kind == kinds.PLAIN:
-                return self._bare(descriptor, request, gathered)
+                return self._bare(descriptor, request, gathered, quick)
         except OSError:
             gathered.failures.add((), UNREADABLE, "reading failed")
-            return _answer(gathered, sha256=None, complete=False)
+            return _answer(gathered, complete=False)
         self._container(source, request, gathered)
-        return _answer(gathered, sha256=self._hash(source), complete=not budget.cut)
+        return _answer(gathered, complete=not budget.cut, sha256=lambda: self._hash(source))
 
     def _quick(
         self, descriptor: int, request: Request, budget: Budget
     ) -> ScanResult | tuple[bytes, set[str]] | None:
-        """Return the answer for text in which nothing can begin, as six of seven files are.
+        """Return the answer for text in which nothing stands, as in 19 of 20 files.
 
-        What takes a closer look gets none; of its bytes it is told what the rules said, if they
-        were asked. The answer is the same as that of the long way, at half of its cost.
+        What takes a closer look gets none; it is told the bytes and what the rules say of them.
+        The answer is the same as that of the long way, at a fraction of its cost.
         """
         most = min(_QUICK, self._init.whole)
         if request.again or self._init.custom or not 0 < request.size <= most:
@@ -95,17 +93,16 @@ class Scanner:
             or kinds.kind_of(head) != kinds.PLAIN
             or b"\0" in head
             or (not head.isascii() and is_windows(head))
-            or may_hold(data, FEWEST)
         ):
             return None
         try:
             matched = hits(self._rules.text, data, budget.seconds_left())
-        except TimeoutError:
+            if may_tell(data, matched):
+                return data, matched
+            budget.check_time()
+        except (TimeoutError, Stop):
             return None  # the long way finds that time is over
-        if not matched <= TOLD_BESIDE_OTHERS:
-            return data, matched
-        sha256 = hashlib.sha256(data).hexdigest()
-        return ScanResult(outcome=CLEAN, format="text", sha256=sha256, scanned=len(data))
+        return ScanResult(outcome=CLEAN, scanned=len(data))
 
     def scan_bytes(
         self, data: bytes, name: str, seconds: float, registers: Sequence[int] = ()
@@ -115,7 +112,7 @@ class Scanner:
         gathered = self._gathered(budget, registers)
         request = Request(name=name, size=len(data), seconds=seconds)
         self._container(BytesSource(data), request, gathered)
-        return _answer(gathered, sha256=None, complete=not budget.cut)
+        return _answer(gathered, complete=not budget.cut)
 
     def _gathered(
         self,
@@ -133,12 +130,19 @@ class Scanner:
             matched=matched,
         )
 
-    def _bare(self, descriptor: int, request: Request, gathered: Gathered) -> ScanResult:
+    def _bare(
+        self,
+        descriptor: int,
+        request: Request,
+        gathered: Gathered,
+        quick: tuple[bytes, set[str]] | None,
+    ) -> ScanResult:
         reader = Reader(
             descriptor,
             request.size,
             whole=self._init.whole,
             sample_every=self._init.sample_every,
+            held=quick[0] if quick else None,
         )
         try:
             gathered.bare(reader, extension(request.name))
@@ -146,7 +150,7 @@ class Scanner:
             gathered.failures.add((), stop.outcome, stop.detail)
         except OSError:
             gathered.failures.add((), UNREADABLE, "reading failed")
-        return _answer(gathered, sha256=reader.sha256, complete=reader.complete)
+        return _answer(gathered, complete=reader.complete, sha256=lambda: reader.sha256)
 
     def _container(self, source: Source, request: Request, gathered: Gathered) -> None:
         leaf: Leaf | None = None
@@ -183,11 +187,11 @@ class Scanner:
         return digest.hexdigest()
 
 
-def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanResult:
-    if gathered.empty and complete:  # nearly every file
-        return ScanResult(
-            outcome=CLEAN, format=gathered.format or "text", sha256=sha256, scanned=gathered.scanned
-        )
+def _answer(
+    gathered: Gathered, *, complete: bool, sha256: Callable[[], str | None] = lambda: None
+) -> ScanResult:
+    if gathered.empty and complete:
+        return ScanResult(outcome=CLEAN, format=gathered.format or "text", scanned=gathered.scanned)
     unread = gathered.failures.told()
     tallies = gathered.tallies(exact=complete and not unread)
     parts = gathered.parts.told({tally.type for tally in tallies})
@@ -195,7 +199,7 @@ def _answer(gathered: Gathered, *, sha256: str | None, complete: bool) -> ScanRe
         outcome=_outcome({one.outcome for one in unread}, tallies, complete=complete),
         format=parts[0].format if parts else gathered.format or "text",
         tallies=tuple(tallies),
-        sha256=sha256,
+        sha256=sha256() if tallies else None,
         scanned=gathered.scanned,
         parts=parts,
         unread=unread,
