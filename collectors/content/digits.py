@@ -85,6 +85,8 @@ def _of_shape(shape: tuple[int, ...], lengths: Ints, joined: Bools) -> Ints:
         return np.empty(0, np.int64)
     first = np.flatnonzero(lengths[:count] == shape[0])
     for offset, length in enumerate(shape[1:], 1):
+        if not len(first):
+            break
         first = first[(lengths[first + offset] == length) & joined[first + (offset - 1)]]
     return first
 

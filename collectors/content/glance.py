@@ -33,8 +33,13 @@ def may_tell(data: bytes, rules: set[str]) -> bool:
 
 def _has_number(data: bytes, rules: set[str]) -> bool:
     active = frozenset(rules & NAMED)
-    if not _SIEVE.may_hold(data) and not (active and may_hold(data, _FEWEST_NAMED)):
-        return False
+    if active and may_hold(data, _FEWEST_NAMED):
+        return _has_valid(data, active)
+    parts = _SIEVE.parts(data)
+    return bool(parts) and _has_valid(parts, frozenset())
+
+
+def _has_valid(data: bytes, active: frozenset[str]) -> bool:
     block: Bytes = np.frombuffer(data, np.uint8)
     shapes = shapes_for(active)
     for found in candidates(block, shapes):

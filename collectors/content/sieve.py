@@ -9,7 +9,7 @@ import numpy as np
 from collectors.content.digits import may_hold
 
 _SHORT = 1500
-"""Bytes up to which one call of `may_hold` is quicker than three of numpy."""
+"""Bytes up to which `may_hold` is quicker than what numpy needs to begin."""
 _APART = 800
 """Bytes of text for each place that is looked at closely; where more are, all is looked at."""
 _WORD = 8
@@ -40,20 +40,26 @@ class Sieve:
                 table[int(word, 2)] = 1
         self._parts = bytes(table)
 
-    def may_hold(self, data: bytes) -> bool:
-        """Tell whether *data* may hold a candidate: most text does not."""
+    def parts(self, data: bytes) -> bytes:
+        """Return the parts of *data* that may hold candidates, apart from each other, or all of it.
+
+        Most text gives nothing. All candidates are in what is returned; where a long run of digits
+        is cut there may be others.
+        """
         if len(data) < _SHORT:
-            return may_hold(data, self._fewest)
+            return data if may_hold(data, self._fewest) else b""
         is_digit = (np.frombuffer(data, np.uint8) - np.uint8(48)) < 10
         words = np.packbits(is_digit).tobytes().translate(self._parts)
         word = words.find(1)
         left = len(data) // _APART
+        found: list[bytes] = []
         while word >= 0:
             begin = max(0, word * _WORD - self._around)
             left -= 1
             if left < 0:
-                return may_hold(data[begin:], self._fewest)
-            if may_hold(data[begin : (word + 1) * _WORD + self._around], self._fewest):
-                return True
+                return data if may_hold(data[begin:], self._fewest) or found else b""
+            part = data[begin : (word + 1) * _WORD + self._around]
+            if may_hold(part, self._fewest):
+                found.append(part)
             word = words.find(1, word + 1)
-        return False
+        return b"x".join(found)

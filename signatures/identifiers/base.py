@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
@@ -60,6 +61,33 @@ def every(*patterns: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
                 yield match.span(match.lastindex or 0)
 
     return find
+
+
+def begun(
+    pattern: re.Pattern[bytes], words: tuple[bytes, ...], *, fold: bool = False
+) -> Callable[[bytes], Spans]:
+    """Return a finder of all matches of *pattern*, each of which begins with one of *words*.
+
+    *words* are small letters where they stand in any case (*fold*). Searching for these is several
+    times as fast as for a choice or for both cases.
+    """
+
+    def find(data: bytes) -> Spans:
+        text = data.lower() if fold else data
+        at = 0
+        for begin in heapq.merge(*(_places(text, word) for word in words)):
+            if begin >= at and (match := pattern.match(data, begin)):
+                yield match.span(match.lastindex or 0)
+                at = match.end()
+
+    return find
+
+
+def _places(text: bytes, word: bytes) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 _ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")

@@ -33,9 +33,23 @@ PIECES = (
     ),
     *(b"tanggal lahir 17-08-1990\n", b"nama Siti\n", b"+6281234567890", b"1571", b"-----BEGIN "),
     *(b"PRIVATE KEY-----", b"PK\3\4", b"\x1f\x8b", b"%PDF-", b"From: a@b.id\nTo: c@d.id\n\n"),
+    *(b"no_hp\n", b"081234567890\n", b"telepon ", b"rekening;", b"0012345678901\n", b"RAHASIA\n"),
+    *(
+        b"secretAccessKey: ",
+        b"AKIAIOSFODNN7ABCDEFG",
+        b"nopol ",
+        b"4111 1111 1111 1111 ",
+        b"x" * 2000,
+    ),
+    *(
+        b"nama_lgkp,tgl_lhr\n",
+        b"https://a:rahasia9@db.id/",
+        b"01.234.567.8-901.234",
+        b"2026-11-24 ",
+    ),
     *(b"HP: 0812-3456-7890\n", b"INSERT INTO `a` VALUES (", b"BH 1234 XY", b"paspor A1234567"),
 )
-TEXTS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=30), max_size=12).map(b"".join)
+TEXTS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=30), max_size=16).map(b"".join)
 
 
 @pytest.fixture

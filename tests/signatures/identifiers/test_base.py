@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from signatures.identifiers.base import Spans
+from signatures.identifiers.base import Spans, begun, every
 from signatures.identifiers.birth import find_births
 from signatures.identifiers.email import find_emails
 from signatures.identifiers.passport import find_passports
@@ -59,3 +59,24 @@ def test_windows_cut_nothing(find: Callable[[bytes], Spans], value: bytes, at: i
 
 def test_an_outline_at_every_byte_costs_no_memory_for_the_block() -> None:
     assert sum(1 for _ in find_plates(b"A1" * (1 << 19))) == 0
+
+
+_AWS = re.compile(rb"(?<![A-Za-z])(?:AKIA|ASIA)[A-Z]{2,6}")
+_KEY = re.compile(rb"(?i:secret_key|key)(?:=([a-z]{2,4}))?")
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"AKIA", b"ASIA", b"X", b"xy", b" ", b"=", b"secret_", b"KEY", b"key", b"Secret_Key="]
+        ),
+        max_size=16,
+    ).map(b"".join)
+)
+@example(b"AKIAAKIAX secret_key=key=xyz")
+def test_what_begins_with_a_word_is_found_as_by_a_plain_search(data: bytes) -> None:
+    ids = begun(_AWS, (b"AKIA", b"ASIA"))
+    keys = begun(_KEY, (b"secret_key", b"key"), fold=True)
+    assert list(ids(data)) == list(every(_AWS)(data))
+    assert list(keys(data)) == list(every(_KEY)(data))
