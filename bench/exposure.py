@@ -1,13 +1,14 @@
 """How fast the exposure scanner sweeps real text, against Debian's ``yara`` with the same rules.
 
 ``python -P -m bench.exposure [MIB] [PATH...]``: both look at the same files (text below PATH, by
-default /usr/share and /usr/lib, up to MIB of it), one thread each, warm, in turns. CPU time of the
+default /usr/share and /usr/lib, about MIB of it), one thread each, warm, in turns. CPU time of the
 best round counts: that is what a quiet machine's clock would show, and other load does not change
 it. YARA's program is taken from PATH or from RONDA_YARA.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import resource
@@ -30,15 +31,16 @@ LARGEST = 32 << 20
 
 
 def text_files(roots: list[str], limit: int) -> list[str]:
-    """Return files of *limit* bytes in all that a sweep would look into, in a fixed order."""
-    found = [path for root in roots for path in _walk(root)]
-    random.Random(1).shuffle(found)
-    chosen, total = [], 0
-    for path in found:
-        size = os.path.getsize(path)
-        if total + size <= limit and size <= LARGEST and _is_text(path):
-            chosen.append(path)
-            total += size
+    """Return about *limit* bytes of the files that a sweep would look into.
+
+    Every n-th in the order of their sizes: so a slice has small and large files as the whole has
+    them, and no folder or single large file rules it. They come in a fixed order, mixed.
+    """
+    found = [(os.path.getsize(path), path) for root in roots for path in _walk(root)]
+    found = sorted((size, path) for size, path in found if size <= LARGEST and _is_text(path))
+    step = max(1, math.ceil(sum(size for size, _ in found) / limit))
+    chosen = [path for _, path in found[step // 2 :: step]]
+    random.Random(1).shuffle(chosen)
     return chosen
 
 
