@@ -158,7 +158,8 @@ class Worker:
         init = Setup(
             key=keys.fleet,
             epoch=keys.fleet_epoch,
-            settings=self._settings,
+            # The content child looks for them, not this one.
+            settings=msgspec.structs.replace(self._settings, identifiers=()),
             memory=self._memory.read(),
         )
         memory = _MEMORY + 16 * self._settings.ring
@@ -169,7 +170,8 @@ class Worker:
     def _new_contents(self) -> Contents:
         # <state>/sensors/network: what the agent was given to look for is two levels up.
         agent_dir = self._context.state_dir.parent.parent
-        return Contents(self._context.keys, agent_dir, self._emit)
+        identifiers = self._settings.identifiers
+        return Contents(self._context.keys, agent_dir, self._emit, identifiers=identifiers)
 
     def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
         self._context.emit(

@@ -59,7 +59,7 @@ _NONE: dict[str, Any] = {}
 DEFAULTS = {tag: _defaults(kind) for tag, kind in KINDS.items()}
 """What an agent leaves out because it is the default: rules and searches must find it."""
 _OURS = frozenset(tag for tag, kind in KINDS.items() if kind.collector_only)
-"""Rules believe these kinds, for they say what several hosts have in common: no agent sends them."""
+"""Rules believe them, for they say what several hosts have in common: no agent sends such kinds."""
 
 
 class Refusal(Exception):  # noqa: N818 - the sender's fault
