@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collectors.network import headers, heads, model, singles
+from collectors.network.acked import Acked, Acknowledged
 from collectors.network.arrays import Ints
 from collectors.network.block import Block
 from collectors.network.flows import Batch, Flows
@@ -63,14 +64,17 @@ class Engine:
         limits: Limits | None = None,
         local: Container[bytes] = frozenset(),
         seed: int | None = None,
+        acknowledged: bool = False,
     ) -> None:
         """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests.
 
-        Without *streams* only flows and single messages are told.
+        Without *streams* only flows and single messages are told. *acknowledged*: look for data
+        that never came by.
         """
         self.limits = limits or Limits()
         self._streams = streams
         self._flows = Flows(self.limits, local, seed)
+        self._acked = Acknowledged(self._flows.table) if acknowledged else None
         self._pieces = Pieces()
         self._seen: list[Seen] = []
         self._numbers: dict[str, int] = {}
@@ -100,6 +104,8 @@ class Engine:
             part = rows if end - begin == len(rows) else rows.piece(begin, end)
             batch = self._flows.add(part, time[piece], interface[piece], place[piece])
             self._told()
+            if self._acked is not None:
+                self._acked.take(batch)
             self._read(block.data, batch)
             self._icmps(block.data, batch)
             self._sweep(int(time[end - 1]))
@@ -127,6 +133,11 @@ class Engine:
         if self._streams is not None:
             seen += self._streams.drain()
         return seen
+
+    def acked(self) -> dict[str, Acked]:
+        """Return what was acknowledged since the last call, by interface."""
+        told = self._acked.told() if self._acked is not None else {}
+        return {self._flows.records.names[number]: sums for number, sums in told.items()}
 
     def stats(self) -> Stats:
         """Return the counts since the start."""

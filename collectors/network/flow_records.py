@@ -84,6 +84,7 @@ class Records:
     def make(self, slots: Ints) -> None:
         """Make the conversations of *slots*, which are new."""
         table, made, here = self._table, [], self._is_local
+        ours: list[bool] = []
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         icmp = (table.proto[slots] == model.ICMP) | (table.proto[slots] == model.ICMPV6)
@@ -104,6 +105,8 @@ class Records:
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, key, proto, six, high, low, port, there, other, server_port, interface, vlan = row
             near, far = _address(six, high, low), _address(six, there, other)
+            known = here(near), here(far)
+            ours += known
             conn = table.conns[slot] = Conn(
                 key=key,
                 proto=proto,
@@ -111,11 +114,12 @@ class Records:
                 client_port=port,
                 server=far,
                 server_port=server_port,
-                direction=_DIRECTIONS[here(near), here(far)],
+                direction=_DIRECTIONS[known],
                 interface=self.names[interface],
                 vlan=vlan,
             )
             made.append(conn)
+        table.here[client], table.here[server] = ours[::2], ours[1::2]
         self.made += made[: max(_MOST_MADE - len(self.made), 0)]
 
     def flows(self, slots: Ints, *, ended: bool) -> list[Flow]:

@@ -55,6 +55,8 @@ class Table:
         self.head: Ints = np.zeros(2 * size, np.int64)
         """Payload bytes seen (TCP), or datagrams."""
         self.place: Ints = np.zeros(2 * size, np.int64)
+        self.here = np.zeros(2 * size, bool)
+        """Whether the end is this host."""
         self.seen: Ints = np.zeros(2 * size, np.int64)
         """Time of the last packet of this direction."""
 

@@ -100,6 +100,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Those dropped included."""
     dropped: int
     """The ring was full."""
+    acked: int = 0
+    """Bytes that conversations acknowledged."""
+    unseen: int = 0
+    """Of these: bytes that never came by, see `collectors.network.acked`."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
