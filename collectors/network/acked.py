@@ -13,7 +13,8 @@ no places kept, what is still on its way hides as much of a loss until it is ack
 
 Quiet: conversations whose beginning was not seen, for two seconds (what was on its way then);
 after RST; with fragments; where the directions come by different interfaces, which are read one
-after the other. What others acknowledge of this host's data beyond what it sent is not believed:
+after the other. While many conversations go on, of those that begin a quarter is followed, chosen by
+the keyed hash, which nobody can foresee. What others acknowledge of this host's data beyond what it sent is not believed:
 anybody can send such a packet, and the kernel drops it (RFC 9293 3.10.7.4).
 """
 
@@ -36,6 +37,9 @@ from collectors.network.model import ACK, FIN, RST, SYN
 _GRACE = 2 * SECOND
 _FAR = 1 << 24
 """Bytes; who jumps further is followed, and nothing is concluded from it."""
+_MANY = 512
+"""Conversations in the table; where there are more, a part of the new ones speaks for all."""
+_PART = np.uint64(3)
 _NEVER = np.iinfo(np.int64).max
 _OPENS = NEW_SYN | SYN_ACK
 
@@ -52,7 +56,7 @@ class Acked:
 
 
 class _Groups(NamedTuple):
-    """The groups of a batch that are TCP; see `flows.Batch`."""
+    """The groups of a batch that are followed; see `flows.Batch`."""
 
     order: Ints
     starts: Ints
@@ -73,6 +77,7 @@ class Acknowledged:
         size = table.size
         # Of each slot: whose it was when it was last looked at, and from when on it is judged.
         self._key = np.zeros(size, np.uint64)
+        self._followed = np.zeros(size, bool)
         self._from: Ints = np.zeros(size, np.int64)
         # Of each direction.
         self._known = np.zeros(2 * size, bool)
@@ -83,10 +88,14 @@ class Acknowledged:
 
     def take(self, batch: Batch) -> None:
         """Look at rows that the table has taken in."""
-        groups = self._groups(batch)
+        slots = batch.cells >> 1
+        other = np.flatnonzero(self._key[slots] != self._table.key[slots])
+        if len(other):
+            self._begin(slots[other], batch.time[batch.order[batch.starts[other]]])
+        groups = self._groups(batch, self._followed[slots])
         if groups is None:
             return
-        self._begin(groups)
+        self._limit(groups)
         self._seen(batch.rows, groups)
         self._judge(batch.rows, groups)
 
@@ -95,34 +104,39 @@ class Acknowledged:
         sums, self._sums = self._sums, {}
         return sums
 
-    def _groups(self, batch: Batch) -> _Groups | None:
+    def _begin(self, slots: Ints, at: Ints) -> None:
+        """Take note of conversations that are new, each first seen *at*."""
+        table = self._table
+        key = self._key[slots] = table.key[slots]
+        followed = table.proto[slots] == model.TCP
+        if len(table) > _MANY:
+            followed &= key & _PART == 0
+        self._followed[slots] = followed
+        self._from[slots] = at + _GRACE
+        self._known[2 * slots] = self._known[2 * slots + 1] = False
+
+    @staticmethod
+    def _groups(batch: Batch, which: Bools) -> _Groups | None:
+        """Return those of the groups that are followed."""
         order, starts, counts = batch.order, batch.starts, batch.counts
         cells, flags = batch.cells, batch.flags
-        tcp = self._table.proto[cells >> 1] == model.TCP
-        if not tcp.all():
-            order = order[np.repeat(tcp, counts)]
-            counts, cells, flags = counts[tcp], cells[tcp], flags[tcp]
+        if not which.all():
+            order = order[np.repeat(which, counts)]
+            counts, cells, flags = counts[which], cells[which], flags[which]
             starts = np.cumsum(counts) - counts
         if not len(cells):
             return None
         last, begin = order[starts + counts - 1], batch.time[order[starts]]
         return _Groups(order, starts, counts, cells, flags, last, begin)
 
-    def _begin(self, groups: _Groups) -> None:
-        """Take note of what is new, and of what cannot be followed."""
-        cells, table = groups.cells, self._table
-        slots = cells >> 1
-        other = np.flatnonzero(self._key[slots] != table.key[slots])
-        if len(other):
-            made = slots[other]
-            self._key[made] = table.key[made]
-            self._from[made] = groups.begin[other] + _GRACE
-            self._known[2 * made] = self._known[2 * made + 1] = False
+    def _limit(self, groups: _Groups) -> None:
+        """Take note of what was seen from its beginning, and of what cannot be followed."""
+        slots = groups.cells >> 1
         opened = np.flatnonzero(groups.flags & _OPENS)
         if len(opened):
-            self._known[cells[opened]] = False
+            self._known[groups.cells[opened]] = False
             self._from[slots[opened]] = 0
-        broken = (groups.flags & RST > 0) | (table.fragments[slots] > 0)
+        broken = (groups.flags & RST > 0) | (self._table.fragments[slots] > 0)
         if broken.any():
             self._from[slots[broken]] = _NEVER
 

@@ -295,6 +295,23 @@ def test_who_jumps_far_is_followed_and_nothing_is_concluded() -> None:
     assert watched(talk.packets, 2).unseen == 0
 
 
+def test_of_many_conversations_a_part_speaks_for_all() -> None:
+    packets: list[Packet] = []
+    missing = sent = 0
+    for number in range(2000):
+        talk = Talk(port=2000 + number)
+        talk.open()
+        missing += sum(lossy(talk, 5, 0.2, number))
+        talk.send(SIZE)
+        talk.answer()
+        sent += 21 * SIZE
+        packets += talk.packets
+    packets.sort(key=lambda one: one[0])
+    sums = watched(packets, 4000)
+    assert sent / 8 < sums.bytes < sent * 0.7
+    assert 0.8 < sums.unseen / sums.bytes / (missing / sent) < 1.2
+
+
 def test_nothing_is_counted_unless_asked_for() -> None:
     engine = Engine(None)
     talk = Talk()
