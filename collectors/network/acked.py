@@ -13,9 +13,11 @@ no places kept, what is still on its way hides as much of a loss until it is ack
 
 Quiet: conversations whose beginning was not seen, for two seconds (what was on its way then);
 after RST; with fragments; where the directions come by different interfaces, which are read one
-after the other. While many conversations go on, of those that begin a quarter is followed, chosen by
-the keyed hash, which nobody can foresee. What others acknowledge of this host's data beyond what it sent is not believed:
+after the other. What others acknowledge of this host's data beyond what it sent is not believed:
 anybody can send such a packet, and the kernel drops it (RFC 9293 3.10.7.4).
+
+While many conversations go on, a quarter of those that begin is followed, chosen by the keyed hash,
+which nobody can foresee.
 """
 
 from __future__ import annotations

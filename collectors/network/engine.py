@@ -6,7 +6,7 @@ interface behave alike; `tick` lets time pass where no packet comes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,13 @@ class Engine:
     def set_local(self, local: Container[bytes]) -> None:
         """Take note of the addresses of this host; it holds for conversations seen from now on."""
         self._flows.records.set_local(local)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Take note that interfaces have other names now; their conversations go on."""
+        known = self._flows.records.names
+        moved = {new: self._numbers.pop(old) for old, new in names.items() if old in self._numbers}
+        for name, number in moved.items():
+            self._numbers[name], known[number] = number, name
 
     def feed(self, block: Block) -> None:
         """Take in the packets of *block*; its memory is not needed afterwards."""

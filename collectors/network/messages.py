@@ -74,6 +74,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """New rings; their descriptors come along, in this order."""
     closed: tuple[str, ...] = ()
     """Interfaces that are gone."""
+    renamed: dict[str, str] = {}
+    """Interfaces that have another name, by the one they had; after ``closed``."""
     local: tuple[bytes, ...] | None = None
     """Packed addresses of this host; None: as before."""
     owners: dict[int, Owner] = {}

@@ -53,6 +53,8 @@ class Watch:
         bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
         self._engine = Engine(self._streams, limits=bounds, acknowledged=True)
         self._readers: dict[str, RingReader] = {}
+        self._parted: dict[str, tuple[int, int]] = {}
+        """What was counted last on interfaces that are gone."""
         self._problems: list[Problem] = []
         self._capture: Iterator[Block] | None = None
         self._capture_descriptor = -1
@@ -82,7 +84,9 @@ class Watch:
 
     def _prepare(self, work: Work, descriptors: list[int]) -> None:
         for name in work.closed:
+            self._drain(name)
             self._forget(name)
+        self._rename(work.renamed)
         if work.content:
             self._attach(descriptors.pop())
         if work.file and self._content is not None:
@@ -126,6 +130,24 @@ class Watch:
             return
         self._readers[ring.interface] = reader
         self._poll.register(reader, select.POLLIN | select.POLLERR)
+
+    def _drain(self, name: str) -> None:
+        """Take in what is left in the ring of an interface that is gone."""
+        reader = self._readers.get(name)
+        if reader is None:
+            return
+        for _ in range(reader.ring.blocks):
+            if not self._harvest(reader):
+                break
+        self._parted[name] = reader.counts()
+
+    def _rename(self, names: dict[str, str]) -> None:
+        moved = {new: self._readers.pop(old) for old, new in names.items() if old in self._readers}
+        for name, reader in moved.items():
+            reader.ring = msgspec.structs.replace(reader.ring, interface=name)
+            self._forget(name)
+            self._readers[name] = reader
+        self._engine.rename(names)
 
     def _forget(self, name: str) -> None:
         reader = self._readers.pop(name, None)
@@ -231,9 +253,13 @@ class Watch:
     def _count(self) -> tuple[Count, ...]:
         """Read what the kernel counted, and what was acknowledged."""
         counts, acked = [], self._engine.acked()
-        for name in self._readers.keys() | acked.keys():
+        parted, self._parted = self._parted, {}
+        for name in self._readers.keys() | parted.keys() | acked.keys():
             reader, sums = self._readers.get(name), acked.get(name, Acked())
-            received, dropped = reader.counts() if reader is not None else (0, 0)
+            received, dropped = parted.get(name, (0, 0))
+            if reader is not None:
+                since = reader.counts()
+                received, dropped = received + since[0], dropped + since[1]
             stats = CaptureStats(
                 at=self._now,
                 interface=name,
@@ -244,7 +270,7 @@ class Watch:
                 holes=sums.holes,
             )
             self._records.lost(stats)
-            if reader is not None:
+            if reader is not None or received:
                 count = Count(
                     interface=name,
                     received=received,
