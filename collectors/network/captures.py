@@ -15,7 +15,7 @@ import msgspec
 
 from collectors.kinds import VisibilityLost
 from collectors.network.gaps import Gaps
-from collectors.network.interfaces import MOST, Changes, Interface, Interfaces, compare
+from collectors.network.interfaces import MOST, Interface, Interfaces, compare
 from collectors.network.settings import NetworkSettings
 from collectors.network.sockets import Capture, Shape, open_capture
 from collectors.redact import scrub
@@ -65,10 +65,14 @@ class Captures:
         if moment < self._next_look:
             return []
         self._next_look = moment + _LOOK
-        self._rename()
         told: list[VisibilityLost] = []
+        for name in [name for name, capture in self._open.items() if not capture.name()]:
+            self._drop(name)
+            told += self._gaps.gone(name, now)
+        self._rename()
         up, present = self._interfaces.up(), self._interfaces.present()
-        changes = self._changes(up, present)
+        watched = {name: capture.index for name, capture in self._open.items()}
+        changes = compare(watched, up, present)
         for name in changes.gone:
             self._drop(name)
             told += self._gaps.gone(name, now)
@@ -127,18 +131,7 @@ class Captures:
             if capture not in self._fresh:
                 self._renamed[old] = new
             _log.info("network: %s is called %s now", scrub(old), scrub(new))
-        for name in captures.keys() & self._open.keys():
-            self._drop(name)  # not yet seen to be gone
         self._open.update(captures)
-
-    def _changes(self, up: dict[str, Interface], present: list[str]) -> Changes:
-        watched = {
-            name: capture.index if capture.name() else 0 for name, capture in self._open.items()
-        }
-        changes = compare(watched, up, present)
-        # Dead, and no other one is up under its name: it does not come back.
-        dead = [name for name, index in watched.items() if not index and name not in changes.gone]
-        return msgspec.structs.replace(changes, gone=(*changes.gone, *dead))
 
     def _drop(self, name: str) -> None:
         capture = self._open.pop(name)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pytest
 
 from collectors.network.acked import Acked
+from collectors.network.block import Block
 from collectors.network.engine import Engine
 from collectors.network.limits import SECOND
 from collectors.network.model import ACK, FIN, RST, SYN
@@ -66,14 +68,11 @@ class Talk:
         self.now += int(seconds * SECOND)
 
 
-def watched(packets: Sequence[Packet], each: int = 7, **more: object) -> Acked:
+def watched(packets: Sequence[Packet], each: int = 7) -> Acked:
     """Return what is counted of *packets*, shown *each* at a time."""
     engine = Engine(None, local=frozenset((OURS,)), acknowledged=True)
     for begin in range(0, len(packets), each):
-        part = packets[begin : begin + each]
-        times = {"time": [at for at, _ in part]}
-        block = make_block([frame for _, frame in part], **(_array(times) | more))
-        engine.feed(block)
+        engine.feed(shown(packets[begin : begin + each]))
     sums = Acked()
     for one in engine.acked().values():
         sums.bytes += one.bytes
@@ -82,10 +81,10 @@ def watched(packets: Sequence[Packet], each: int = 7, **more: object) -> Acked:
     return sums
 
 
-def _array(columns: dict[str, list[int]]) -> dict[str, object]:
-    import numpy as np
-
-    return {name: np.array(values, np.int64) for name, values in columns.items()}
+def shown(packets: Sequence[Packet], interface: str = "eth0") -> Block:
+    """Return packets as one block."""
+    times = np.array([at for at, _ in packets], np.int64)
+    return make_block([frame for _, frame in packets], time=times, interfaces=(interface,))
 
 
 BATCHES = pytest.mark.parametrize("each", [1, 2, 7, 1000])
@@ -227,8 +226,7 @@ def test_directions_on_two_interfaces_are_not_compared() -> None:
         for name, packets in (("eth1", outward), ("eth0", inward)):
             part = packets[begin : begin + 5]
             if part:
-                columns = _array({"time": [at for at, _ in part]})
-                engine.feed(make_block([one for _, one in part], interfaces=(name,), **columns))
+                engine.feed(shown(part, name))
     assert sum(one.unseen for one in engine.acked().values()) == 0
 
 
