@@ -34,4 +34,4 @@ def test_another_name_and_many_names() -> None:
         totals.watched(["wan0", f"veth{number}"])
     told = totals.words((), {})
     assert len(told) <= 64
-    assert told["interface wan0"].startswith("10 packets")
+    assert str(told["interface wan0"]).startswith("10 packets")
