@@ -86,6 +86,18 @@ class Sensor:
         """Whether it says that it watches an interface, and the child has answered."""
         return name in str(self.coverage.get("interfaces", "")).split(", ")
 
+    def descendants(self) -> list[int]:
+        """Return the processes that the agent started."""
+        found: list[int] = []
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{self._process.pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        return found
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory is out."""
+        self._process.kill()
+
     def ended(self) -> int:
         """Wait until it ends by itself; return its exit status."""
         return self._process.wait(20)

@@ -8,15 +8,18 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
-from tests.collectors.network.sensing import Sensor, talk, watching
+from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
 
 pytestmark = pytest.mark.root
 if os.geteuid():
@@ -193,3 +196,106 @@ def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
     assert flow["network.direction"] == "outbound"
     assert flow["process.name"] == Path("/proc/self/comm").read_text().strip()
     assert flow["user.name"] == "root"
+
+
+@pytest.mark.slow
+def test_restarts_leave_nothing_behind(cable: Cable, tmp_path: Path) -> None:
+    said = restarts(cable, tmp_path, kills=5, reloads=3)
+    (before,) = said["before"]
+    for census in (*said["killed"], *said["reloaded"]):
+        for what in ("descriptors", "sockets", "rings", "threads", "children"):
+            assert census[what] == before[what], what
+    for census in said["ended"]:
+        assert (census["threads"], census["children"], census["rings"]) == (1, 0, 0)
+        assert census["seconds"] < 2
+    gaps = [one for one in said["record"] if one["ronda.kind"] == "visibility.lost"]
+    assert [one["ronda.visibility.cause"] for one in gaps] == ["child_died"] * 5
+    assert all(0 < one["event.duration"] < 20_000_000_000 for one in gaps)
+    assert said["left"] == [[]]
+
+
+def restarts(cable: Cable, state: Path, *, kills: int, reloads: int) -> dict[str, list[Any]]:
+    """Run `tests.collectors.network.restarting`; return what it said, by kind."""
+    words = ("-m", "tests.collectors.network.restarting", str(state), str(kills), str(reloads))
+    done = subprocess.run(
+        ("ip", "netns", "exec", cable.left, sys.executable, *words),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60 + 10 * (kills + reloads),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said: dict[str, list[Any]] = {}
+    for line in done.stdout.splitlines():
+        for what, value in json.loads(line).items():
+            said.setdefault(what, []).append(value)
+    return said
+
+
+@pytest.mark.slow
+def test_no_child_outlives_an_agent_that_is_killed(cable: Cable, tmp_path: Path) -> None:
+    with loaded(cable), watching(cable, tmp_path) as sensor:
+        send_page(cable)  # the content child, too
+        sensor.until(lambda: len(sensor.descendants()) >= 2, "both children")
+        left = sensor.descendants()
+        sensor.kill()
+        deadline = time.monotonic() + 2
+        while any(alive(pid) for pid in left):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_the_end_comes_at_once_under_full_load(cable: Cable, tmp_path: Path) -> None:
+    with loaded(cable), watching(cable, tmp_path) as sensor:
+        send_page(cable)
+        sensor.until(lambda: len(sensor.descendants()) >= 2, "both children")
+        time.sleep(1)
+        left, began = sensor.descendants(), time.monotonic()
+        assert sensor.close() == 0
+        took = time.monotonic() - began
+        assert not any(alive(pid) for pid in left)
+    # Two seconds for the sensor, and what its process needs to end after it.
+    assert took < 2.5
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def send_page(cable: Cable) -> None:
+    """Have a page cross in clear, as work for the content child."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: 20\r\n\r\n"
+    with entered(cable.left):
+        server = socket.create_server((Cable.LEFT, 80))
+    with server:
+        with entered(cable.right):
+            client = socket.create_connection((Cable.LEFT, 80), timeout=5)
+        with client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(head + b"x" * 20)
+
+
+@contextlib.contextmanager
+def loaded(cable: Cable, rate: int = 1_000_000) -> Iterator[None]:
+    """Have as many packets come as the machine can send."""
+    words = ("-m", "bench.network_packets", "right", str(rate), "60")
+    with subprocess.Popen(
+        ("ip", "netns", "exec", cable.right, sys.executable, *words),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    ) as generator:
+        try:
+            yield
+        finally:
+            generator.kill()
