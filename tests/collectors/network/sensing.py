@@ -49,6 +49,11 @@ class Sensor:
             self._lines.put(line)
 
     @property
+    def pid(self) -> int:
+        """Process id of the agent's part."""
+        return self._process.pid
+
+    @property
     def child(self) -> int:
         """Process id of the child, 0 when there is none."""
         return int(self.beat.get("child") or 0)
@@ -64,8 +69,12 @@ class Sensor:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"{what}: {self.records[-5:]} {self.beat}"
-            with contextlib.suppress(queue.Empty):
-                self._take(self._lines.get(timeout=0.2))
+            self.take(0.2)
+
+    def take(self, seconds: float) -> None:
+        """Take in one line of what is said, if there is one within so many seconds."""
+        with contextlib.suppress(queue.Empty):
+            self._take(self._lines.get(timeout=seconds))
 
     def _take(self, line: str) -> None:
         said = json.loads(line)
