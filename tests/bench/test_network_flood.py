@@ -1,4 +1,4 @@
-"""What must not happen: a flood silences the sensor, takes its memory, or is lost without a word."""
+"""What must not happen: a flood silences the sensor, takes its memory, or is lost in silence."""
 
 from __future__ import annotations
 
