@@ -22,6 +22,7 @@ from collectors.redact import scrub
 
 _log = logging.getLogger(__name__)
 
+_WILD = frozenset("*?[")
 _LOOK = 2.0
 """Seconds between two looks at the interfaces."""
 
@@ -44,6 +45,8 @@ class Captures:
         self._closed: list[str] = []
         self._renamed: dict[str, str] = {}
         self._next_look = 0.0
+        # What the operator names by its name must be there, and so must what was.
+        self._missing = {name for name in settings.interfaces if not _WILD.intersection(name)}
         self.local: frozenset[bytes] = frozenset()
         """Addresses of this host."""
         self.down: frozenset[str] = frozenset()
@@ -76,6 +79,9 @@ class Captures:
         for name in changes.gone:
             self._drop(name)
             told += self._gaps.gone(name, now)
+        for name in self._missing.difference(present):
+            told += self._gaps.gone(name, now)
+        self._missing.clear()
         for one in changes.come:
             if self._take(one):
                 told += self._gaps.back(one.name, now)
@@ -106,6 +112,7 @@ class Captures:
 
     def reopen(self) -> None:
         """Close all, for sockets that a new child can read from their beginning."""
+        self._missing.update(self._open)
         self.close()
         self._fresh.clear()
         self._closed.clear()

@@ -100,6 +100,15 @@ class Interfaces:
         self.beyond = max(0, len(found) - MOST)
         return {one.name: one for one in found[:MOST] if one.index}
 
+    def absent(self) -> list[str]:
+        """Return the wanted patterns that no interface matches, up or not."""
+        present = self.present()
+        return [
+            pattern
+            for pattern in self._choice.wanted
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in present)
+        ]
+
     def is_up(self, name: str) -> bool:
         """Whether an interface is there and up."""
         return bool(_number(_read(self._sys / name / "flags"), 16) & _UP)

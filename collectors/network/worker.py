@@ -16,6 +16,7 @@ import msgspec
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.attendance import Attendance
 from collectors.network.captures import Captures
 from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
@@ -79,6 +80,7 @@ class Worker:
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
         self._next_listeners = 0.0
+        self._attendance = Attendance(context.state_dir / "attendance")
         self._memory = Learned(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
         self._contents = self._new_contents() if settings.content else None
@@ -124,6 +126,7 @@ class Worker:
             _log.warning("network: the last minute's flows are lost, the child died")
         for gap in self._gaps.rest():
             self._tell(gap)
+        self._attendance.ends(self._answered)
 
     def _new_child(self) -> BoundedChild:
         keys = self._context.keys
@@ -199,6 +202,9 @@ class Worker:
 
     def _take(self, answer: Answer) -> None:
         begin, self._answered = self._answered, self._context.now()
+        for gap in self._attendance.back(begin):
+            self._tell(gap)
+        self._attendance.here(self._answered)
         for sighting in answer.sightings:
             self._context.emit(sighting)
         self._totals.add(answer.counts)

@@ -35,11 +35,12 @@ def cable() -> Iterator[Cable]:
 class Host:
     """The left end of a cable: what `Captures` sees there, without a child."""
 
-    def __init__(self, cable: Cable, **settings: object) -> None:
+    def __init__(self, cable: Cable, *wanted: str) -> None:
         self.cable = cable
         self.interfaces = Known(cable)
         self.gaps = Gaps()
-        self.captures = Captures(NetworkSettings(ring=1 << 20), self.interfaces, self.gaps)
+        settings = NetworkSettings(ring=1 << 20, interfaces=wanted)
+        self.captures = Captures(settings, self.interfaces, self.gaps)
 
     def look(self) -> list[str]:
         """Have it look now; return the causes of what it tells, those that are over in brackets."""
@@ -176,6 +177,26 @@ def test_moved_into_another_namespace(host: Host) -> None:
     assert host.look() == ["interface_gone"]
     assert host.captures.names == []
     assert host.told() == ([], ("left",), {})
+
+
+def test_one_that_is_gone_when_a_new_child_comes(host: Host) -> None:
+    host.cable.unplug()
+    host.captures.reopen()
+    assert host.look() == ["interface_gone"]
+    assert host.look() == []
+    host.cable.plug()
+    assert host.look() == ["(interface_gone)"]
+
+
+def test_a_name_that_is_not_there_is_a_gap_and_a_pattern_is_not(cable: Cable) -> None:
+    host = Host(cable, "left", "typo0", "tun*")
+    with contextlib.closing(host.captures):
+        assert host.look() == ["interface_gone"]
+        assert host.captures.names == ["left"]
+        assert host.look() == []
+        link(cable, "add", "typo0", "type", "veth", "peer", "name", "end")
+        link(cable, "set", "typo0", "up")
+        assert host.look() == ["(interface_gone)"]
 
 
 @pytest.mark.slow
