@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 _SLICE = 1.0
 """Seconds for which the child works before it answers."""
+_BUSY, _BUSY_SLICE = 50_000, 0.5
+"""Packets in a slice, and the slice from then on: the end must not wait for a whole one and for
+what a full ring holds."""
 _TIMEOUT = 30.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
@@ -75,6 +78,8 @@ class Worker:
         self._asked: dict[int, Asked] = {}
         self._owners: dict[int, Owner] = {}
         self._listeners: dict[str, Owner] | None = None
+        self._slice = _SLICE
+        self._packets = 0
         self._deaths: list[float] = []
         self._restarts = 0
         self._answered = context.now()
@@ -105,7 +110,7 @@ class Worker:
         try:
             while not self._context.stopping.is_set():
                 self._look()
-                self._ask(_SLICE)
+                self._ask(self._slice)
                 if self._contents is not None:
                     self._contents.check()
                 self._context.beat()
@@ -217,6 +222,8 @@ class Worker:
         if answer.memory:
             self._next_save = time.monotonic() + _SAVE
             self._memory.write(answer.memory)
+        packets, self._packets = answer.packets - self._packets, answer.packets
+        self._slice = _BUSY_SLICE if packets >= _BUSY * self._slice else _SLICE
         for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
             self._asked[one.key] = one
         self._report(answer)
