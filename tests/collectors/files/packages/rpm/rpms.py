@@ -16,7 +16,7 @@ def lacking() -> str:
     """Return why no real rpm can be tried here, empty when one can."""
     missing = [name for name in NEEDS if shutil.which(name) is None]
     if missing:
-        return f"no {', '.join(missing)} (apt-get install rpm gpg gpg-agent gpgv; scripts/test does)"
+        return f"no {', '.join(missing)} (apt-get install rpm gpg-agent gpgv; scripts/test does)"
     return "" if os.geteuid() == 0 else "rpm --root needs root"
 
 
