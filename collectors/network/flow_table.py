@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,20 @@ from collectors.network import model
 from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words
 
 _NOBODY = model.Conn(key=0, proto=0, client=b"", client_port=0, server=b"", server_port=0)
+
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+
+def _zeros(count: int, kind: type[_Kind]) -> npt.NDArray[_Kind]:
+    """Return zeros that take memory only from where something is written.
+
+    The allocator's may lie in memory that was used before, and are written then.
+    """
+    pages = mmap.mmap(-1, count * np.dtype(kind).itemsize)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, kind)
 
 
 class Table:
@@ -27,35 +44,35 @@ class Table:
         self._freed = size
         self.conns: list[model.Conn] = [_NOBODY] * size
 
-        self.key: Words = np.zeros(size, np.uint64)
-        self.proto: Bytes = np.zeros(size, np.uint8)
-        self.six = np.zeros(size, bool)
-        self.vlan: Ints = np.zeros(size, np.int64)
-        self.interface: Ints = np.zeros(size, np.int64)
-        self.client: Ints = np.zeros(size, np.int64)
+        self.key: Words = _zeros(size, np.uint64)
+        self.proto: Bytes = _zeros(size, np.uint8)
+        self.six = _zeros(size, np.bool_)
+        self.vlan: Ints = _zeros(size, np.int64)
+        self.interface: Ints = _zeros(size, np.int64)
+        self.client: Ints = _zeros(size, np.int64)
         """Side of the client."""
-        self.begin: Ints = np.zeros(size, np.int64)
+        self.begin: Ints = _zeros(size, np.int64)
         """Of what was not told yet."""
-        self.last: Ints = np.zeros(size, np.int64)
-        self.deadline: Ints = np.zeros(size, np.int64)
+        self.last: Ints = _zeros(size, np.int64)
+        self.deadline: Ints = _zeros(size, np.int64)
         """When it is over, unless more comes."""
-        self.closing = np.zeros(size, bool)
-        self.reset: npt.NDArray[np.int8] = np.zeros(size, np.int8)
+        self.closing = _zeros(size, np.bool_)
+        self.reset: npt.NDArray[np.int8] = _zeros(size, np.int8)
         """Side that sent the first RST, -1: none."""
-        self.fragments: Ints = np.zeros(size, np.int64)
-        self.icmp: Shorts = np.zeros(size, np.uint16)
+        self.fragments: Ints = _zeros(size, np.int64)
+        self.icmp: Shorts = _zeros(size, np.uint16)
         """Type and code of the first packet."""
 
-        self.high: Words = np.zeros(2 * size, np.uint64)
-        self.low: Words = np.zeros(2 * size, np.uint64)
-        self.port: Shorts = np.zeros(2 * size, np.uint16)
-        self.packets: Ints = np.zeros(2 * size, np.int64)
-        self.bytes: Ints = np.zeros(2 * size, np.int64)
-        self.flags: Bytes = np.zeros(2 * size, np.uint8)
-        self.head: Ints = np.zeros(2 * size, np.int64)
+        self.high: Words = _zeros(2 * size, np.uint64)
+        self.low: Words = _zeros(2 * size, np.uint64)
+        self.port: Shorts = _zeros(2 * size, np.uint16)
+        self.packets: Ints = _zeros(2 * size, np.int64)
+        self.bytes: Ints = _zeros(2 * size, np.int64)
+        self.flags: Bytes = _zeros(2 * size, np.uint8)
+        self.head: Ints = _zeros(2 * size, np.int64)
         """Payload bytes seen (TCP), or datagrams."""
-        self.place: Ints = np.zeros(2 * size, np.int64)
-        self.seen: Ints = np.zeros(2 * size, np.int64)
+        self.place: Ints = _zeros(2 * size, np.int64)
+        self.seen: Ints = _zeros(2 * size, np.int64)
         """Time of the last packet of this direction."""
 
     def __len__(self) -> int:
