@@ -12,8 +12,8 @@ Two network namespaces with a cable between them; in one the sensor's own worker
 * ``idle``: nothing comes; ``quiet``: what a quiet server sees, a few packets a second and one page
   every 30 seconds.
 
-RSS counts what both children share twice, PSS once, and what is shared with others in part. The ring
-is the kernel's memory and counted; the table of indicators is a file, and said apart.
+RSS counts what both children share twice, PSS once, and what is shared with others in part. The
+ring is the kernel's memory and counted; the table of indicators is a file, and said apart.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Host:
 
     def ask(self, word: str = "look") -> dict[str, Any]:
         """Return what it says."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
         found: dict[str, Any] = json.loads(self._process.stdout.readline())

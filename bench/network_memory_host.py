@@ -48,14 +48,14 @@ class Context:
 
     def emit(self, sighting: Sighting) -> None:
         """Count it."""
-        self.records += 1
+        self.records += sighting.observed > 0
 
     def handover(self, source: str, upto: int, sightings: Sequence[Sighting]) -> None:
         """Not used by this sensor."""
 
     def cursor(self, source: str) -> int:
         """Not used by this sensor."""
-        return 0
+        raise NotImplementedError(source)
 
     def publish(self, paths: Sequence[SafePath]) -> None:
         """Not used by this sensor."""

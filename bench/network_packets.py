@@ -1,4 +1,5 @@
-"""A generator of Ethernet frames: ``python -m bench.network_packets INTERFACE PPS SECONDS [PCAP [COUNT]]``.
+"""A generator of Ethernet frames:
+``python -m bench.network_packets INTERFACE PPS SECONDS [PCAP [COUNT]]``.
 
 Without a capture file (or with an empty name): COUNT (2000) TCP connections, opened once, whose
 segments go around and around. ``flood`` in its place: SYN from made-up addresses, COUNT different

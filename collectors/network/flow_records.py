@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import deque
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -43,7 +44,11 @@ _DIRECTIONS = {
     (False, True): Direction.INBOUND,
     (False, False): Direction.EXTERNAL,
 }
-_MOST_KNOWN = 65_536
+_MOST_KNOWN = 4096
+_MOST_CONNS = 16_384
+"""Conversations whose record is at hand; of the others it is made anew when it is needed."""
+PART = 2048
+"""Rows that are taken out of arrays at once: as many values as objects are much memory."""
 
 
 def _address(six: bool, high: int, low: int) -> bytes:
@@ -65,6 +70,8 @@ class Records:
         self._known: dict[bytes, bool] = {}
         self.names: list[str] = []
         """Of the interfaces, by number."""
+        self._kept: deque[int] = deque()
+        """Slots with a record, the oldest first."""
         self.made: list[Conn] = []
         """Conversations that are new since somebody took them away; the first ones of many."""
 
@@ -83,6 +90,25 @@ class Records:
 
     def make(self, slots: Ints) -> None:
         """Make the conversations of *slots*, which are new."""
+        for part in parts(slots):
+            made = self._make(part)
+            self.made += made[: max(_MOST_MADE - len(self.made), 0)]
+
+    def know(self, slots: Ints) -> None:
+        """Have the records of *slots*, at most `PART`, stand in the table."""
+        conns, kept = self._table.conns, self._kept
+        while len(kept) > _MOST_CONNS - PART:
+            conns[kept.popleft()] = None
+        missing = {slot for slot in slots.tolist() if conns[slot] is None}
+        if missing:
+            self._make(np.array(sorted(missing)))
+
+    def conn(self, slot: int) -> Conn:
+        """Return the record of *slot*."""
+        conn = self._table.conns[slot]
+        return conn if conn is not None else self._make(np.array([slot]))[0]
+
+    def _make(self, slots: Ints) -> list[Conn]:
         table, made, here = self._table, [], self._is_local
         client = 2 * slots + table.client[slots]
         server = client ^ 1
@@ -115,12 +141,19 @@ class Records:
                 interface=self.names[interface],
                 vlan=vlan,
             )
+            self._kept.append(slot)
             made.append(conn)
-        self.made += made[: max(_MOST_MADE - len(self.made), 0)]
+        while len(self._kept) > _MOST_CONNS:
+            table.conns[self._kept.popleft()] = None
+        return made
 
     def flows(self, slots: Ints, *, ended: bool) -> list[Flow]:
         """Return what the conversations of *slots* amounted to."""
+        return [flow for part in parts(slots) for flow in self._flows(part, ended=ended)]
+
+    def _flows(self, slots: Ints, *, ended: bool) -> Iterator[Flow]:
         table = self._table
+        self.know(slots)
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         columns = (
@@ -136,11 +169,10 @@ class Records:
             table.reset[slots] == table.client[slots],
             table.fragments[slots],
         )
-        made = []
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, begin, last, packets, size, back, back_size, sent, got, reset, pieces = row
-            conn = table.conns[slot]
-            flow = Flow(
+            conn = self.conn(slot)
+            yield Flow(
                 conn=conn,
                 begin=begin,
                 last=last,
@@ -154,8 +186,12 @@ class Records:
                 ended=ended,
                 fragments=pieces,
             )
-            made.append(flow)
-        return made
+
+
+def parts(numbers: Ints) -> Iterator[Ints]:
+    """Yield pieces of *numbers* of at most `PART`."""
+    for begin in range(0, len(numbers), PART):
+        yield numbers[begin : begin + PART]
 
 
 _EXTRA = np.zeros(256, np.uint8)

@@ -11,9 +11,6 @@ import numpy.typing as npt
 from collectors.network import model
 from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words
 
-_NOBODY = model.Conn(key=0, proto=0, client=b"", client_port=0, server=b"", server_port=0)
-
-
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
@@ -40,9 +37,10 @@ class Table:
         """Of the conversations there are, in order."""
         self.slots: Ints = np.zeros(0, np.int64)
         """Their slots."""
-        self._free: Ints = np.arange(size)[::-1].copy()
+        self._free = np.arange(size, dtype=np.int32)[::-1].copy()
         self._freed = size
-        self.conns: list[model.Conn] = [_NOBODY] * size
+        self.conns: list[model.Conn | None] = [None] * size
+        """Who talks there, for those asked for lately; see `flow_records.Records.know`."""
 
         self.key: Words = _zeros(size, np.uint64)
         self.proto: Bytes = _zeros(size, np.uint8)
@@ -89,7 +87,7 @@ class Table:
         """Make room for *keys*, which are in order and new; return their slots."""
         count = len(keys)
         self._freed -= count
-        slots = self._free[self._freed : self._freed + count].copy()
+        slots = self._free[self._freed : self._freed + count].astype(np.int64)
         self.keys = np.insert(self.keys, where, keys)
         self.slots = np.insert(self.slots, where, slots)
         self.key[slots] = keys
@@ -108,4 +106,4 @@ class Table:
         self._freed += len(slots)
         self.keys, self.slots = self.keys[~where], self.slots[~where]
         for slot in slots.tolist():
-            self.conns[slot] = _NOBODY
+            self.conns[slot] = None
