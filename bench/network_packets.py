@@ -196,7 +196,5 @@ def main(interface: str, rate: float, seconds: float, path: str = "", count: int
 
 
 if __name__ == "__main__":
-    main(
-        *(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:5]),
-        count=int(sys.argv[5]) if len(sys.argv) > 5 else 0,
-    )
+    interface, rate, seconds, path, count = (*sys.argv[1:], *["", "0"][len(sys.argv) - 4 :])
+    main(interface, float(rate), float(seconds), path, int(count))
