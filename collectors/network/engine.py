@@ -6,12 +6,13 @@ interface behave alike; `tick` lets time pass where no packet comes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from collectors.network import headers, heads, model, singles
+from collectors.network.acked import Acked, Acknowledged
 from collectors.network.arrays import Ints
 from collectors.network.block import Block
 from collectors.network.flow_records import parts
@@ -64,14 +65,17 @@ class Engine:
         limits: Limits | None = None,
         local: Container[bytes] = frozenset(),
         seed: int | None = None,
+        acknowledged: bool = False,
     ) -> None:
         """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests.
 
-        Without *streams* only flows and single messages are told.
+        Without *streams* only flows and single messages are told. *acknowledged*: look for data
+        that never came by.
         """
         self.limits = limits or Limits()
         self._streams = streams
         self._flows = Flows(self.limits, local, seed)
+        self._acked = Acknowledged(self._flows.table) if acknowledged else None
         self._pieces = Pieces()
         self._seen: list[Seen] = []
         self._numbers: dict[str, int] = {}
@@ -81,6 +85,13 @@ class Engine:
     def set_local(self, local: Container[bytes]) -> None:
         """Take note of the addresses of this host; it holds for conversations seen from now on."""
         self._flows.records.set_local(local)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Take note that interfaces have other names now; their conversations go on."""
+        known = self._flows.records.names
+        moved = {new: self._numbers.pop(old) for old, new in names.items() if old in self._numbers}
+        for name, number in moved.items():
+            self._numbers[name], known[number] = number, name
 
     def feed(self, block: Block) -> None:
         """Take in the packets of *block*; its memory is not needed afterwards."""
@@ -101,6 +112,8 @@ class Engine:
             part = rows if end - begin == len(rows) else rows.piece(begin, end)
             batch = self._flows.add(part, time[piece], interface[piece], place[piece])
             self._told()
+            if self._acked is not None:
+                self._acked.take(batch)
             self._read(block.data, batch)
             self._icmps(block.data, batch)
             self._sweep(int(time[end - 1]))
@@ -128,6 +141,11 @@ class Engine:
         if self._streams is not None:
             seen += self._streams.drain()
         return seen
+
+    def acked(self) -> dict[str, Acked]:
+        """Return what was acknowledged since the last call, by interface."""
+        told = self._acked.told() if self._acked is not None else {}
+        return {self._flows.records.names[number]: sums for number, sums in told.items()}
 
     def stats(self) -> Stats:
         """Return the counts since the start."""

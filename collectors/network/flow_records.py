@@ -91,7 +91,7 @@ class Records:
     def make(self, slots: Ints) -> None:
         """Make the conversations of *slots*, which are new."""
         for part in parts(slots):
-            made = self._make(part)
+            made = self._make(part, new=True)
             self.made += made[: max(_MOST_MADE - len(self.made), 0)]
 
     def know(self, slots: Ints) -> None:
@@ -108,8 +108,10 @@ class Records:
         conn = self._table.conns[slot]
         return conn if conn is not None else self._make(np.array([slot]))[0]
 
-    def _make(self, slots: Ints) -> list[Conn]:
+    def _make(self, slots: Ints, *, new: bool = False) -> list[Conn]:
+        """Make the records; which end is this host is settled when a conversation is new."""
         table, made, here = self._table, [], self._is_local
+        ours: list[bool] = []
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         icmp = (table.proto[slots] == model.ICMP) | (table.proto[slots] == model.ICMPV6)
@@ -126,10 +128,16 @@ class Records:
             np.where(icmp, table.icmp[slots] & 255, table.port[server]),
             table.interface[slots],
             table.vlan[slots],
+            table.here[client],
+            table.here[server],
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
-            slot, key, proto, six, high, low, port, there, other, server_port, interface, vlan = row
+            slot, key, proto, six, high, low, port, there, other, server_port = row[:10]
+            interface, vlan, mine, theirs = row[10:]
             near, far = _address(six, high, low), _address(six, there, other)
+            if new:
+                mine, theirs = here(near), here(far)
+                ours += (mine, theirs)
             conn = table.conns[slot] = Conn(
                 key=key,
                 proto=proto,
@@ -137,12 +145,14 @@ class Records:
                 client_port=port,
                 server=far,
                 server_port=server_port,
-                direction=_DIRECTIONS[here(near), here(far)],
+                direction=_DIRECTIONS[mine, theirs],
                 interface=self.names[interface],
                 vlan=vlan,
             )
             self._kept.append(slot)
             made.append(conn)
+        if new:
+            table.here[client], table.here[server] = ours[::2], ours[1::2]
         while len(self._kept) > _MOST_CONNS:
             table.conns[self._kept.popleft()] = None
         return made

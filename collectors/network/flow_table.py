@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
 from collectors.network import model
-from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words
-
-_Kind = TypeVar("_Kind", bound=np.generic)
-
-
-def _zeros(count: int, kind: type[_Kind]) -> npt.NDArray[_Kind]:
-    """Return zeros that take memory only from where something is written.
-
-    The allocator's may lie in memory that was used before, and are written then.
-    """
-    pages = mmap.mmap(-1, count * np.dtype(kind).itemsize)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        pages.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(pages, kind)
+from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words, zeros
 
 
 class Table:
@@ -42,35 +26,37 @@ class Table:
         self.conns: list[model.Conn | None] = [None] * size
         """Who talks there, for those asked for lately; see `flow_records.Records.know`."""
 
-        self.key: Words = _zeros(size, np.uint64)
-        self.proto: Bytes = _zeros(size, np.uint8)
-        self.six = _zeros(size, np.bool_)
-        self.vlan: Ints = _zeros(size, np.int64)
-        self.interface: Ints = _zeros(size, np.int64)
-        self.client: Ints = _zeros(size, np.int64)
+        self.key: Words = zeros(size, np.uint64)
+        self.proto: Bytes = zeros(size, np.uint8)
+        self.six = zeros(size, np.bool_)
+        self.vlan: Ints = zeros(size, np.int64)
+        self.interface: Ints = zeros(size, np.int64)
+        self.client: Ints = zeros(size, np.int64)
         """Side of the client."""
-        self.begin: Ints = _zeros(size, np.int64)
+        self.begin: Ints = zeros(size, np.int64)
         """Of what was not told yet."""
-        self.last: Ints = _zeros(size, np.int64)
-        self.deadline: Ints = _zeros(size, np.int64)
+        self.last: Ints = zeros(size, np.int64)
+        self.deadline: Ints = zeros(size, np.int64)
         """When it is over, unless more comes."""
-        self.closing = _zeros(size, np.bool_)
-        self.reset: npt.NDArray[np.int8] = _zeros(size, np.int8)
+        self.closing = zeros(size, np.bool_)
+        self.reset: npt.NDArray[np.int8] = zeros(size, np.int8)
         """Side that sent the first RST, -1: none."""
-        self.fragments: Ints = _zeros(size, np.int64)
-        self.icmp: Shorts = _zeros(size, np.uint16)
+        self.fragments: Ints = zeros(size, np.int64)
+        self.icmp: Shorts = zeros(size, np.uint16)
         """Type and code of the first packet."""
 
-        self.high: Words = _zeros(2 * size, np.uint64)
-        self.low: Words = _zeros(2 * size, np.uint64)
-        self.port: Shorts = _zeros(2 * size, np.uint16)
-        self.packets: Ints = _zeros(2 * size, np.int64)
-        self.bytes: Ints = _zeros(2 * size, np.int64)
-        self.flags: Bytes = _zeros(2 * size, np.uint8)
-        self.head: Ints = _zeros(2 * size, np.int64)
+        self.high: Words = zeros(2 * size, np.uint64)
+        self.low: Words = zeros(2 * size, np.uint64)
+        self.port: Shorts = zeros(2 * size, np.uint16)
+        self.packets: Ints = zeros(2 * size, np.int64)
+        self.bytes: Ints = zeros(2 * size, np.int64)
+        self.flags: Bytes = zeros(2 * size, np.uint8)
+        self.head: Ints = zeros(2 * size, np.int64)
         """Payload bytes seen (TCP), or datagrams."""
-        self.place: Ints = _zeros(2 * size, np.int64)
-        self.seen: Ints = _zeros(2 * size, np.int64)
+        self.place: Ints = zeros(2 * size, np.int64)
+        self.here = zeros(2 * size, np.bool_)
+        """Whether the end is this host."""
+        self.seen: Ints = zeros(2 * size, np.int64)
         """Time of the last packet of this direction."""
 
     def __len__(self) -> int:

@@ -5,6 +5,8 @@ Times are ns since 1970.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from collectors.kinds import Scrubbed, VisibilityLost
 from collectors.network.messages import Count
 from collectors.redact import scrub
@@ -79,6 +81,15 @@ class Gaps:
             self._told.pop(name, None)
         detail = scrub(f"the interface {name} is gone; the others are watched as before")
         return [VisibilityLost(cause="interface_gone", begin=at, detail=detail)]
+
+    def renamed(self, names: Mapping[str, str]) -> None:
+        """Take note that interfaces have other names; what is held goes on under those."""
+        held = {
+            new: self._overflows.pop(old) for old, new in names.items() if old in self._overflows
+        }
+        told = {new: self._told.pop(old) for old, new in names.items() if old in self._told}
+        self._overflows.update(held)
+        self._told.update(told)
 
     def back(self, name: str, at: int) -> list[VisibilityLost]:
         """Take note that an interface is watched; tell how long it was not, if it was gone."""
