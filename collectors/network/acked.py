@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from collectors.network import model
-from collectors.network.arrays import Bools, Bytes, Ints, Numbers
+from collectors.network.arrays import Bools, Bytes, Ints, Numbers, zeros
 from collectors.network.flow_records import NEW_SYN, SYN_ACK
 from collectors.network.flow_table import Table
 from collectors.network.flows import Batch
@@ -78,14 +78,14 @@ class Acknowledged:
         self._table = table
         size = table.size
         # Of each slot: whose it was when it was last looked at, and from when on it is judged.
-        self._key = np.zeros(size, np.uint64)
-        self._followed = np.zeros(size, bool)
-        self._from: Ints = np.zeros(size, np.int64)
+        self._key = zeros(size, np.uint64)
+        self._followed = zeros(size, np.bool_)
+        self._from: Ints = zeros(size, np.int64)
         # Of each direction.
-        self._known = np.zeros(2 * size, bool)
-        self._next: Numbers = np.zeros(2 * size, np.uint32)
-        self._hole: Ints = np.zeros(2 * size, np.int64)
-        self._acked: Numbers = np.zeros(2 * size, np.uint32)
+        self._known = zeros(2 * size, np.bool_)
+        self._next: Numbers = zeros(2 * size, np.uint32)
+        self._hole: Ints = zeros(2 * size, np.int64)
+        self._acked: Numbers = zeros(2 * size, np.uint32)
         self._sums: dict[int, Acked] = {}
 
     def take(self, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from collectors.network import headers, heads, model, singles
 from collectors.network.acked import Acked, Acknowledged
 from collectors.network.arrays import Ints
 from collectors.network.block import Block
+from collectors.network.flow_records import parts
 from collectors.network.flows import Batch, Flows
 from collectors.network.headers import Headers
 from collectors.network.limits import SECOND, Limits
@@ -189,12 +190,19 @@ class Engine:
 
     def _read(self, data: memoryview, batch: Batch) -> None:
         """Hand the first bytes to the streams."""
-        table, streams = self._flows.table, self._streams
+        table = self._flows.table
+        if self._streams is None:
+            return
+        chosen = heads.choose(batch, table, self.limits)
+        self._stats.read += len(chosen.rows)
+        for which, index in zip(parts(chosen.rows), parts(chosen.cells), strict=True):
+            self._read_part(data, batch, which, index)
+
+    def _read_part(self, data: memoryview, batch: Batch, which: Ints, index: Ints) -> None:
+        table, streams, rows = self._flows.table, self._streams, batch.rows
         if streams is None:
             return
-        rows = batch.rows
-        which, index = heads.choose(batch, table, self.limits)
-        self._stats.read += len(which)
+        self._flows.records.know(index >> 1)
         client = table.client[index >> 1] == index & 1
         columns = (
             index >> 1,
@@ -208,7 +216,7 @@ class Engine:
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, from_client, proto, seq, flags, start, length, at = row
-            conn = table.conns[slot]
+            conn = table.conns[slot] or self._flows.records.conn(slot)
             payload = bytes(data[start : start + length])
             if proto == model.TCP:
                 streams.segment(conn, from_client, seq, flags, payload, at)
@@ -234,7 +242,7 @@ class Engine:
         index = batch.cells[np.searchsorted(batch.starts, which, "right") - 1]
         pairs = zip(batch.order[which].tolist(), index.tolist(), strict=True)
         for number, place in sorted(pairs):
-            conn = self._flows.table.conns[place >> 1]
+            conn = self._flows.records.conn(place >> 1)
             from_client = int(self._flows.table.client[place >> 1]) == place & 1
             message = singles.icmp(data, rows, number, conn, from_client, int(batch.time[number]))
             self._seen.append(message)

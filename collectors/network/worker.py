@@ -98,6 +98,11 @@ class Worker:
         """Process id of the child, if it runs."""
         return self._child.pid
 
+    @property
+    def content_pid(self) -> int | None:
+        """Process id of the content child, if it runs."""
+        return self._contents.child_pid if self._contents is not None else None
+
     def run(self) -> None:
         """Watch until the agent stops.
 

@@ -17,7 +17,7 @@ from collectors.network.settings import NetworkSettings
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import talk, watching
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 

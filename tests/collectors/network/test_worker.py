@@ -21,7 +21,7 @@ from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 
