@@ -27,7 +27,7 @@ from collectors.given import Knowledge
 from collectors.kinds import ChildCrashed, Kind, Scrubbed, Severity
 from collectors.network.ledger import Ledger, Told
 
-_IDLE = 60.0
+_IDLE = 10.0
 """Seconds without a piece after which the child ends: it takes 0.3 s to start another."""
 _TICK = 10.0
 _TIMEOUT = 20.0

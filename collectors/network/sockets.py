@@ -59,6 +59,13 @@ class Capture:
         """Return the descriptor, for the child."""
         return self._socket.fileno()
 
+    def name(self) -> str:
+        """Return what the interface is called now, empty when it is gone for good."""
+        try:
+            return str(self._socket.getsockname()[0])
+        except OSError:
+            return ""
+
     def close(self) -> None:
         """End it; the kernel frees the ring when the child has let go, too."""
         self._socket.close()

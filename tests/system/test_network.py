@@ -27,6 +27,7 @@ HERE, THERE = "203.0.113.1", "203.0.113.9"
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.mounts,
     pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),

@@ -52,10 +52,11 @@ class Cable:
         for name in (self.left, self.right):
             run("ip", "netns", "add", name)
 
-    def plug(self) -> None:
-        """Connect them."""
+    def plug(self, index: str = "") -> None:
+        """Connect them; *index*: number of the left interface."""
+        number = ("index", index) if index else ()
         run(
-            *("ip", "-n", self.left, "link", "add", "left", "type", "veth"),
+            *("ip", "-n", self.left, "link", "add", "left", *number, "type", "veth"),
             *("peer", "name", "right", "netns", self.right),
         )
         for name, end, address in (

@@ -132,6 +132,12 @@ def test_a_host_without_any_of_it_has_nothing(tmp_path: Path) -> None:
     assert nothing.addresses() == frozenset()
 
 
+def test_what_is_wanted_and_nowhere(host: Host) -> None:
+    wanted = ("eth0", "eht0", "tun*", "l?")
+    assert Interfaces(Choice(wanted=wanted), host.root).absent() == ["eht0", "tun*"]
+    assert Interfaces(DEFAULT, host.root).absent() == []
+
+
 def one(name: str, index: int) -> Interface:
     return Interface(name=name, index=index)
 
