@@ -95,8 +95,8 @@ def test_no_agent_speaks_as_the_collector() -> None:
     assert caught.value.sequences == [1]
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - set(OURS)))
-def test_all_other_kinds_are_taken(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["file.change", "new.kind"])
+def test_other_kinds_are_taken(kind: str) -> None:
     (new,) = open_batch(body(make_event(1) | {"ronda.kind": kind}), STANDING, KEY, 1).new.events
     assert new.kind == kind
 
