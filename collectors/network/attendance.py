@@ -29,6 +29,7 @@ class Attendance:
         """*path*: the file, in the sensor's own directory."""
         self._path = path
         self._next = 0.0
+        self._over = False
         self._last = self._read()
 
     def back(self, now: int) -> list[VisibilityLost]:
@@ -46,12 +47,13 @@ class Attendance:
     def here(self, now: int) -> None:
         """Take note that it runs."""
         moment = time.monotonic()
-        if moment >= self._next:
+        if moment >= self._next and not self._over:
             self._next = moment + _EVERY
             self._write(_RUNS, now)
 
     def ends(self, now: int) -> None:
-        """Take note that it ends."""
+        """Take note that it ends; what may come after that is not waited for."""
+        self._over = True
         self._write(_ENDED, now)
 
     def _read(self) -> tuple[str, int] | None:

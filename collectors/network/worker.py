@@ -37,6 +37,8 @@ _SLICE = 1.0
 _BUSY, _BUSY_SLICE = 50_000, 0.5
 """Packets in a slice, and the slice from then on: the end must not wait for a whole one and for
 what a full ring holds."""
+_LAST, _LEAST = 1.0, 0.2
+"""Seconds for the last flows and for the last content together, and for the content at least."""
 _TIMEOUT = 30.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
@@ -110,9 +112,10 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
-        if self._contents is not None:
-            self._contents.start()
+        over = time.monotonic()
         try:
+            if self._contents is not None:
+                self._contents.start()
             while not self._context.stopping.is_set():
                 self._look()
                 self._ask(self._slice)
@@ -120,15 +123,20 @@ class Worker:
                     self._contents.check()
                 self._context.beat()
                 self._look_up()
+            over = time.monotonic()
             self._end()
         finally:
             self._child.close()
             if self._contents is not None:
-                self._contents.stop()
+                # What was told takes its time from what is left to look into.
+                self._contents.stop(max(_LEAST, _LAST - (time.monotonic() - over)))
             self._captures.close()
 
     def _end(self) -> None:
-        """Have what is still held told."""
+        """Have what is still held told, what matters most first: time is short."""
+        self._attendance.ends(self._context.now())
+        for gap in self._gaps.rest():
+            self._tell(gap)
         try:
             # What came in just now lies in a block that the kernel has not handed over yet.
             self._ask(min(0.5, 2 * self._settings.ring_timeout), last=True)
@@ -136,7 +144,6 @@ class Worker:
             _log.warning("network: the last minute's flows are lost, the child died")
         for gap in self._gaps.rest():
             self._tell(gap)
-        self._attendance.ends(self._answered)
 
     def _new_child(self) -> BoundedChild:
         keys = self._context.keys

@@ -29,6 +29,7 @@ def test_stops_and_crashes_have_their_length_and_are_told_once(tmp_path: Path) -
     assert (crash.cause, crash.begin, crash.end, crash.duration) == ("crashed", 100, 350, 250)
     assert second.back(360) == []
     second.ends(400)
+    second.here(401)
     (stop,) = Attendance(path).back(390)
     assert (stop.cause, stop.begin, stop.duration) == ("stopped", 390, 0), "the clock was set back"
 
