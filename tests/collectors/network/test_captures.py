@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,8 @@ class Known(Interfaces):
 
     def present(self) -> list[str]:
         lines = run("ip", "-n", self._cable.left, "-br", "link").splitlines()
-        return sorted(line.split()[0].partition("@")[0] for line in lines)
+        names = [line.split()[0].partition("@")[0] for line in lines]
+        return sorted(name for name in names if name.isprintable())
 
     def is_up(self, name: str) -> bool:
         found = run("ip", "-n", self._cable.left, "-br", "link", "show", "dev", name)
@@ -177,6 +179,18 @@ def test_moved_into_another_namespace(host: Host) -> None:
     assert host.look() == ["interface_gone"]
     assert host.captures.names == []
     assert host.told() == ([], ("left",), {})
+
+
+def test_names_that_are_no_text(host: Host) -> None:
+    before = descriptors()
+    subprocess.run(
+        [b"ip", b"-n", host.cable.left.encode(), b"link", b"set", b"left", b"name", b"a\xff"],
+        check=True,
+        timeout=20,
+    )
+    assert host.look() == ["interface_gone"]
+    assert host.captures.names == []
+    assert descriptors() == before - 1
 
 
 def test_one_that_is_gone_when_a_new_child_comes(host: Host) -> None:
