@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from collectors.api import Unsupported
+from collectors.network import captures
 from collectors.network.captures import Captures
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interfaces
@@ -191,6 +193,23 @@ def test_names_that_are_no_text(host: Host) -> None:
     assert host.look() == ["interface_gone"]
     assert host.captures.names == []
     assert descriptors() == before - 1
+
+
+def test_rights_that_are_lost_cost_no_interface_that_is_open(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise Unsupported("no right")
+
+    monkeypatch.setattr(captures, "open_capture", refused)
+    link(host.cable, "add", "late0", "type", "veth", "peer", "name", "late1")
+    link(host.cable, "set", "late0", "up")
+    assert host.look() == []
+    assert host.captures.names == ["left"]
+    assert host.captures.refused == {"late0": "no right"}
+    host.captures.reopen()
+    with pytest.raises(Unsupported):
+        host.look()
 
 
 def test_one_that_is_gone_when_a_new_child_comes(host: Host) -> None:
