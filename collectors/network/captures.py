@@ -13,6 +13,7 @@ import time
 
 import msgspec
 
+from collectors.api import Unsupported
 from collectors.kinds import VisibilityLost
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import MOST, Interface, Interfaces, compare
@@ -63,6 +64,9 @@ class Captures:
         """See which interfaces came and went, every other second; return what that cost.
 
         *now*: ns since 1970.
+
+        Raises:
+            Unsupported: packet sockets do not work here, and none is open.
         """
         moment = time.monotonic()
         if moment < self._next_look:
@@ -160,8 +164,11 @@ class Captures:
             shape = msgspec.structs.replace(shape, ring=max(shape.ring // 4, 2 << 20))
         try:
             capture = open_capture(one.name, one.index, shape, loopback=one.loopback)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+        except (OSError, Unsupported) as error:
+            if isinstance(error, Unsupported) and not self._open:
+                raise
+            number = error.errno if isinstance(error, OSError) else None
+            reason = os.strerror(number) if number else str(error)
             if self.refused.get(one.name) != reason:
                 _log.warning("network: %s cannot be watched: %s", scrub(one.name), reason)
             self.refused[one.name] = reason

@@ -254,6 +254,8 @@ class Worker:
         if self._contents is not None:
             told.update(self._contents.coverage())
             told["content_dropped"] = answer.unpassed
+        if self._interfaces.unnamed:
+            told["interfaces_without_printable_name"] = self._interfaces.unnamed
         if self._interfaces.beyond:
             told["interfaces_beyond"] = self._interfaces.beyond
         if self._lists.reason:

@@ -236,6 +236,25 @@ def restarts(cable: Cable, state: Path, *, kills: int, reloads: int) -> dict[str
 
 
 @pytest.mark.slow
+def test_a_full_disk_costs_no_gap_and_no_watch(cable: Cable, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "ronda-test", str(state))
+    try:
+        (state / "ballast").write_bytes(bytes(64 << 10))
+        with watching(cable, state) as sensor:
+            os.kill(sensor.child, signal.SIGKILL)
+            sensor.until(lambda: sensor.of("visibility.lost"), "the gap is told")
+            sensor.until(lambda: sensor.coverage.get("child_restarts") == 1, "another child")
+            talk(cable, 8085)
+            assert sensor.close() == 0
+        assert len(sensor.of("network.flow", destination_port=8085)) == 1
+        assert [one.name for one in state.iterdir() if one.stat().st_size] == ["ballast"]
+    finally:
+        run("umount", str(state))
+
+
+@pytest.mark.slow
 def test_no_child_outlives_an_agent_that_is_killed(cable: Cable, tmp_path: Path) -> None:
     with loaded(cable), watching(cable, tmp_path) as sensor:
         send_page(cable)  # the content child, too
