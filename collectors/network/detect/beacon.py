@@ -8,7 +8,8 @@ peer is among all hosts, which RITA weighs as well, is known at the collector on
 
 Calls that keep to one second of the minute over hours are started by cron or a timer: a program
 that sleeps between its calls drifts, for each call takes its time. That is at most medium, and told
-as ``schedule_minutes`` and in the texts; never quiet, for implants are kept alive by cron, too (T1053.003).
+as ``schedule_minutes`` and in the texts; never quiet, for implants are kept alive by cron, too
+(T1053.003).
 
 State: the last 512 calls of a pair as seconds and bytes, 8 KB; the last 24 hours of them count.
 MITRE ATT&CK T1071.
