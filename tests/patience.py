@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 PATIENCE = 60.0
 """Seconds. Half of what pytest gives a test (`timeout` in setup.cfg), so that what was waited for
@@ -17,14 +17,19 @@ is told, rather than where."""
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str = "what was waited for") -> T:
-    """Return the first true answer of *condition*.
+def until(
+    condition: Callable[[], T | Literal[False] | None],
+    what: str = "what was waited for",
+    *,
+    seconds: float = PATIENCE,
+) -> T:
+    """Return the first true answer of *condition*; *seconds* only where more work is waited for.
 
     Raises:
-        AssertionError: there was none within `PATIENCE`.
+        AssertionError: there was none within *seconds*.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.01)
     return answer

@@ -21,6 +21,7 @@ import pytest
 
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.root
 if os.geteuid():
@@ -69,7 +70,7 @@ class Sensor:
         found: dict[str, Any] = self.beat.get("coverage", {})
         return found
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Take in what is said until *condition* holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -98,14 +99,14 @@ class Sensor:
 
     def ended(self) -> int:
         """Wait until it ends by itself; return its exit status."""
-        return self._process.wait(20)
+        return self._process.wait(PATIENCE)
 
     def close(self) -> int:
         """Have it stop; return its exit status."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
-            code = self._process.wait(15)
+            code = self._process.wait(PATIENCE)
         finally:
             self._process.kill()
             self._reader.join()
@@ -142,7 +143,7 @@ def talk(cable: Cable, port: int, size: int = 100) -> None:
         server = socket.create_server((Cable.LEFT, port))
     with server:
         with entered(cable.right):
-            client = socket.create_connection((Cable.LEFT, port), timeout=5)
+            client = socket.create_connection((Cable.LEFT, port), timeout=PATIENCE)
         with client:
             peer, _ = server.accept()
             with peer:
@@ -277,7 +278,7 @@ def test_citizens_data_in_a_response_is_told_within_seconds(cable: Cable, tmp_pa
             server = socket.create_server((Cable.LEFT, 80))
         with server:
             with entered(cable.right):
-                client = socket.create_connection((Cable.LEFT, 80), timeout=5)
+                client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
             with client:
                 client.sendall(b"GET /export.csv HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
                 peer, _ = server.accept()
@@ -298,7 +299,7 @@ def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
             server = socket.create_server((Cable.RIGHT, 8084))
         with server:
             with entered(cable.left):
-                client = socket.create_connection((Cable.RIGHT, 8084), timeout=5)
+                client = socket.create_connection((Cable.RIGHT, 8084), timeout=PATIENCE)
             with client:
                 peer, _ = server.accept()
                 with peer:
