@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
 from collectors.files.dirty import GONE, DirtySet
 from collectors.files.scope import Scope
@@ -114,3 +115,14 @@ def test_catching_up_does_without_its_file(
         path.unlink()
     source.catch_up()
     source.catch_up()
+
+
+def test_stopped_in_its_first_moment_it_closes_everything(
+    tmp_path: Path, dirty: DirtySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is stopped before its first look: what it leaves open, every test looks for."""
+    monkeypatch.setattr(InotifyFD, "should_keep_running", lambda _: False)
+    made = InotifySource(Scope([os.fsencode(tmp_path)], []), dirty)
+    made.start(tmp_path)
+    made.stop()
+    assert not made.alive()
