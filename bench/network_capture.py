@@ -20,13 +20,15 @@ Timed = tuple[float, bytes]
 class Ends:
     """Two ends and what their packets look like on the wire."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self._six = rng.random() < 0.12
-        vlan = rng.random() < 0.15
+    def __init__(self, rng: random.Random, server: bytes = b"") -> None:
+        """*server*: an IPv4 address, without a tag, instead of one that is drawn."""
+        self._six = rng.random() < 0.12 and not server
+        vlan = rng.random() < 0.15 and not server
         size = 16 if self._six else 4
         net = bytes([0x20, 1, 0xD, 0xB8]) + bytes(8) if self._six else b"\x0a"
         self._client = net + rng.randbytes(size - len(net))
-        self._server = net + bytes(size - len(net) - 1) + bytes([rng.randrange(1, 60)])
+        drawn = net + bytes(size - len(net) - 1) + bytes([rng.randrange(1, 60)])
+        self._server = server or drawn
         kind = 0x86DD if self._six else 0x0800
         self._type = struct.pack(">HHH", 0x8100, rng.randrange(2, 9), kind)[0 if vlan else 4 :]
         self._ident = rng.randrange(65536)
@@ -48,9 +50,11 @@ class Ends:
         return (macs + self._type + head + source + destination + body).ljust(60, b"\0")
 
 
-def tcp(rng: random.Random, port: int, turns: list[tuple[bool, bytes | int]]) -> Iterator[Timed]:
+def tcp(
+    rng: random.Random, port: int, turns: list[tuple[bool, bytes | int]], server: bytes = b""
+) -> Iterator[Timed]:
     """Yield a connection: what either end says in turn; a number is that many bytes of bulk."""
-    ends, client_port = Ends(rng), rng.randrange(1024, 65536)
+    ends, client_port = Ends(rng, server), rng.randrange(1024, 65536)
     seqs = {True: rng.randrange(1 << 32), False: rng.randrange(1 << 32)}
     time = 0.0
 
@@ -202,9 +206,14 @@ def packets(count: int, seed: int) -> list[Timed]:
 
 def write(path: str, count: int = 270_000, seed: int = 1) -> None:
     """Write the capture to *path*."""
+    save(path, packets(count, seed))
+
+
+def save(path: str, made: list[Timed]) -> None:
+    """Write packets to *path*."""
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for time, frame in packets(count, seed):
+        for time, frame in made:
             seconds = START + int(time)
             size = len(frame)
             file.write(struct.pack("<IIII", seconds, int(time % 1 * 1e6), size, size) + frame)

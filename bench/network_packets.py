@@ -1,6 +1,9 @@
-"""A generator of Ethernet frames: ``python -m bench.network_packets INTERFACE PPS SECONDS [PCAP]``.
+"""A generator of Ethernet frames:
+``python -m bench.network_packets INTERFACE PPS SECONDS [PCAP [COUNT]]``.
 
-Without a capture file: 2000 TCP connections, opened once, whose segments go around and around.
+Without a capture file (or with an empty name): COUNT (2000) TCP connections, opened once, whose
+segments go around and around. ``flood`` in its place: SYN from made-up addresses, COUNT different
+ones (500,000).
 
 Sends with sendmmsg(2) past the queueing discipline (PACKET_QDISC_BYPASS), 64 frames for each call,
 and prints how many frames the kernel took. Without tcpreplay, whose only advantage here would be
@@ -154,13 +157,30 @@ def send(sock: socket.socket, batches: Batches, rate: float, until: float, *, on
     return taken
 
 
-def main(interface: str, rate: float, seconds: float, path: str = "") -> None:
+def flood(count: int, seed: int = 1) -> list[bytes]:
+    """Return *count* SYN to one port, each from another address."""
+    dice = random.Random(seed)
+    found = []
+    for _ in range(count):
+        source = bytes([dice.randrange(11, 220)]) + dice.randbytes(3)
+        ip = struct.pack(
+            *("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, source, bytes([10, 9, 0, 1]))
+        )
+        port, sequence = dice.randrange(1024, 65536), dice.getrandbits(32)
+        tcp = struct.pack("!HHIIBBHHH", port, 80, sequence, 0, 0x50, 2, 64_000, 0, 0)
+        found.append(b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00" + ip + tcp)
+    return found
+
+
+def main(interface: str, rate: float, seconds: float, path: str = "", count: int = 0) -> None:
     """Send, and print how much."""
     first: list[bytes] = []
-    if path:
+    if path == "flood":
+        rest = flood(count or 500_000)
+    elif path:
         rest = from_file(path)
     else:
-        known = connections()
+        known = connections(count or 2000)
         first = opening(known)
         rest = frames(BATCH * BATCHES, known)
     opened, around = Batches(first) if first else None, Batches(rest)
@@ -176,4 +196,5 @@ def main(interface: str, rate: float, seconds: float, path: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])
+    interface, rate, seconds, path, count = (*sys.argv[1:], *["", "0"][len(sys.argv) - 4 :])
+    main(interface, float(rate), float(seconds), path, int(count))

@@ -13,7 +13,7 @@ import sys
 from types import TracebackType
 from typing import Any, NoReturn
 
-from collectors import child_filter, child_landlock
+from collectors import child_filter, child_landlock, child_memory
 
 FRAME = struct.Struct("!II")
 MAX_FRAME = 64 << 20
@@ -53,6 +53,7 @@ def main() -> NoReturn:
     factory = getattr(importlib.import_module(module), name)
     _limit(limits)
     handler = factory(init)
+    child_memory.settle()
     # The factory has imported and read what it needs; from here on only descriptors come in.
     child_landlock.confine()
     child_filter.confine()

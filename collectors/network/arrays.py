@@ -1,8 +1,9 @@
-"""Names of the kinds of numpy arrays that packets are described by."""
+"""Names of the kinds of numpy arrays that packets are described by, and room for long ones."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import mmap
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,3 +14,16 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Shorts: TypeAlias = npt.NDArray[np.uint16]
 Numbers: TypeAlias = npt.NDArray[np.uint32]
 Words: TypeAlias = npt.NDArray[np.uint64]
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+
+def zeros(count: int, kind: type[_Kind]) -> npt.NDArray[_Kind]:
+    """Return zeros that take memory only from where something is written.
+
+    The allocator's may lie in memory that was used before, and are written then.
+    """
+    pages = mmap.mmap(-1, count * np.dtype(kind).itemsize)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, kind)

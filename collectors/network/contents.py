@@ -27,7 +27,7 @@ from collectors.given import Knowledge
 from collectors.kinds import ChildCrashed, Kind, Scrubbed, Severity
 from collectors.network.ledger import Ledger, Told
 
-_IDLE = 60.0
+_IDLE = 10.0
 """Seconds without a piece after which the child ends: it takes 0.3 s to start another."""
 _TICK = 10.0
 _TIMEOUT = 20.0
@@ -110,11 +110,14 @@ class Contents:
         if not self._thread.is_alive():
             raise RuntimeError("the thread that looks into content has ended")
 
-    def stop(self) -> None:
-        """Look into what is there, end thread and child, and let go of everything."""
+    def stop(self, patience: float = _LAST) -> None:
+        """Look into what is there, end thread and child, and let go of everything.
+
+        *patience*: seconds for what is there, when it is live.
+        """
         self._over.set()
         if self._thread.ident is not None:
-            self._thread.join(_LAST if self._live else _TIMEOUT)
+            self._thread.join(patience if self._live else _TIMEOUT)
             if self._thread.is_alive():  # the agent stops and does not wait for a slow piece
                 self._interrupt()
                 self._thread.join()

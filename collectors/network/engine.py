@@ -6,14 +6,16 @@ interface behave alike; `tick` lets time pass where no packet comes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from collectors.network import headers, heads, model, singles
+from collectors.network.acked import Acked, Acknowledged
 from collectors.network.arrays import Ints
 from collectors.network.block import Block
+from collectors.network.flow_records import parts
 from collectors.network.flows import Batch, Flows
 from collectors.network.headers import Headers
 from collectors.network.limits import SECOND, Limits
@@ -63,14 +65,17 @@ class Engine:
         limits: Limits | None = None,
         local: Container[bytes] = frozenset(),
         seed: int | None = None,
+        acknowledged: bool = False,
     ) -> None:
         """*local* are the addresses of this host, packed; *seed* makes hashes repeat, for tests.
 
-        Without *streams* only flows and single messages are told.
+        Without *streams* only flows and single messages are told. *acknowledged*: look for data
+        that never came by.
         """
         self.limits = limits or Limits()
         self._streams = streams
         self._flows = Flows(self.limits, local, seed)
+        self._acked = Acknowledged(self._flows.table) if acknowledged else None
         self._pieces = Pieces()
         self._seen: list[Seen] = []
         self._numbers: dict[str, int] = {}
@@ -80,6 +85,13 @@ class Engine:
     def set_local(self, local: Container[bytes]) -> None:
         """Take note of the addresses of this host; it holds for conversations seen from now on."""
         self._flows.records.set_local(local)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Take note that interfaces have other names now; their conversations go on."""
+        known = self._flows.records.names
+        moved = {new: self._numbers.pop(old) for old, new in names.items() if old in self._numbers}
+        for name, number in moved.items():
+            self._numbers[name], known[number] = number, name
 
     def feed(self, block: Block) -> None:
         """Take in the packets of *block*; its memory is not needed afterwards."""
@@ -100,6 +112,8 @@ class Engine:
             part = rows if end - begin == len(rows) else rows.piece(begin, end)
             batch = self._flows.add(part, time[piece], interface[piece], place[piece])
             self._told()
+            if self._acked is not None:
+                self._acked.take(batch)
             self._read(block.data, batch)
             self._icmps(block.data, batch)
             self._sweep(int(time[end - 1]))
@@ -127,6 +141,11 @@ class Engine:
         if self._streams is not None:
             seen += self._streams.drain()
         return seen
+
+    def acked(self) -> dict[str, Acked]:
+        """Return what was acknowledged since the last call, by interface."""
+        told = self._acked.told() if self._acked is not None else {}
+        return {self._flows.records.names[number]: sums for number, sums in told.items()}
 
     def stats(self) -> Stats:
         """Return the counts since the start."""
@@ -171,12 +190,19 @@ class Engine:
 
     def _read(self, data: memoryview, batch: Batch) -> None:
         """Hand the first bytes to the streams."""
-        table, streams = self._flows.table, self._streams
+        table = self._flows.table
+        if self._streams is None:
+            return
+        chosen = heads.choose(batch, table, self.limits)
+        self._stats.read += len(chosen.rows)
+        for which, index in zip(parts(chosen.rows), parts(chosen.cells), strict=True):
+            self._read_part(data, batch, which, index)
+
+    def _read_part(self, data: memoryview, batch: Batch, which: Ints, index: Ints) -> None:
+        table, streams, rows = self._flows.table, self._streams, batch.rows
         if streams is None:
             return
-        rows = batch.rows
-        which, index = heads.choose(batch, table, self.limits)
-        self._stats.read += len(which)
+        self._flows.records.know(index >> 1)
         client = table.client[index >> 1] == index & 1
         columns = (
             index >> 1,
@@ -190,7 +216,7 @@ class Engine:
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, from_client, proto, seq, flags, start, length, at = row
-            conn = table.conns[slot]
+            conn = table.conns[slot] or self._flows.records.conn(slot)
             payload = bytes(data[start : start + length])
             if proto == model.TCP:
                 streams.segment(conn, from_client, seq, flags, payload, at)
@@ -216,7 +242,7 @@ class Engine:
         index = batch.cells[np.searchsorted(batch.starts, which, "right") - 1]
         pairs = zip(batch.order[which].tolist(), index.tolist(), strict=True)
         for number, place in sorted(pairs):
-            conn = self._flows.table.conns[place >> 1]
+            conn = self._flows.records.conn(place >> 1)
             from_client = int(self._flows.table.client[place >> 1]) == place & 1
             message = singles.icmp(data, rows, number, conn, from_client, int(batch.time[number]))
             self._seen.append(message)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import deque
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -43,7 +44,11 @@ _DIRECTIONS = {
     (False, True): Direction.INBOUND,
     (False, False): Direction.EXTERNAL,
 }
-_MOST_KNOWN = 65_536
+_MOST_KNOWN = 4096
+_MOST_CONNS = 16_384
+"""Conversations whose record is at hand; of the others it is made anew when it is needed."""
+PART = 2048
+"""Rows that are taken out of arrays at once: as many values as objects are much memory."""
 
 
 def _address(six: bool, high: int, low: int) -> bytes:
@@ -65,6 +70,8 @@ class Records:
         self._known: dict[bytes, bool] = {}
         self.names: list[str] = []
         """Of the interfaces, by number."""
+        self._kept: deque[int] = deque()
+        """Slots with a record, the oldest first."""
         self.made: list[Conn] = []
         """Conversations that are new since somebody took them away; the first ones of many."""
 
@@ -83,7 +90,28 @@ class Records:
 
     def make(self, slots: Ints) -> None:
         """Make the conversations of *slots*, which are new."""
+        for part in parts(slots):
+            made = self._make(part, new=True)
+            self.made += made[: max(_MOST_MADE - len(self.made), 0)]
+
+    def know(self, slots: Ints) -> None:
+        """Have the records of *slots*, at most `PART`, stand in the table."""
+        conns, kept = self._table.conns, self._kept
+        while len(kept) > _MOST_CONNS - PART:
+            conns[kept.popleft()] = None
+        missing = {slot for slot in slots.tolist() if conns[slot] is None}
+        if missing:
+            self._make(np.array(sorted(missing)))
+
+    def conn(self, slot: int) -> Conn:
+        """Return the record of *slot*."""
+        conn = self._table.conns[slot]
+        return conn if conn is not None else self._make(np.array([slot]))[0]
+
+    def _make(self, slots: Ints, *, new: bool = False) -> list[Conn]:
+        """Make the records; which end is this host is settled when a conversation is new."""
         table, made, here = self._table, [], self._is_local
+        ours: list[bool] = []
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         icmp = (table.proto[slots] == model.ICMP) | (table.proto[slots] == model.ICMPV6)
@@ -100,10 +128,16 @@ class Records:
             np.where(icmp, table.icmp[slots] & 255, table.port[server]),
             table.interface[slots],
             table.vlan[slots],
+            table.here[client],
+            table.here[server],
         )
         for row in zip(*(column.tolist() for column in columns), strict=True):
-            slot, key, proto, six, high, low, port, there, other, server_port, interface, vlan = row
+            slot, key, proto, six, high, low, port, there, other, server_port = row[:10]
+            interface, vlan, mine, theirs = row[10:]
             near, far = _address(six, high, low), _address(six, there, other)
+            if new:
+                mine, theirs = here(near), here(far)
+                ours += (mine, theirs)
             conn = table.conns[slot] = Conn(
                 key=key,
                 proto=proto,
@@ -111,16 +145,25 @@ class Records:
                 client_port=port,
                 server=far,
                 server_port=server_port,
-                direction=_DIRECTIONS[here(near), here(far)],
+                direction=_DIRECTIONS[mine, theirs],
                 interface=self.names[interface],
                 vlan=vlan,
             )
+            self._kept.append(slot)
             made.append(conn)
-        self.made += made[: max(_MOST_MADE - len(self.made), 0)]
+        if new:
+            table.here[client], table.here[server] = ours[::2], ours[1::2]
+        while len(self._kept) > _MOST_CONNS:
+            table.conns[self._kept.popleft()] = None
+        return made
 
     def flows(self, slots: Ints, *, ended: bool) -> list[Flow]:
         """Return what the conversations of *slots* amounted to."""
+        return [flow for part in parts(slots) for flow in self._flows(part, ended=ended)]
+
+    def _flows(self, slots: Ints, *, ended: bool) -> Iterator[Flow]:
         table = self._table
+        self.know(slots)
         client = 2 * slots + table.client[slots]
         server = client ^ 1
         columns = (
@@ -136,11 +179,10 @@ class Records:
             table.reset[slots] == table.client[slots],
             table.fragments[slots],
         )
-        made = []
         for row in zip(*(column.tolist() for column in columns), strict=True):
             slot, begin, last, packets, size, back, back_size, sent, got, reset, pieces = row
-            conn = table.conns[slot]
-            flow = Flow(
+            conn = self.conn(slot)
+            yield Flow(
                 conn=conn,
                 begin=begin,
                 last=last,
@@ -154,8 +196,12 @@ class Records:
                 ended=ended,
                 fragments=pieces,
             )
-            made.append(flow)
-        return made
+
+
+def parts(numbers: Ints) -> Iterator[Ints]:
+    """Yield pieces of *numbers* of at most `PART`."""
+    for begin in range(0, len(numbers), PART):
+        yield numbers[begin : begin + PART]
 
 
 _EXTRA = np.zeros(256, np.uint8)

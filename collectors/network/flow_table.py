@@ -6,9 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collectors.network import model
-from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words
-
-_NOBODY = model.Conn(key=0, proto=0, client=b"", client_port=0, server=b"", server_port=0)
+from collectors.network.arrays import Bools, Bytes, Ints, Shorts, Words, zeros
 
 
 class Table:
@@ -23,39 +21,42 @@ class Table:
         """Of the conversations there are, in order."""
         self.slots: Ints = np.zeros(0, np.int64)
         """Their slots."""
-        self._free: Ints = np.arange(size)[::-1].copy()
+        self._free = np.arange(size, dtype=np.int32)[::-1].copy()
         self._freed = size
-        self.conns: list[model.Conn] = [_NOBODY] * size
+        self.conns: list[model.Conn | None] = [None] * size
+        """Who talks there, for those asked for lately; see `flow_records.Records.know`."""
 
-        self.key: Words = np.zeros(size, np.uint64)
-        self.proto: Bytes = np.zeros(size, np.uint8)
-        self.six = np.zeros(size, bool)
-        self.vlan: Ints = np.zeros(size, np.int64)
-        self.interface: Ints = np.zeros(size, np.int64)
-        self.client: Ints = np.zeros(size, np.int64)
+        self.key: Words = zeros(size, np.uint64)
+        self.proto: Bytes = zeros(size, np.uint8)
+        self.six = zeros(size, np.bool_)
+        self.vlan: Ints = zeros(size, np.int64)
+        self.interface: Ints = zeros(size, np.int64)
+        self.client: Ints = zeros(size, np.int64)
         """Side of the client."""
-        self.begin: Ints = np.zeros(size, np.int64)
+        self.begin: Ints = zeros(size, np.int64)
         """Of what was not told yet."""
-        self.last: Ints = np.zeros(size, np.int64)
-        self.deadline: Ints = np.zeros(size, np.int64)
+        self.last: Ints = zeros(size, np.int64)
+        self.deadline: Ints = zeros(size, np.int64)
         """When it is over, unless more comes."""
-        self.closing = np.zeros(size, bool)
-        self.reset: npt.NDArray[np.int8] = np.zeros(size, np.int8)
+        self.closing = zeros(size, np.bool_)
+        self.reset: npt.NDArray[np.int8] = zeros(size, np.int8)
         """Side that sent the first RST, -1: none."""
-        self.fragments: Ints = np.zeros(size, np.int64)
-        self.icmp: Shorts = np.zeros(size, np.uint16)
+        self.fragments: Ints = zeros(size, np.int64)
+        self.icmp: Shorts = zeros(size, np.uint16)
         """Type and code of the first packet."""
 
-        self.high: Words = np.zeros(2 * size, np.uint64)
-        self.low: Words = np.zeros(2 * size, np.uint64)
-        self.port: Shorts = np.zeros(2 * size, np.uint16)
-        self.packets: Ints = np.zeros(2 * size, np.int64)
-        self.bytes: Ints = np.zeros(2 * size, np.int64)
-        self.flags: Bytes = np.zeros(2 * size, np.uint8)
-        self.head: Ints = np.zeros(2 * size, np.int64)
+        self.high: Words = zeros(2 * size, np.uint64)
+        self.low: Words = zeros(2 * size, np.uint64)
+        self.port: Shorts = zeros(2 * size, np.uint16)
+        self.packets: Ints = zeros(2 * size, np.int64)
+        self.bytes: Ints = zeros(2 * size, np.int64)
+        self.flags: Bytes = zeros(2 * size, np.uint8)
+        self.head: Ints = zeros(2 * size, np.int64)
         """Payload bytes seen (TCP), or datagrams."""
-        self.place: Ints = np.zeros(2 * size, np.int64)
-        self.seen: Ints = np.zeros(2 * size, np.int64)
+        self.place: Ints = zeros(2 * size, np.int64)
+        self.here = zeros(2 * size, np.bool_)
+        """Whether the end is this host."""
+        self.seen: Ints = zeros(2 * size, np.int64)
         """Time of the last packet of this direction."""
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class Table:
         """Make room for *keys*, which are in order and new; return their slots."""
         count = len(keys)
         self._freed -= count
-        slots = self._free[self._freed : self._freed + count].copy()
+        slots = self._free[self._freed : self._freed + count].astype(np.int64)
         self.keys = np.insert(self.keys, where, keys)
         self.slots = np.insert(self.slots, where, slots)
         self.key[slots] = keys
@@ -91,4 +92,4 @@ class Table:
         self._freed += len(slots)
         self.keys, self.slots = self.keys[~where], self.slots[~where]
         for slot in slots.tolist():
-            self.conns[slot] = _NOBODY
+            self.conns[slot] = None

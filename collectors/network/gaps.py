@@ -5,6 +5,8 @@ Times are ns since 1970.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from collectors.kinds import Scrubbed, VisibilityLost
 from collectors.network.messages import Count
 from collectors.redact import scrub
@@ -80,6 +82,15 @@ class Gaps:
         detail = scrub(f"the interface {name} is gone; the others are watched as before")
         return [VisibilityLost(cause="interface_gone", begin=at, detail=detail)]
 
+    def renamed(self, names: Mapping[str, str]) -> None:
+        """Take note that interfaces have other names; what is held goes on under those."""
+        held = {
+            new: self._overflows.pop(old) for old, new in names.items() if old in self._overflows
+        }
+        told = {new: self._told.pop(old) for old, new in names.items() if old in self._told}
+        self._overflows.update(held)
+        self._told.update(told)
+
     def back(self, name: str, at: int) -> list[VisibilityLost]:
         """Take note that an interface is watched; tell how long it was not, if it was gone."""
         begin = self._gone.pop(name, None)
@@ -96,7 +107,10 @@ class Gaps:
     @staticmethod
     def died(cause: str, begin: int, end: int) -> VisibilityLost:
         """Return the gap between a child's last answer and the next child's readiness."""
-        detail = f"the process that reads packets ended ({cause}) and was started anew"
+        detail = (
+            f"the process that reads packets ended ({cause}) and was started anew; what it had not "
+            "told yet of open conversations and of the last minute is lost, too"
+        )
         return _lost("child_died", begin, end, scrub(detail))
 
 

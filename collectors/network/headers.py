@@ -36,12 +36,15 @@ _IP4 = np.dtype(
 )
 _COMMON = np.dtype(
     {
-        "names": [*(_IP4.names or ()), "source_port", "destination_port", "seq", "length", "flags"],
+        "names": [
+            *(_IP4.names or ()),
+            *("source_port", "destination_port", "seq", "ack", "length", "flags"),
+        ],
         "formats": [
             *("u1", ">u2", ">u2", ">u2", "u1", "<u4", "<u4"),
-            *(">u2", ">u2", ">u4", "u1", "u1"),
+            *(">u2", ">u2", ">u4", ">u4", "u1", "u1"),
         ],
-        "offsets": [0, 2, 4, 6, 9, 12, 16, 20, 22, 24, 32, 33],
+        "offsets": [0, 2, 4, 6, 9, 12, 16, 20, 22, 24, 28, 32, 33],
         "itemsize": 40,
     }
 )
@@ -55,9 +58,9 @@ _IP6 = np.dtype(
 )
 _TRANSPORT = np.dtype(
     {
-        "names": ["source", "destination", "type", "code", "seq", "length", "flags"],
-        "formats": [">u2", ">u2", "u1", "u1", ">u4", "u1", "u1"],
-        "offsets": [0, 2, 0, 1, 4, 12, 13],
+        "names": ["source", "destination", "type", "code", "seq", "ack", "length", "flags"],
+        "formats": [">u2", ">u2", "u1", "u1", ">u4", ">u4", "u1", "u1"],
+        "offsets": [0, 2, 0, 1, 4, 8, 12, 13],
         "itemsize": 20,
     }
 )
@@ -88,6 +91,7 @@ class Rows:
     destination_port: Shorts
     flags: Bytes
     seq: Numbers
+    ack: Numbers
     size: Ints
     payload: Ints
     captured: Ints
@@ -241,6 +245,7 @@ def _common(data: Bytes, found: Found) -> tuple[Rows, Bools]:
         destination_port=header["destination_port"].astype(np.uint16),
         flags=(header["flags"] & 0x3F) * tcp,
         seq=header["seq"].astype(np.uint32) * tcp,
+        ack=header["ack"].astype(np.uint32) * tcp,
         size=size,
         payload=found.at + start,
         captured=np.maximum(np.minimum(room, size) - start, 0),
@@ -425,6 +430,7 @@ def _transport(data: Bytes, ip: _Ip) -> Rows:
         destination_port=destination,
         flags=np.where(tcp, header["flags"] & 0x3F, 0).astype(np.uint8),
         seq=np.where(tcp, header["seq"], 0).astype(np.uint32),
+        ack=np.where(tcp, header["ack"], 0).astype(np.uint32),
         size=ip.size,
         payload=np.where(has, ip.at + length, 0),
         captured=np.where(has, np.maximum(captured - length, 0), 0),

@@ -67,6 +67,7 @@ class Row(NamedTuple):
     flags: int
     """The six of RFC 793."""
     seq: int
+    ack: int
     size: int
     """IP bytes, headers included."""
     payload: int
@@ -309,11 +310,11 @@ def _tunnelled(data: memoryview, ip: _Ip, outer: _At) -> _At | None:
 
 def _transport(data: memoryview, number: int, found: _At, ip: _Ip) -> Row:
     at, captured = ip.at, ip.captured if ip.fragment != 2 else 0
-    ports, flags, seq, header = (0, 0), 0, 0, 0
+    ports, flags, seq, ack, header = (0, 0), 0, 0, 0, 0
     if ip.proto in WITH_PORTS and captured >= 4:
         ports = (_u16(data, at), _u16(data, at + 2))
     if ip.proto == 6 and captured >= 20:
-        seq = struct.unpack_from(">I", data, at + 4)[0]
+        seq, ack = struct.unpack_from(">II", data, at + 4)
         flags, header = data[at + 13] & 0x3F, data[at + 12] >> 4 << 2
         header = header if header >= 20 else 0
     elif ip.proto == 17 and captured >= 8:
@@ -332,6 +333,7 @@ def _transport(data: memoryview, number: int, found: _At, ip: _Ip) -> Row:
         destination_port=ports[1],
         flags=flags,
         seq=seq,
+        ack=ack,
         size=ip.size,
         payload=at + header if header else 0,
         captured=max(captured - header, 0) if header else 0,

@@ -74,6 +74,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """New rings; their descriptors come along, in this order."""
     closed: tuple[str, ...] = ()
     """Interfaces that are gone."""
+    renamed: dict[str, str] = {}
+    """Interfaces that have another name, by the one they had; after ``closed``."""
     local: tuple[bytes, ...] | None = None
     """Packed addresses of this host; None: as before."""
     owners: dict[int, Owner] = {}
@@ -81,7 +83,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     listeners: dict[str, Owner] | None = None
     """Listening sockets by ``PROTO/PORT`` (``6/443``); None: as before."""
     indicators: bool = False
-    """A table of indicators comes along: a descriptor behind those of the rings."""
+    """A table of indicators comes along: a descriptor behind those of the rings or the file."""
     file: bool = False
     """A capture file comes along instead: read on until it ends."""
     learned: bool = False
@@ -100,6 +102,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Those dropped included."""
     dropped: int
     """The ring was full."""
+    acked: int = 0
+    """Bytes that conversations acknowledged."""
+    unseen: int = 0
+    """Of these: bytes that never came by, see `collectors.network.acked`."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Which program and user of this host holds a socket.
 
 /proc/net/tcp, tcp6, udp and udp6 give user and inode of each socket; /proc/PID/fd gives the inodes
-of a process, where the kernel lets us look: another user's descriptors take CAP_SYS_PTRACE (and
-ProtectProc=default in the unit), which the agent does not have by default. Then only the user is
-told, and the coverage says so. See proc(5), ptrace(2) "Ptrace access mode checking".
+of a process, where the kernel lets us look: another user's descriptors take CAP_SYS_PTRACE, and a
+/proc that shows other users' processes at all, which the unit's ProtectProc=invisible prevents. By
+default the agent has neither (the drop-in programs.conf gives both): then only the user is told,
+and the coverage says so. See proc(5), ptrace(2) "Ptrace access mode checking".
 
 Reading the tables costs milliseconds on a server with thousands of connections: they are read only
 when a new conversation asks, and so rarely that it stays under a fiftieth of the time.
@@ -88,10 +89,13 @@ class Processes:
 
     def words(self) -> str:
         """Say how much is seen, for people."""
+        # What hides processes hides the first one, which is nobody's but root's.
+        if not (self._proc / "1").exists() or (self.blind and not self.seen):
+            return "users only, programs of other users are hidden: see programs.conf"
+        if not self.seen:
+            return "not looked yet"
         if not self.blind:
             return "programs and users of all sockets"
-        if not self.seen:
-            return "users only: programs of others are hidden (ProtectProc, CAP_SYS_PTRACE)"
         return f"users of all sockets; programs of {self.seen} processes, {self.blind} are hidden"
 
     def answer(self, asked: Iterable[Asked]) -> tuple[dict[int, Owner], dict[str, Owner]]:

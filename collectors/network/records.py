@@ -14,13 +14,12 @@ from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors, make
 from collectors.network.facts import Facts
 from collectors.network.messages import Asked, Owner
-from collectors.network.model import TCP, UDP, Conn, Direction, Flow, Seen
+from collectors.network.model import MINUTE, TCP, UDP, Conn, Direction, Flow, Seen
 from collectors.network.outward import MODULE, address, finding
 from collectors.network.settings import NetworkSettings
 from collectors.network.summary import FlowSummary
 from collectors.sighting import Sighting
 
-_MINUTE = 60_000_000_000
 _MOST_OWNERS = 20_000
 _MOST_ASKED = 512
 _MOST_TOLD = 4096
@@ -46,7 +45,8 @@ class Records:
         self._wants_owners = settings.processes
         self._told: list[Sighting] = []
         self._dropped = 0
-        self._counted: dict[str, list[int]] = {}
+        self._counted: dict[str, CaptureStats] = {}
+        """Of less than a minute; `at` is when it began."""
         self.urgent = False
         """Something waits that should not wait."""
 
@@ -62,16 +62,17 @@ class Records:
         """Compare with this table from now on."""
         self._detectors.indicate(indicators)
 
-    def lost(self, interface: str, packets: int, dropped: int, now: int) -> None:
-        """Take note of what the kernel counted since the last call."""
-        sums = self._counted.setdefault(interface, [now, 0, 0])
-        sums[1] += packets
-        sums[2] += dropped
-        if abs(now - sums[0]) < _MINUTE:
-            return
-        del self._counted[interface]
-        stats = CaptureStats(at=now, interface=interface, packets=sums[1], dropped=sums[2])
-        for found in self._detectors.see(stats):
+    def lost(self, stats: CaptureStats) -> None:
+        """Take note of what was counted on an interface since the last call."""
+        sums = self._counted.setdefault(stats.interface, stats)
+        if sums is not stats:
+            sums = self._counted[stats.interface] = _together(sums, stats)
+        if abs(stats.at - sums.at) >= MINUTE:
+            self._count(stats.interface, stats.at)
+
+    def _count(self, interface: str, now: int) -> None:
+        sums = msgspec.structs.replace(self._counted.pop(interface), at=now)
+        for found in self._detectors.see(sums):
             self._tell(finding(found))
 
     def began(self, conns: Iterable[Conn]) -> None:
@@ -124,9 +125,11 @@ class Records:
     def time(self, now: int, *, last: bool = False) -> None:
         """Take note of the time of the packets, ns since 1970."""
         if last:
+            for interface in list(self._counted):
+                self._count(interface, now)
             for found in self._detectors.finish():
                 self._tell(finding(found))
-        elif abs(now - self._detectors.now) >= _MINUTE:
+        elif abs(now - self._detectors.now) >= MINUTE:
             for found in self._detectors.tick(now):
                 self._tell(finding(found))
         for one in self._detectors.contacts():
@@ -170,6 +173,18 @@ class Records:
             "facts": self._facts.evicted,
             "records": self._dropped,
         }
+
+
+def _together(one: CaptureStats, other: CaptureStats) -> CaptureStats:
+    return CaptureStats(
+        at=one.at,
+        interface=one.interface,
+        packets=one.packets + other.packets,
+        dropped=one.dropped + other.dropped,
+        acked=one.acked + other.acked,
+        unseen=one.unseen + other.unseen,
+        holes=one.holes + other.holes,
+    )
 
 
 def _contacts(one: FirstContacts) -> Sighting:

@@ -7,18 +7,27 @@ here they become one line for each peer and minute, the largest first, and one f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from collectors.kinds import NetworkFlow
 from collectors.network import community
-from collectors.network.model import ICMP, ICMPV6, TCP, UDP, Conn, Flow
+from collectors.network.model import ICMP, ICMPV6, MINUTE, TCP, UDP, Conn, Flow
 from collectors.network.outward import MODULE, address, name, transport
 from collectors.sighting import Sighting
 
-MINUTE = 60_000_000_000
 _MOST = 20_000
 """Lines that are gathered in a minute; what has no line is added to the rest at once."""
 
 Key = tuple[bytes, bytes, int, int, str, str, str]
+
+
+_NO_STATES: dict[str, int] = {}
+
+
+@lru_cache(None)
+def _once(state: str) -> dict[str, int]:
+    """Return the states of one flow; most lines have no more, and share them."""
+    return {state: 1}
 
 
 class _Line:
@@ -36,22 +45,27 @@ class _Line:
         self.count = 0
         self.peers = 1
         self.sent = self.sent_packets = self.answered = self.answered_packets = 0
-        self.states: dict[str, int] = {}
+        self.states = _NO_STATES
 
     def add(self, flow: Flow) -> None:
         self.begin = min(self.begin, flow.begin)
         self.end = max(self.end, flow.last)
+        state = flow.state.value
+        if not self.count:
+            self.states = _once(state)
+        else:
+            self._own_states()
+            self.states[state] = self.states.get(state, 0) + 1
         self.count += 1
         self.sent += flow.client_bytes
         self.sent_packets += flow.client_packets
         self.answered += flow.server_bytes
         self.answered_packets += flow.server_packets
-        state = flow.state.value
-        self.states[state] = self.states.get(state, 0) + 1
 
     def merge(self, other: _Line) -> None:
         self.begin = min(self.begin, other.begin)
         self.end = max(self.end, other.end)
+        self._own_states()
         self.count += other.count
         self.peers += other.peers
         self.sent += other.sent
@@ -60,6 +74,11 @@ class _Line:
         self.answered_packets += other.answered_packets
         for state, number in other.states.items():
             self.states[state] = self.states.get(state, 0) + number
+
+    def _own_states(self) -> None:
+        """Have what is shared as long as there is one flow be of one's own."""
+        if self.count == 1:
+            self.states = dict(self.states)
 
     @property
     def bytes(self) -> int:

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 import msgspec
 
 from collectors.network import memory, pcap
+from collectors.network.acked import Acked
 from collectors.network.block import Block
 from collectors.network.detect.ioc import Indicators
+from collectors.network.detect.loss import CaptureStats
 from collectors.network.engine import Engine
 from collectors.network.limits import Limits as EngineLimits
 from collectors.network.messages import Answer, Count, Problem, Ring, Setup, Work
@@ -49,8 +51,10 @@ class Watch:
         self._content = Passing() if settings.content else None
         self._streams = StreamReader(self._content, Limits(head=settings.stream_bytes))
         bounds = EngineLimits(flows=settings.max_flows, head=settings.stream_bytes)
-        self._engine = Engine(self._streams, limits=bounds)
+        self._engine = Engine(self._streams, limits=bounds, acknowledged=True)
         self._readers: dict[str, RingReader] = {}
+        self._parted: dict[str, tuple[int, int]] = {}
+        """What was counted last on interfaces that are gone."""
         self._problems: list[Problem] = []
         self._capture: Iterator[Block] | None = None
         self._capture_descriptor = -1
@@ -73,15 +77,20 @@ class Watch:
         else:
             self._read_rings(deadline, work.seconds)
             self._pass_time(time.time_ns())
+        counts = self._count()
         if work.last or self._done:
             self._end()
-        return self._encode(self._answer(work))
+        return self._encode(self._answer(work, counts))
 
     def _prepare(self, work: Work, descriptors: list[int]) -> None:
         for name in work.closed:
+            self._drain(name)
             self._forget(name)
+        self._rename(work.renamed)
         if work.content:
             self._attach(descriptors.pop())
+        if work.indicators:
+            self._indicators(descriptors.pop())
         if work.file and self._content is not None:
             self._content.most = _MOST_WAITING
         if work.file:
@@ -89,8 +98,6 @@ class Watch:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
-            if work.indicators:
-                self._indicators(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:
@@ -123,6 +130,24 @@ class Watch:
             return
         self._readers[ring.interface] = reader
         self._poll.register(reader, select.POLLIN | select.POLLERR)
+
+    def _drain(self, name: str) -> None:
+        """Take in what is left in the ring of an interface that is gone."""
+        reader = self._readers.get(name)
+        if reader is None:
+            return
+        for _ in range(reader.ring.blocks):
+            if not self._harvest(reader):
+                break
+        self._parted[name] = reader.counts()
+
+    def _rename(self, names: dict[str, str]) -> None:
+        moved = {new: self._readers.pop(old) for old, new in names.items() if old in self._readers}
+        for name, reader in moved.items():
+            reader.ring = msgspec.structs.replace(reader.ring, interface=name)
+            self._forget(name)
+            self._readers[name] = reader
+        self._engine.rename(names)
 
     def _forget(self, name: str) -> None:
         reader = self._readers.pop(name, None)
@@ -225,17 +250,43 @@ class Watch:
                 os.close(self._capture_descriptor)
             self._capture = None
 
-    def _answer(self, work: Work) -> Answer:
-        counts = []
-        for name, reader in self._readers.items():
-            received, dropped = reader.counts()
-            counts.append(Count(interface=name, received=received, dropped=dropped))
-            self._records.lost(name, max(0, received - dropped), dropped, self._now)
+    def _count(self) -> tuple[Count, ...]:
+        """Read what the kernel counted, and what was acknowledged."""
+        counts, acked = [], self._engine.acked()
+        parted, self._parted = self._parted, {}
+        for name in self._readers.keys() | parted.keys() | acked.keys():
+            reader, sums = self._readers.get(name), acked.get(name, Acked())
+            received, dropped = parted.get(name, (0, 0))
+            if reader is not None:
+                since = reader.counts()
+                received, dropped = received + since[0], dropped + since[1]
+            stats = CaptureStats(
+                at=self._now,
+                interface=name,
+                packets=max(0, received - dropped),
+                dropped=dropped,
+                acked=sums.bytes,
+                unseen=sums.unseen,
+                holes=sums.holes,
+            )
+            self._records.lost(stats)
+            if reader is not None or received:
+                count = Count(
+                    interface=name,
+                    received=received,
+                    dropped=dropped,
+                    acked=sums.bytes,
+                    unseen=sums.unseen,
+                )
+                counts.append(count)
+        return tuple(counts)
+
+    def _answer(self, work: Work, counts: tuple[Count, ...]) -> Answer:
         problems, self._problems = tuple(self._problems), []
         stats = self._engine.stats()
         return Answer(
             sightings=self._records.told(),
-            counts=tuple(counts),
+            counts=counts,
             problems=problems,
             asked=self._records.asked(),
             passed=self._content.passed if self._content is not None else 0,

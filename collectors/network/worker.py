@@ -16,15 +16,17 @@ import msgspec
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.attendance import Attendance
+from collectors.network.captures import Captures
 from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
-from collectors.network.interfaces import MOST, Choice, Interface, Interfaces, compare
+from collectors.network.interfaces import Choice, Interfaces
 from collectors.network.learned import Learned
 from collectors.network.lists import Lists
 from collectors.network.messages import TARGET, Answer, Asked, Owner, Setup, Work
 from collectors.network.processes import Processes
 from collectors.network.settings import NetworkSettings
-from collectors.network.sockets import Capture, Shape, open_capture
+from collectors.network.totals import Totals
 from collectors.redact import scrub
 from collectors.sighting import Sighting
 
@@ -32,9 +34,12 @@ _log = logging.getLogger(__name__)
 
 _SLICE = 1.0
 """Seconds for which the child works before it answers."""
+_BUSY, _BUSY_SLICE = 50_000, 0.5
+"""Packets in a slice, and the slice from then on: the end must not wait for a whole one and for
+what a full ring holds."""
+_LAST, _LEAST = 1.0, 0.2
+"""Seconds for the last flows and for the last content together, and for the content at least."""
 _TIMEOUT = 30.0
-_LOOK = 2.0
-"""Seconds between two looks at the interfaces."""
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
 _MOST_DEATHS, _DEATHS_WITHIN = 5, 600.0
@@ -43,25 +48,10 @@ _MOST_AT_ONCE = 7
 _MEMORY = 640 << 20
 """Address space of the child without its rings; numpy reserves most of it and uses little."""
 _MOST_ASKED = 2048
-_MOST_TOTALS = 64
-"""Interfaces that are reported: where each container has a name of its own they never end."""
 _SAVE = 600.0
 """Seconds between two savings of what the detectors have learned."""
 
 _answers = msgspec.msgpack.Decoder(Answer)
-
-
-class Totals:
-    """Packets of one interface since the start."""
-
-    __slots__ = ("dropped", "received")
-
-    def __init__(self) -> None:
-        self.received = self.dropped = 0
-
-    def __str__(self) -> str:
-        share = 100 * self.dropped / max(1, self.received)
-        return f"{self.received} packets, {self.dropped} lost ({share:.2f} %)"
 
 
 class Worker:
@@ -83,29 +73,21 @@ class Worker:
         choice = Choice(wanted=settings.interfaces, unwanted=settings.exclude_interfaces)
         self._interfaces = interfaces or Interfaces(choice)
         self._processes = (processes or Processes()) if settings.processes else None
-        self._shape = Shape(
-            ring=settings.ring,
-            retire=max(1, int(settings.ring_timeout * 1000)),
-            snap=settings.snap,
-            without=settings.endpoints(),
-        )
         self._gaps = Gaps()
-        self._captures: dict[str, Capture] = {}
-        self._fresh: list[Capture] = []
-        """Open, and not yet known to the child."""
-        self._closed: list[str] = []
-        self._local: frozenset[bytes] = frozenset()
+        self._captures = Captures(settings, self._interfaces, self._gaps)
+        self._totals = Totals()
         self._local_told: frozenset[bytes] | None = None
         self._asked: dict[int, Asked] = {}
         self._owners: dict[int, Owner] = {}
         self._listeners: dict[str, Owner] | None = None
-        self._totals: dict[str, Totals] = {}
-        self._refused: dict[str, str] = {}
+        self._slice = _SLICE
+        self._packets = 0
         self._deaths: list[float] = []
         self._restarts = 0
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
-        self._next_look = self._next_listeners = 0.0
+        self._next_listeners = 0.0
+        self._attendance = Attendance(context.state_dir / "attendance")
         self._memory = Learned(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
         self._contents = self._new_contents() if settings.content else None
@@ -118,6 +100,11 @@ class Worker:
         """Process id of the child, if it runs."""
         return self._child.pid
 
+    @property
+    def content_pid(self) -> int | None:
+        """Process id of the content child, if it runs."""
+        return self._contents.child_pid if self._contents is not None else None
+
     def run(self) -> None:
         """Watch until the agent stops.
 
@@ -125,26 +112,31 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
-        if self._contents is not None:
-            self._contents.start()
+        over = time.monotonic()
         try:
+            if self._contents is not None:
+                self._contents.start()
             while not self._context.stopping.is_set():
                 self._look()
-                self._ask(_SLICE)
+                self._ask(self._slice)
                 if self._contents is not None:
                     self._contents.check()
                 self._context.beat()
                 self._look_up()
+            over = time.monotonic()
             self._end()
         finally:
             self._child.close()
             if self._contents is not None:
-                self._contents.stop()
-            for capture in self._captures.values():
-                capture.close()
+                # What was told takes its time from what is left to look into.
+                self._contents.stop(max(_LEAST, _LAST - (time.monotonic() - over)))
+            self._captures.close()
 
     def _end(self) -> None:
-        """Have what is still held told."""
+        """Have what is still held told, what matters most first: time is short."""
+        self._attendance.ends(self._context.now())
+        for gap in self._gaps.rest():
+            self._tell(gap)
         try:
             # What came in just now lies in a block that the kernel has not handed over yet.
             self._ask(min(0.5, 2 * self._settings.ring_timeout), last=True)
@@ -158,7 +150,8 @@ class Worker:
         init = Setup(
             key=keys.fleet,
             epoch=keys.fleet_epoch,
-            settings=self._settings,
+            # The content child looks for them, not this one.
+            settings=msgspec.structs.replace(self._settings, identifiers=()),
             memory=self._memory.read(),
         )
         memory = _MEMORY + 16 * self._settings.ring
@@ -169,7 +162,8 @@ class Worker:
     def _new_contents(self) -> Contents:
         # <state>/sensors/network: what the agent was given to look for is two levels up.
         agent_dir = self._context.state_dir.parent.parent
-        return Contents(self._context.keys, agent_dir, self._emit)
+        identifiers = self._settings.identifiers
+        return Contents(self._context.keys, agent_dir, self._emit, identifiers=identifiers)
 
     def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
         self._context.emit(
@@ -178,66 +172,23 @@ class Worker:
 
     def _look(self) -> None:
         """See which interfaces came and went."""
-        moment = time.monotonic()
-        if moment < self._next_look:
-            return
-        self._next_look = moment + _LOOK
-        up, present = self._interfaces.up(), self._interfaces.present()
-        watched = {name: capture.index for name, capture in self._captures.items()}
-        changes = compare(watched, up, present)
-        for name in changes.gone:
-            self._drop(name)
-        for one in changes.come:
-            self._open(one)
-        for name in self._refused.keys() - up.keys():
-            del self._refused[name]
-        self._local = self._interfaces.addresses()
-
-    def _drop(self, name: str) -> None:
-        capture = self._captures.pop(name)
-        capture.close()
-        if capture in self._fresh:
-            self._fresh.remove(capture)
-        else:
-            self._closed.append(name)
-        if len(self._totals) > _MOST_TOTALS:
-            self._totals = {one: self._totals[one] for one in self._captures}
-        for gap in self._gaps.gone(name, self._context.now()):
+        for gap in self._captures.look(self._context.now()):
             self._tell(gap)
-
-    def _open(self, one: Interface) -> None:
-        if len(self._captures) >= MOST:  # those that are only down keep their place
-            self._refused[one.name] = f"{MOST} others are"
-            return
-        shape = self._shape
-        if one.loopback:
-            shape = msgspec.structs.replace(shape, ring=max(shape.ring // 4, 2 << 20))
-        try:
-            capture = open_capture(one.name, one.index, shape, loopback=one.loopback)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            if self._refused.get(one.name) != reason:
-                _log.warning("network: %s cannot be watched: %s", scrub(one.name), reason)
-            self._refused[one.name] = reason
-            return
-        self._refused.pop(one.name, None)
-        self._captures[one.name] = capture
-        self._fresh.append(capture)
-        self._totals.setdefault(one.name, Totals())
-        for gap in self._gaps.back(one.name, self._context.now()):
-            self._tell(gap)
+        self._totals.watched(self._captures.names)
 
     def _ask(self, seconds: float, *, last: bool = False) -> None:
         """Have the child work, and pass on what it says."""
-        opened = self._fresh[:_MOST_AT_ONCE]
+        captures = self._captures
+        opened, closed, renamed = captures.pending(_MOST_AT_ONCE)
         channel = []
         if self._contents is not None and not self._channel_told:
             channel = [self._contents.channel]
-        local = None if self._local == self._local_told else tuple(sorted(self._local))
+        local = None if captures.local == self._local_told else tuple(sorted(captures.local))
         work = Work(
-            seconds=0.0 if len(self._fresh) > _MOST_AT_ONCE else seconds,
+            seconds=0.0 if captures.waiting > len(opened) else seconds,
             opened=tuple(one.ring for one in opened),
-            closed=tuple(self._closed),
+            closed=closed,
+            renamed=renamed,
             local=local,
             owners=self._owners,
             listeners=self._listeners,
@@ -260,21 +211,22 @@ class Worker:
         finally:
             for descriptor in table:
                 os.close(descriptor)
-        del self._fresh[: len(opened)]
+        captures.knows(opened)
+        self._totals.renamed(renamed)
+        self._gaps.renamed(renamed)
         self._channel_told = True
-        self._closed.clear()
-        self._local_told = self._local
+        self._local_told = captures.local
         self._owners, self._listeners = {}, None
         self._take(answer)
 
     def _take(self, answer: Answer) -> None:
         begin, self._answered = self._answered, self._context.now()
+        for gap in self._attendance.back(begin):
+            self._tell(gap)
+        self._attendance.here(self._answered)
         for sighting in answer.sightings:
             self._context.emit(sighting)
-        for count in answer.counts:
-            totals = self._totals.setdefault(count.interface, Totals())
-            totals.received += count.received
-            totals.dropped += count.dropped
+        self._totals.add(answer.counts)
         for gap in self._gaps.counted(answer.counts, begin, self._answered):
             self._tell(gap)
         for problem in answer.problems:
@@ -284,25 +236,26 @@ class Worker:
         if answer.memory:
             self._next_save = time.monotonic() + _SAVE
             self._memory.write(answer.memory)
+        packets, self._packets = answer.packets - self._packets, answer.packets
+        self._slice = _BUSY_SLICE if packets >= _BUSY * self._slice else _SLICE
         for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
             self._asked[one.key] = one
         self._report(answer)
 
     def _report(self, answer: Answer) -> None:
         told: Coverage = {
-            "interfaces": ", ".join(self._captures) or "none",
+            "interfaces": ", ".join(self._captures.names) or "none",
             "packets": answer.packets,
             "flows": answer.flows,
             "evicted": sum(answer.evicted.values()),
             "child_restarts": self._restarts,
         }
-        for name, totals in self._totals.items():
-            told[f"interface {name}"] = str(totals)
-        for name, reason in self._refused.items():
-            told[f"interface {name}"] = f"not watched: {reason}"
+        told.update(self._totals.words(self._captures.down, self._captures.refused))
         if self._contents is not None:
             told.update(self._contents.coverage())
             told["content_dropped"] = answer.unpassed
+        if self._interfaces.unnamed:
+            told["interfaces_without_printable_name"] = self._interfaces.unnamed
         if self._interfaces.beyond:
             told["interfaces_beyond"] = self._interfaces.beyond
         if self._lists.reason:
@@ -354,15 +307,11 @@ class Worker:
         self._channel_told = False
         self._lists.again()
         self._child = self._new_child()
-        for capture in self._captures.values():
-            capture.close()
-        self._captures.clear()
-        self._fresh.clear()
-        self._closed.clear()
+        self._captures.reopen()
         self._local_told = None
         self._asked.clear()
         self._owners, self._listeners = {}, None
-        self._next_look = self._next_listeners = 0.0
+        self._next_listeners = 0.0
         self._look()
 
     def _tell(self, record: Kind) -> None:

@@ -15,6 +15,7 @@ PACKAGING = Path(__file__).parent.parent.parent / "packaging"
 AGENT = PACKAGING / "ronda-agent.service"
 SERVER = PACKAGING / "ronda-server.service"
 WHO_DATA = PACKAGING / "ronda-agent.service.d" / "who-data.conf"
+PROGRAMS = PACKAGING / "ronda-agent.service.d" / "programs.conf"
 UNITS = (AGENT, SERVER)
 _LARGEST_GROUP = 5
 """Directives that one comment may explain together."""
@@ -85,7 +86,7 @@ def test_it_is_watched_checked_and_safe_from_strange_modules(unit: Path) -> None
     assert "PYTHONSAFEPATH=1" in found["Environment"]
 
 
-@pytest.mark.parametrize("unit", [*UNITS, WHO_DATA], ids=lambda unit: str(unit.stem))
+@pytest.mark.parametrize("unit", [*UNITS, WHO_DATA, PROGRAMS], ids=lambda unit: str(unit.stem))
 def test_every_directive_is_explained(unit: Path) -> None:
     unexplained = []
     group: list[str] = []
@@ -106,15 +107,21 @@ def test_every_directive_is_explained(unit: Path) -> None:
 
 @needs_systemd
 @pytest.mark.parametrize(
-    ("unit", "drop_in", "tenths"),
-    [(AGENT, None, 22), (AGENT, WHO_DATA, 26), (SERVER, None, 12)],
-    ids=["agent", "agent-who-data", "server"],
+    ("unit", "drop_ins", "tenths"),
+    [
+        (AGENT, (), 22),
+        (AGENT, (WHO_DATA,), 26),
+        (AGENT, (PROGRAMS,), 26),
+        (AGENT, (WHO_DATA, PROGRAMS), 29),
+        (SERVER, (), 12),
+    ],
+    ids=["agent", "agent-who-data", "agent-programs", "agent-both", "server"],
 )
-def test_exposure(unit: Path, drop_in: Path | None, tenths: int, tmp_path: Path) -> None:
+def test_exposure(unit: Path, drop_ins: tuple[Path, ...], tenths: int, tmp_path: Path) -> None:
     # Copied: systemd takes in whatever lies beside the unit in a folder of its name.
     shutil.copy(unit, tmp_path)
-    if drop_in is not None:
-        (tmp_path / drop_in.parent.name).mkdir()
+    for drop_in in drop_ins:
+        (tmp_path / drop_in.parent.name).mkdir(exist_ok=True)
         shutil.copy(drop_in, tmp_path / drop_in.parent.name)
     done = subprocess.run(
         [
@@ -140,6 +147,19 @@ def test_the_drop_in_gives_one_capability_and_what_it_needs() -> None:
         "ProtectProc": ["default"],
         "SystemCallFilter": ["fanotify_init fanotify_mark"],
     }
+
+
+def test_who_may_look_at_other_processes_may_not_reach_into_them() -> None:
+    found = directives(PROGRAMS)
+    (forbidden,) = found.pop("SystemCallFilter")
+    assert found == {
+        "AmbientCapabilities": ["CAP_SYS_PTRACE"],
+        "CapabilityBoundingSet": ["CAP_SYS_PTRACE"],
+        "ProtectProc": ["default"],
+    }
+    assert forbidden.startswith("~")
+    # With the capability alone they write into the memory of any process.
+    assert {"process_vm_readv", "process_vm_writev", "ptrace"} <= set(forbidden[1:].split())
 
 
 @needs_systemd

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import functools
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -83,3 +85,21 @@ def test_a_family_without_rules_is_refused(tmp_path: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr("signatures.yara_rules.ROOT", str(tmp_path))
     with pytest.raises(RuleError, match="no rules"):
         compile_family("empty")
+
+
+def test_rules_take_little_memory_once_they_are_compiled() -> None:
+    code = """
+from signatures.yara_rules import compile_family, hits
+
+def own():
+    with open("/proc/self/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
+
+import yara
+before = own()
+kept = compile_family("credentials", "context")
+assert hits(kept, b"AKIAIOSFODNN7EXAMPLE") is not None
+print(own() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 4096, "kB; as compiled they would take 8 MB"

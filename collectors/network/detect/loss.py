@@ -1,7 +1,9 @@
 """Packets that were not seen: what is quiet may only be unseen.
 
-Two measures, as in Zeek's capture-loss policy: what the kernel says it dropped, and the share of
-acknowledgements of data that never came by. Both per window.
+Two measures: what the kernel says it dropped, and, as in Zeek's capture-loss policy, data that was
+acknowledged and never came by (`collectors.network.acked`), which shows losses of which the kernel
+knows nothing: of the card, by other ways, by what takes packets before the sensor. Both are shares
+per window and interface.
 MITRE ATT&CK T1562.
 """
 
@@ -12,9 +14,7 @@ from typing import ClassVar
 import msgspec
 
 from collectors.network.detect.settings import LossSettings
-from collectors.network.model import Finding, Seen
-
-SECOND = 1_000_000_000
+from collectors.network.model import SECOND, Finding, Seen
 
 
 class CaptureStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,18 +26,20 @@ class CaptureStats(msgspec.Struct, frozen=True, kw_only=True):
     """Seen."""
     dropped: int = 0
     """By the kernel, for want of room."""
-    acks: int = 0
-    """TCP segments that acknowledge data."""
-    acks_unseen: int = 0
-    """Of these: data that never came by."""
+    acked: int = 0
+    """Bytes that were acknowledged."""
+    unseen: int = 0
+    """Of these: never came by."""
+    holes: int = 0
+    """How often that was noticed."""
 
 
 class _Window:
-    __slots__ = ("acks", "begin", "dropped", "packets", "unseen")
+    __slots__ = ("acked", "begin", "dropped", "holes", "last", "packets", "unseen")
 
     def __init__(self, begin: int) -> None:
-        self.begin = begin
-        self.packets = self.dropped = self.acks = self.unseen = 0
+        self.begin = self.last = begin
+        self.packets = self.dropped = self.acked = self.unseen = self.holes = 0
 
 
 class Loss:
@@ -60,49 +62,53 @@ class Loss:
                 self._evicted += len(self._windows)
                 self._windows.clear()
             window = self._windows[record.interface] = _Window(record.at)
+        window.last = record.at
         window.packets += max(0, record.packets)
         window.dropped += max(0, record.dropped)
-        window.acks += max(0, record.acks)
-        window.unseen += max(0, record.acks_unseen)
+        window.acked += max(0, record.acked)
+        window.unseen += max(0, record.unseen)
+        window.holes += max(0, record.holes)
         if abs(record.at - window.begin) < self._settings.window * SECOND:
             return ()
         del self._windows[record.interface]
-        return self._judge(record, window)
+        return self._judge(record.interface, window)
 
     def tick(self, now: int) -> tuple[Finding, ...]:
-        """Do nothing: counters come once a minute."""
-        del now
-        return ()
+        """Judge what got no more counters: the interface is gone, or the capture over."""
+        patience = 2 * self._settings.window * SECOND
+        over = [name for name, one in self._windows.items() if now - one.begin >= patience]
+        return tuple(found for name in over for found in self._judge(name, self._windows.pop(name)))
 
     def evicted(self) -> int:
         """Return how many interfaces were forgotten for want of room."""
         return self._evicted
 
-    def _judge(self, record: CaptureStats, window: _Window) -> tuple[Finding, ...]:
+    def _judge(self, interface: str, window: _Window) -> tuple[Finding, ...]:
         limits = self._settings
         total = window.packets + window.dropped
-        dropped = window.dropped / total if total else 0.0
-        unseen = window.unseen / window.acks if window.acks else 0.0
-        if total < limits.least_packets:
-            return ()
+        dropped = window.dropped / total if total >= limits.least_packets else 0.0
+        enough = window.acked >= limits.least_acked and window.holes >= limits.least_holes
+        unseen = min(1.0, window.unseen / window.acked) if enough else 0.0
         if dropped <= limits.dropped and unseen <= limits.unseen:
             return ()
         return (
             Finding(
                 rule="capture.loss",
-                at=record.at,
+                at=window.last,
                 begin=window.begin,
                 severity="high" if dropped > 0.2 or unseen > 0.5 else "medium",
                 technique="T1562",
-                entity=record.interface,
+                entity=interface,
                 count=window.dropped,
                 score=min(1.0, max(dropped, unseen)),
                 numbers={
                     "packets": float(window.packets),
                     "dropped": float(window.dropped),
                     "dropped_share": dropped,
-                    "acks_of_unseen_data_share": unseen,
-                    "seconds": (record.at - window.begin) / SECOND,
+                    "acked_bytes": float(window.acked),
+                    "unseen_bytes": float(window.unseen),
+                    "unseen_share": unseen,
+                    "seconds": (window.last - window.begin) / SECOND,
                 },
             ),
         )

@@ -295,7 +295,12 @@ class LossSettings(_Table, frozen=True, kw_only=True):
     window: int = 900
     dropped: float = 0.01
     unseen: float = 0.10
+    """Share of acknowledged bytes that never came by."""
     least_packets: int = 1000
+    """Before a share of packets means anything."""
+    least_acked: int = 1_000_000
+    least_holes: int = 10
+    """Bytes acknowledged, and places where some were missing, before theirs does."""
 
 
 class WebSettings(_Table, frozen=True, kw_only=True):

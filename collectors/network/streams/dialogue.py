@@ -21,8 +21,8 @@ _SHORT, _LONG = 30_000_000_000, 300_000_000_000
 _MOST_TURNS = 3
 _RESPONSE = b"HTTP/1."
 _REQUESTS = tuple(method + b" /" for method in METHODS)
-_NO_HEADS = {True: b"", False: b""}
-"""Shared by all that need them no more."""
+_NO_HEADS = [b"", b""]
+"""Shared by all that need them no more, and never written to."""
 _DEEPEST = 4
 """Protocols inside of each other: a proxy in a proxy in a proxy."""
 
@@ -41,7 +41,8 @@ class Dialogue(Talk):
         self._parsers = parsers
         self._depth = depth
         self._begun: list[tuple[bool, bytes, int]] = []
-        self._heads = {True: b"", False: b""}
+        self._heads = [b"", b""]
+        """First bytes of the server and of the client."""
         self._tapes: dict[bool, Tape] = {}
         self._shown = False
         self._first = 0
@@ -160,7 +161,7 @@ class Dialogue(Talk):
         begun, self._begun = self._begun, []
         if make is not None:
             self.inner = self._made(make, flipped)
-            self._heads = {True: b"", False: b""}
+            self._heads = _NO_HEADS
         recorded = not isinstance(self.inner, Talk) or self.inner.recorded
         if self._around.content is not None and recorded and name not in _CIPHERED:
             self._tapes = {end: Tape(self.conn, self._around, name, end) for end in (True, False)}
@@ -240,17 +241,20 @@ _CIPHERED = frozenset(("tls", "ssh", "dns"))
 
 def opener(parsers: dict[str, Make], around: Around) -> Callable[[Conn], Dialogue]:
     """Return what makes a `Dialogue`; its parsers can go over to another one of *parsers*."""
-    return lambda conn: _dialogue(conn, parsers, around, 0)
+    return _opener(parsers, around, 0)
 
 
-def _dialogue(conn: Conn, parsers: dict[str, Make], around: Around, depth: int) -> Dialogue:
+def _opener(parsers: dict[str, Make], around: Around, depth: int) -> Callable[[Conn], Dialogue]:
+    """Return what makes a `Dialogue` inside of *depth* others."""
+    inner = _opener(parsers, around, depth + 1) if depth < _DEEPEST else None
+
     def upgrade(name: str, conn: Conn) -> Conversation | None:
-        if depth >= _DEEPEST:
+        if inner is None:
             return None
         if not name:
-            return _dialogue(conn, parsers, around, depth + 1)
+            return inner(conn)
         make = parsers.get(name)
         return make(conn, ALONE) if make is not None else None
 
     own = Around(upgrade, around.content, around.budget, around.expect)
-    return Dialogue(conn, own, parsers, depth)
+    return lambda conn: Dialogue(conn, own, parsers, depth)

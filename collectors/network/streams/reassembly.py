@@ -26,6 +26,11 @@ PATIENCE = 10_000_000_000
 """ns of packet time that a hole is waited for. A retransmission takes less than 3 s."""
 
 
+_NO_STARTS: list[int] = []
+_NO_PIECES: dict[int, bytes] = {}
+"""Of all directions where nothing waits, and that is nearly all: never written to."""
+
+
 class Budget:
     """Bytes that many may hold together."""
 
@@ -72,8 +77,8 @@ class Half:
         self._budget = budget
         self._limit = head
         self._fin = -1
-        self._starts: list[int] = []
-        self._pieces: dict[int, bytes] = {}
+        self._starts = _NO_STARTS
+        self._pieces = _NO_PIECES
         self._since = 0
         self.first = -1
         """Sequence number of the first byte, -1 before anything was seen."""
@@ -163,8 +168,8 @@ class Half:
     def _drop(self) -> None:
         self._budget.give(self.held)
         self.held = 0
-        self._starts = []
-        self._pieces = {}
+        self._starts = _NO_STARTS
+        self._pieces = _NO_PIECES
 
     def _place(self, start: int, payload: bytes, at: int, out: list[bytes | int]) -> None:
         for begin, piece in list(self._fresh(start, payload)):
@@ -209,6 +214,7 @@ class Half:
             return False
         if not self._starts:
             self._since = at
+            self._starts, self._pieces = [], {}
         self._starts.insert(bisect_right(self._starts, begin), begin)
         self._pieces[begin] = piece
         self.held += size

@@ -29,6 +29,8 @@ TOTAL_HELD = 8 << 20
 TOTAL_CONTENT = 8 << 20
 """Bytes that all connections together keep as content."""
 _SECOND = 1_000_000_000
+_SPARE = 2
+"""So many times the connections that are kept may wait to be looked at."""
 _FIRST_TICK = 5 * _SECOND
 _TICK = 30 * _SECOND
 _CONTROL = SYN | FIN | RST
@@ -96,6 +98,7 @@ class StreamReader:
         self._talks: OrderedDict[int, _Talk] = OrderedDict()
         self._expected: OrderedDict[tuple[bytes, int], None] = OrderedDict()
         self._due: deque[tuple[int, int]] = deque()
+        """When connections that brought something are looked at next, by key."""
         self._dns, self._quic = datagram_parsers()
         self._unknown = Unknown(self._limits.talks)
         self._seen: list[Seen] = []
@@ -196,7 +199,6 @@ class StreamReader:
         if end in self._expected:
             del self._expected[end]
             talk.name = "ftp-data"
-        self._due.append((at + _FIRST_TICK, conn.key))
         return talk
 
     def _expect(self, address: bytes, port: int) -> None:
@@ -248,6 +250,7 @@ class StreamReader:
             if talk.over:
                 return
             dialogue = talk.dialogue = self._open(talk.conn)
+            self._due.append((at + _FIRST_TICK, talk.conn.key))
             if talk.name:
                 dialogue.preset(talk.name)
         try:
@@ -302,15 +305,19 @@ class StreamReader:
         while self._due and self._due[0][0] <= now:
             _, key = self._due.popleft()
             talk = self._talks.get(key)
-            if talk is None or talk.over:
-                continue
-            if talk.dialogue is not None:
+            if talk is not None and talk.dialogue is not None:
                 self._tell(talk.dialogue.tick(now))
-            self._due.append((now + _TICK, key))
+                self._due.append((now + _TICK, key))
+        if len(self._due) > _SPARE * self._limits.talks:  # most of them are forgotten already
+            self._due = deque(one for one in self._due if self._waits(one[1]))
         if now >= self._next_tick:
             self._next_tick = now + _SECOND
             for reader in self._readers():
                 self._tell(reader.expire(now))
+
+    def _waits(self, key: int) -> bool:
+        talk = self._talks.get(key)
+        return talk is not None and talk.dialogue is not None
 
     def _readers(self) -> Iterable[Datagrams]:
         return [one for one in (self._dns, self._quic, self._unknown) if one is not None]

@@ -16,9 +16,9 @@ _CLONE_NEWNET = 0x40000000
 
 def run(*words: str) -> str:
     """Run a command that must succeed; return what it printed."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
-    return done.stdout
+    done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, f"{words}: {os.fsdecode(done.stderr)}"
+    return os.fsdecode(done.stdout)
 
 
 def _setns(descriptor: int) -> None:
@@ -54,10 +54,11 @@ class Cable:
         for name in (self.left, self.right):
             run("ip", "netns", "add", name)
 
-    def plug(self) -> None:
-        """Connect them."""
+    def plug(self, index: str = "") -> None:
+        """Connect them; *index*: number of the left interface."""
+        number = ("index", index) if index else ()
         run(
-            *("ip", "-n", self.left, "link", "add", "left", "type", "veth"),
+            *("ip", "-n", self.left, "link", "add", "left", *number, "type", "veth"),
             *("peer", "name", "right", "netns", self.right),
         )
         for name, end, address in (

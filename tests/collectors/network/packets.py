@@ -39,9 +39,16 @@ def make_block(packets: Sequence[bytes], *, link: int = links.ETHERNET, **more: 
     return Block(**(given | more))  # type: ignore[arg-type]
 
 
-def tcp(source: int = 1, destination: int = 2, flags: int = 16, data: bytes = b"") -> bytes:
+def tcp(  # noqa: PLR0917 - the header of a segment
+    source: int = 1,
+    destination: int = 2,
+    flags: int = 16,
+    data: bytes = b"",
+    seq: int = 7,
+    ack: int = 9,
+) -> bytes:
     """Return a TCP segment."""
-    return struct.pack(">HHIIBBHHH", source, destination, 7, 9, 0x50, flags, 0, 0, 0) + data
+    return struct.pack(">HHIIBBHHH", source, destination, seq, ack, 0x50, flags, 0, 0, 0) + data
 
 
 def udp(source: int = 1, destination: int = 2, data: bytes = b"") -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.network import block as links
-from collectors.network import headers_struct
+from collectors.network import flow_records, headers_struct
 from collectors.network.block import Block
 from collectors.network.engine import Engine
 from collectors.network.limits import SECOND, Limits
@@ -21,6 +21,7 @@ from collectors.network.model import (
     RST,
     SYN,
     Arp,
+    Conn,
     Direction,
     Flow,
     Icmp,
@@ -317,3 +318,28 @@ def packets_of(block: Block) -> list[bytes]:
         bytes(block.data[begin : begin + length])
         for begin, length in zip(block.offset.tolist(), block.captured.tolist(), strict=True)
     ]
+
+
+def test_records_that_are_not_at_hand_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = [
+        packet
+        for turn in range(3)
+        for port in range(40_000, 40_060)
+        for packet in (there(SYN if not turn else ACK, b"a" * turn, port), back(ACK, b"b", port))
+    ]
+
+    def told() -> tuple[list[Flow], list[Conn]]:
+        kept = Kept()
+        engine = Engine(kept, seed=1)
+        for begin in range(0, len(packets), 7):
+            engine.feed(make_block(packets[begin : begin + 7]))
+        engine.finish()
+        found = sorted(flows(engine.drain()), key=lambda flow: flow.conn.client_port)
+        return found, [segment[0] for segment in kept.segments]
+
+    plain = told()
+    assert len(plain[0]) == 60
+    assert set(map(repr, plain[1])) == {repr(flow.conn) for flow in plain[0]}
+    monkeypatch.setattr(flow_records, "_MOST_CONNS", 8)
+    monkeypatch.setattr(flow_records, "PART", 4)
+    assert told() == plain

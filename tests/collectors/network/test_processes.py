@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import socket
 from pathlib import Path
 
@@ -47,6 +48,38 @@ def test_addresses_are_in_words_of_the_machine() -> None:
     assert address("B80D0120000000000000000001000000") == bytes.fromhex(
         "20010db8000000000000000000000001"
     )
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """A host with one listening socket of user 33 and two processes."""
+    net = tmp_path / "proc/net"
+    net.mkdir(parents=True)
+    line = "0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 33 0 4711 1"
+    (net / "tcp").write_text(f"head\n   {line}\n")
+    for pid in ("1", "77"):
+        (tmp_path / "proc" / pid / "fd").mkdir(parents=True)
+        (tmp_path / "proc" / pid / "comm").write_text("nginx\n")
+    (tmp_path / "proc/77/fd/3").symlink_to("socket:[4711]")
+    return tmp_path
+
+
+def test_it_does_not_say_more_than_it_can(served: Path) -> None:
+    found = Processes(served)
+    assert found.words() == "not looked yet"
+    assert found.answer([])[1]["6/80"].process == "nginx"
+    assert found.words() == "programs and users of all sockets"
+
+
+def test_hidden_processes_are_not_taken_for_none(served: Path) -> None:
+    # ProtectProc=invisible: /proc has our own processes only.
+    shutil.rmtree(served / "proc/1")
+    shutil.rmtree(served / "proc/77")
+    (served / "proc/90/fd").mkdir(parents=True)
+    found = Processes(served)
+    owner = found.answer([])[1]["6/80"]
+    assert (owner.process, owner.user) == ("", pwd.getpwuid(33).pw_name)
+    assert found.words().startswith("users only")
 
 
 def test_an_unknown_conversation_has_no_owner() -> None:

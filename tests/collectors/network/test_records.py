@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from collectors.kinds import NetworkContacts, NetworkFinding, NetworkFlow, NetworkService
+from collectors.network.detect.loss import CaptureStats
 from collectors.network.messages import Owner
 from collectors.network.model import ACK, RST, SYN, Direction, Dns, State
 from collectors.network.records import Records
@@ -17,6 +18,10 @@ HOUR = 3600 * SECOND
 
 def records(**settings: object) -> Records:
     return Records(msgspec.convert(settings, NetworkSettings))
+
+
+def counted(at: int, dropped: int) -> CaptureStats:
+    return CaptureStats(at=at, interface="eth0", packets=1000 - dropped, dropped=dropped)
 
 
 def scan(ports: int = 40) -> list[object]:
@@ -66,9 +71,19 @@ def test_failed_first_contacts_are_shipped() -> None:
 def test_losses_of_packets_become_a_finding() -> None:
     made = records()
     for minute in range(20):
-        made.lost("eth0", 1000, 300 if minute < 10 else 0, START + minute * 60 * SECOND)
+        made.lost(counted(START + minute * 60 * SECOND, 300 if minute < 10 else 0))
     rules = {one.record.rule for one in made.told() if isinstance(one.record, NetworkFinding)}
     assert len(rules) == 1
+
+
+def test_what_was_acknowledged_and_never_seen_becomes_one_too() -> None:
+    made = records()
+    for number in range(3):
+        each = {"acked": 10**7, "unseen": 5 * 10**6, "holes": 50}
+        made.lost(CaptureStats(at=START + number * 20 * SECOND, interface="eth0", **each))
+    made.time(START + 40 * SECOND, last=True)
+    (found,) = [one.record for one in made.told() if isinstance(one.record, NetworkFinding)]
+    assert (found.rule, found.numbers["acked_bytes"]) == ("capture.loss", 3e7)
 
 
 def test_detections_can_be_switched_off() -> None:
@@ -141,13 +156,13 @@ def test_evictions_are_told_by_part() -> None:
 def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
     made = records()
     made.take([flow(at=START)])
-    made.lost("eth0", 1000, 900, START)
+    made.lost(counted(START, 900))
     made.time(START)
     made.told()
     early = START - 24 * HOUR
     made.take([flow(at=early)])
     made.time(early)
-    made.lost("eth0", 1000, 900, early)
+    made.lost(counted(early, 900))
     kinds = {type(one.record) for one in made.told()}
     assert NetworkFlow in kinds
     assert made._counted == {}, "the minute of losses is over"

@@ -17,7 +17,7 @@ from collectors.network.sockets import Capture, Shape, open_capture
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.patience import PATIENCE, until
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 

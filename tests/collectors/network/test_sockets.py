@@ -18,7 +18,7 @@ from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.test_ring import Tap, send
 from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 

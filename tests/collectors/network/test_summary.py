@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from collectors.kinds import NetworkFlow
 from collectors.network import community
-from collectors.network.model import ICMP, State
-from collectors.network.summary import MINUTE, FlowSummary
+from collectors.network.model import ICMP, MINUTE, State
+from collectors.network.summary import FlowSummary
 from tests.collectors.network.flows import START, conn, flow
 
 
@@ -100,3 +100,18 @@ def test_a_clock_that_is_set_back_does_not_make_it_silent() -> None:
     assert len(told(summary, early)) == 1
     summary.see(flow(at=early))
     assert told(summary, early + 1) == []
+
+
+def test_lines_do_not_share_what_they_count() -> None:
+    summary = FlowSummary(1)
+    for number, states in enumerate(([State.SF], [State.SF] * 3, [State.SF, State.REJ])):
+        for state in states:
+            summary.see(flow(conn(client=f"203.0.113.{number}"), state=state))
+    told(summary, START)
+    summary.see(flow(conn(), state=State.SF))
+    summary.see(flow(conn(), state=State.REJ))
+    summary.see(flow(conn(client="203.0.113.50"), state=State.SF, size=1))
+    summary.see(flow(conn(client="203.0.113.51"), state=State.SF, size=1))
+    first, rest = told(summary, START + MINUTE)
+    assert first.states == {"SF": 1, "REJ": 1}
+    assert rest.states == {"SF": 2}

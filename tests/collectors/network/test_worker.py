@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,100 +19,14 @@ import pytest
 
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
+from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
 from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 
 NIK = re.compile(r"(?<![0-9a-f])[1-9][0-9]{15}(?![0-9a-f])")
-ROOT = Path(__file__).parent.parent.parent.parent
-
-
-class Sensor:
-    """The sensor in one namespace, and what it said."""
-
-    def __init__(self, namespace: str, state: Path, **settings: Any) -> None:
-        state.mkdir(exist_ok=True)
-        table = {"ring": 4 << 20, "ring_timeout": 0.05, **settings}
-        self._process = subprocess.Popen(
-            [
-                *("ip", "netns", "exec", namespace, sys.executable),
-                *("-m", "tests.collectors.network.watching", str(state), json.dumps(table)),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        self.records: list[dict[str, Any]] = []
-        self.beat: dict[str, Any] = {}
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-
-    @property
-    def child(self) -> int:
-        """Process id of the child, 0 when there is none."""
-        return int(self.beat.get("child") or 0)
-
-    @property
-    def coverage(self) -> dict[str, Any]:
-        """What it says of itself."""
-        found: dict[str, Any] = self.beat.get("coverage", {})
-        return found
-
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
-        """Take in what is said until *condition* holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"{what}: {self.records[-5:]} {self.beat}"
-            with contextlib.suppress(queue.Empty):
-                self._take(self._lines.get(timeout=0.2))
-
-    def _take(self, line: str) -> None:
-        said = json.loads(line)
-        if "record" in said:
-            self.records.append(said["record"])
-        self.beat = said.get("beat", self.beat)
-
-    def of(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
-        """Return the records of a kind that have these values (``_`` stands for a dot)."""
-        wanted = {key.replace("_", "."): value for key, value in fields.items()}
-        return [
-            one
-            for one in self.records
-            if one["ronda.kind"] == kind and all(one.get(k) == v for k, v in wanted.items())
-        ]
-
-    def watches(self, name: str) -> bool:
-        """Whether it says that it watches an interface, and the child has answered."""
-        return name in str(self.coverage.get("interfaces", "")).split(", ")
-
-    def ended(self) -> int:
-        """Wait until it ends by itself; return its exit status."""
-        return self._process.wait(PATIENCE)
-
-    def close(self) -> int:
-        """Have it stop; return its exit status."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            code = self._process.wait(PATIENCE)
-        finally:
-            self._process.kill()
-            self._reader.join()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-        while not self._lines.empty():
-            self._take(self._lines.get())
-        return code
 
 
 @pytest.fixture
@@ -125,31 +37,6 @@ def cable() -> Iterator[Cable]:
         yield made
     finally:
         made.close()
-
-
-@contextlib.contextmanager
-def watching(cable: Cable, state: Path, **settings: Any) -> Iterator[Sensor]:
-    sensor = Sensor(cable.left, state, **settings)
-    try:
-        sensor.until(lambda: sensor.watches("left") and sensor.child, "the sensor runs")
-        yield sensor
-    finally:
-        sensor.close()
-
-
-def talk(cable: Cable, port: int, size: int = 100) -> None:
-    """Have the right end fetch *size* bytes from the left one."""
-    with entered(cable.left):
-        server = socket.create_server((Cable.LEFT, port))
-    with server:
-        with entered(cable.right):
-            client = socket.create_connection((Cable.LEFT, port), timeout=PATIENCE)
-        with client:
-            peer, _ = server.accept()
-            with peer:
-                peer.sendall(b"x" * size)
-            while client.recv(65536):
-                pass
 
 
 def test_what_is_said_is_told_once_and_nothing_else(cable: Cable, tmp_path: Path) -> None:
@@ -310,3 +197,126 @@ def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
     assert flow["network.direction"] == "outbound"
     assert flow["process.name"] == Path("/proc/self/comm").read_text().strip()
     assert flow["user.name"] == "root"
+
+
+@pytest.mark.slow
+def test_restarts_leave_nothing_behind(cable: Cable, tmp_path: Path) -> None:
+    said = restarts(cable, tmp_path, kills=5, reloads=3)
+    (before,) = said["before"]
+    for census in (*said["killed"], *said["reloaded"]):
+        for what in ("descriptors", "sockets", "rings", "threads", "children"):
+            assert census[what] == before[what], what
+    for census in said["ended"]:
+        assert (census["threads"], census["children"], census["rings"]) == (1, 0, 0)
+        assert census["seconds"] < 2
+    gaps = [one for one in said["record"] if one["ronda.kind"] == "visibility.lost"]
+    causes = [one["ronda.visibility.cause"] for one in gaps]
+    assert causes == ["child_died"] * 5 + ["stopped"] * 3
+    assert all(0 < one["event.duration"] < 20_000_000_000 for one in gaps)
+    assert said["left"] == [[]]
+
+
+def restarts(cable: Cable, state: Path, *, kills: int, reloads: int) -> dict[str, list[Any]]:
+    """Run `tests.collectors.network.restarting`; return what it said, by kind."""
+    words = ("-m", "tests.collectors.network.restarting", str(state), str(kills), str(reloads))
+    done = subprocess.run(
+        ("ip", "netns", "exec", cable.left, sys.executable, *words),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60 + 10 * (kills + reloads),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said: dict[str, list[Any]] = {}
+    for line in done.stdout.splitlines():
+        for what, value in json.loads(line).items():
+            said.setdefault(what, []).append(value)
+    return said
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_no_gap_and_no_watch(cable: Cable, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "ronda-test", str(state))
+    try:
+        (state / "ballast").write_bytes(bytes(64 << 10))
+        with watching(cable, state) as sensor:
+            os.kill(sensor.child, signal.SIGKILL)
+            sensor.until(lambda: sensor.of("visibility.lost"), "the gap is told")
+            sensor.until(lambda: sensor.coverage.get("child_restarts") == 1, "another child")
+            talk(cable, 8085)
+            assert sensor.close() == 0
+        assert len(sensor.of("network.flow", destination_port=8085)) == 1
+        assert [one.name for one in state.iterdir() if one.stat().st_size] == ["ballast"]
+    finally:
+        run("umount", str(state))
+
+
+@pytest.mark.slow
+def test_no_child_outlives_an_agent_that_is_killed(cable: Cable, tmp_path: Path) -> None:
+    with loaded(cable), watching(cable, tmp_path) as sensor:
+        send_page(cable)  # the content child, too
+        sensor.until(lambda: len(sensor.descendants()) >= 2, "both children")
+        left = sensor.descendants()
+        sensor.kill()
+        deadline = time.monotonic() + 2
+        while any(alive(pid) for pid in left):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_the_end_comes_at_once_under_full_load(cable: Cable, tmp_path: Path) -> None:
+    with loaded(cable), watching(cable, tmp_path) as sensor:
+        send_page(cable)
+        sensor.until(lambda: len(sensor.descendants()) >= 2, "both children")
+        time.sleep(1)
+        left, began = sensor.descendants(), time.monotonic()
+        assert sensor.close() == 0
+        took = time.monotonic() - began
+        assert not any(alive(pid) for pid in left)
+    # Two seconds for the sensor, and what its process needs to end after it.
+    assert took < 2.5
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def send_page(cable: Cable) -> None:
+    """Have a page cross in clear, as work for the content child."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: 20\r\n\r\n"
+    with entered(cable.left):
+        server = socket.create_server((Cable.LEFT, 80))
+    with server:
+        with entered(cable.right):
+            client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
+        with client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(head + b"x" * 20)
+
+
+@contextlib.contextmanager
+def loaded(cable: Cable, rate: int = 1_000_000) -> Iterator[None]:
+    """Have as many packets come as the machine can send."""
+    words = ("-m", "bench.network_packets", "right", str(rate), "60")
+    with subprocess.Popen(
+        ("ip", "netns", "exec", cable.right, sys.executable, *words),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    ) as generator:
+        try:
+            yield
+        finally:
+            generator.kill()

@@ -41,7 +41,9 @@ class Context:
         self.say("record", msgspec.to_builtins(sighting.record))
 
     def say(self, what: str, value: Any) -> None:
-        print(json.dumps({what: value}, default=repr), flush=True)
+        # In one piece: threads speak at the same time.
+        sys.stdout.write(json.dumps({what: value}, default=repr) + "\n")
+        sys.stdout.flush()
 
     def handover(self, source: str, upto: int, sightings: Sequence[Sighting]) -> None:
         raise NotImplementedError

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from collectors.network.block import Block
+from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors
 from collectors.network.engine import Engine
 from collectors.network.model import ACK, FIN, PSH, RST, SYN, Finding
@@ -140,12 +141,16 @@ def judged(
     blocks: Iterator[Block], detectors: Detectors, local: Sequence[str] = ()
 ) -> list[Finding]:
     """Return what *detectors* find in packets, through flows and streams as the sensor has them."""
-    engine = Engine(StreamReader(), local=frozenset(map(raw, local)), seed=1)
+    ours = frozenset(map(raw, local))
+    engine = Engine(StreamReader(), local=ours, seed=1, acknowledged=True)
     found: list[Finding] = []
     try:
         for block in blocks:
             engine.feed(block)
             found += detectors.many(engine.drain())
+            for name, one in engine.acked().items():
+                sums = {"acked": one.bytes, "unseen": one.unseen, "holes": one.holes}
+                found += detectors.see(CaptureStats(at=int(block.time[-1]), interface=name, **sums))
     except CaptureError:
         pass  # what came before the fault counts
     engine.finish()

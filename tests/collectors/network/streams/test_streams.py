@@ -320,6 +320,18 @@ def test_a_clock_that_is_set_back_piles_nothing_up() -> None:
     reader = StreamReader(limits=Limits(talks=50))
     for number in range(2000):
         at = AT - (86_400 * SECOND if number >= 1000 else 0) + number * SECOND
-        reader.segment(msgspec.structs.replace(conn(80), key=number), True, 1, SYN, b"", at)
+        reader.segment(keyed(number), True, 1, 0x18, b"x", at)
         reader.drain()
-    assert len(reader._due) < 200
+    assert 0 < len(reader._due) < 200
+
+
+def test_what_is_forgotten_is_not_waited_for() -> None:
+    reader = StreamReader(limits=Limits(talks=50))
+    for number in range(2000):
+        reader.segment(keyed(number), True, 1, 0x18, b"x", AT + number)
+        reader.drain()
+        assert len(reader._due) <= 101
+    for number in range(2000, 4000):
+        reader.segment(keyed(number), True, 1, SYN, b"", AT + number)
+        reader.drain()
+    assert len(reader._due) <= 101, "a SYN without more is not looked at again"
