@@ -12,7 +12,7 @@ import gc
 import mmap
 
 _QUIET, _MUCH = 2000, 20_000
-"""Packets of one request with which it is quiet, and after which there is something to give back."""
+"""Packets of a request with which it is quiet, and after which there is something to give back."""
 _TIDY = 20.0
 """Seconds between two times, at least: each takes some milliseconds."""
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
@@ -46,7 +46,7 @@ class Tidy:
         self._next = 0.0
 
     def due(self, packets: int, moment: float) -> bool:
-        """Tell whether now is the time; *packets* since the start, *moment* in monotonic seconds."""
+        """Tell whether now is the time: *packets* since the start, *moment* in seconds."""
         fresh, self._packets = packets - self._packets, packets
         self._untidy += fresh
         if fresh > _QUIET or self._untidy < _MUCH or moment < self._next:
