@@ -45,7 +45,7 @@ _DIRECTIONS = {
     (False, False): Direction.EXTERNAL,
 }
 _MOST_KNOWN = 4096
-_MOST_CONNS = 8192
+_MOST_CONNS = 16_384
 """Conversations whose record is at hand; of the others it is made anew when it is needed."""
 PART = 2048
 """Rows that are taken out of arrays at once: as many values as objects are much memory."""
