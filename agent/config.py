@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agent.watching import share_web_roots
+from agent.watching import share
 from collectors.api import Settings
 from collectors.quantities import parse_duration, parse_size
 
@@ -106,7 +106,7 @@ class _Reader:
             state_dir=self._state_dir(data.get("state_dir", "/var/lib/ronda-agent")),
             spool_max_bytes=self._spool_size(spool.get("max_bytes", "1GiB")),
             log_level=self._choice("level", log.get("level", "info"), "log", _LEVELS),
-            sensors=share_web_roots(self._sensors(data)),
+            sensors=share(self._sensors(data)),
         )
         if self._mistakes:
             raise ConfigError(self._mistakes)

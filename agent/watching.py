@@ -1,4 +1,4 @@
-"""What two sensors have to agree on: places that both look at."""
+"""What sensors have to agree on: places that two of them look at, values that two look for."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ import msgspec
 
 from collectors.api import Settings
 
+_SHARED = (("web_roots", "files"), ("identifiers", "network"))
+"""Settings of the exposure sensor, and who takes them over if it has none of its own."""
 
-def share_web_roots(sensors: dict[str, Settings]) -> dict[str, Settings]:
-    """Return *sensors* with the exposure sensor's web roots for the files sensor, if it has none.
 
-    They are set once; which files are handed out decides in both how much a change matters.
+def share(sensors: dict[str, Settings]) -> dict[str, Settings]:
+    """Return *sensors* with what is set once, for the exposure sensor, but meant for others, too.
+
+    Which files are handed out decides how much a change of them matters; what the operator looks
+    for in files is looked for in what crosses the network.
     """
-    files = sensors.get("files")
-    web_roots = getattr(sensors.get("exposure"), "web_roots", ())
-    if files is None or not web_roots or getattr(files, "web_roots", None) != ():
-        return sensors
-    return {**sensors, "files": msgspec.structs.replace(files, web_roots=web_roots)}
+    for setting, name in _SHARED:
+        other = sensors.get(name)
+        value = getattr(sensors.get("exposure"), setting, ())
+        if other is not None and value and getattr(other, setting, None) == ():
+            sensors = {**sensors, name: msgspec.structs.replace(other, **{setting: value})}
+    return sensors
 
 
 _FOLLOWS = "what changes there is found by the sweep (sweep_hours, sweep_interval), not at once"

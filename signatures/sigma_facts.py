@@ -71,6 +71,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "texts": ("ronda.finding.texts",),
     "process": ("process.name",),
     "fleet": ("ronda.fleet.hosts",),
+    "known": ("ronda.fleet.since",),
 }
 """Name of a fact to the fields that may hold it, the first one present counts."""
 

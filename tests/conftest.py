@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +29,20 @@ settings.load_profile(os.environ.get("RONDA_HYPOTHESIS", "fast"))
 # tests that press it need it to arrive.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@functools.cache
+def _mounts_may_be_private() -> bool:
+    command = ["unshare", "--mount", "--propagation", "slave", "true"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this user or this machine cannot do, and say why."""
+    if item.get_closest_marker("root") and os.geteuid():
+        pytest.skip("needs root")
+    if item.get_closest_marker("mounts") and not _mounts_may_be_private():
+        pytest.skip("no mounts of its own here: / is no mount point (a bare chroot?)")
 
 
 def open_descriptors() -> dict[int, str]:

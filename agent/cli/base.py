@@ -83,6 +83,22 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
         click.echo("  ".join(padded).rstrip())
 
 
+def print_wrapped(label: str, text: str, indent: int) -> None:
+    """Print *text* beside *label*, on lines that fit the terminal."""
+    import textwrap
+
+    lines = textwrap.wrap(text, columns() - indent) or [""]
+    for number, line in enumerate(lines):
+        click.echo(f"{'' if number else label:<{indent}}{line}".rstrip())
+
+
+def columns() -> int:
+    """Return how wide the terminal is."""
+    import shutil
+
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
 def width(text: str) -> int:
     """Return how many terminal columns *text* takes."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.base import fail
+from agent.cli.sentences import sentence, why
+from agent.cli.words import N_, Words, lang_option, language
 
 if TYPE_CHECKING:
     from collectors.network.dissect.forms import Explained, Frame
@@ -26,8 +28,16 @@ _CATEGORIES = ("arp", "dhcp", "icmp", "smb", "kerberos", "other")
 @click.option("--evidence", type=click.Path(dir_okay=False), help="Write them to a capture file.")
 @click.option("--payload", is_flag=True, help="Evidence with all bytes, not the headers alone.")
 @click.option("--json", "lines", is_flag=True, help="One JSON object for each line.")
+@lang_option
 def dissect(
-    pcap: str, *, only: tuple[str, ...], most: int, evidence: str | None, payload: bool, lines: bool
+    pcap: str,
+    *,
+    only: tuple[str, ...],
+    most: int,
+    evidence: str | None,
+    payload: bool,
+    lines: bool,
+    lang: str | None,
 ) -> None:
     """Show packets of a capture file that the sensor's own parsers do not read, in words.
 
@@ -41,15 +51,16 @@ def dissect(
     from collectors.network.dissector import available
     from collectors.network.dissector import dissect as ask
 
+    words = Words(language(lang))
     if not available():
-        fail("scapy is not installed here; it comes with the extra [agent]")
+        fail(words.say(N_("scapy is not installed here; it comes with the extra [agent]")))
     if payload and not evidence:
-        raise click.UsageError("--payload is for --evidence")
+        raise click.UsageError(words.say(N_("--payload is for --evidence: say --evidence FILE")))
     wanted = NOTHING if evidence is None else WHOLE if payload else HEADERS
     try:
         descriptor = os.open(pcap, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        fail(f"cannot read {pcap}: {error.strerror}")
+        fail(words.say(N_("cannot read {name}: {why}"), name=pcap, why=why(words, error)))
     frames: list[Frame] = []
     damage, link = "", 1
     try:
@@ -58,14 +69,25 @@ def dissect(
                 click.echo(_line(one, lines=lines))
             frames += answer.frames
             damage, link = answer.damage or damage, answer.link
-        if evidence is not None:
-            _write(Path(evidence), snippet(frames, link))
-    except (ChildError, OSError) as error:
-        fail(f"dissect failed: {error}")
+    except ChildError as error:
+        text = N_("{name}: the process that reads packets gave no answer ({why})")
+        fail(words.say(text, name=pcap, why=error))
     finally:
         os.close(descriptor)
+    if evidence is not None:
+        _keep(words, Path(evidence), snippet(frames, link))
     if damage:
-        fail(f"{pcap}: {damage}")
+        fail(f"{pcap}: {sentence(words, damage)}")
+
+
+def _keep(words: Words, path: Path, data: bytes) -> None:
+    try:
+        _write(path, data)
+    except FileExistsError:
+        text = N_("{name} is there already; evidence is never written over: say another name")
+        fail(words.say(text, name=path))
+    except OSError as error:
+        fail(words.say(N_("cannot write {name}: {why}"), name=path, why=why(words, error)))
 
 
 def _write(path: Path, data: bytes) -> None:

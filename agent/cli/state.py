@@ -9,11 +9,13 @@ import click
 from agent.cli import summary
 from agent.cli.base import (
     ERROR,
+    columns,
     fail,
     load_config,
     output_option,
     print_json,
     print_table,
+    print_wrapped,
     show_bytes,
     show_time,
 )
@@ -60,30 +62,15 @@ def _print_status(
     well = words.say(summary.HEALTHY)
     click.echo(words.say(summary.UNHEALTHY, number=len(problems)) if problems else well)
     for problem in problems:
-        _print_wrapped("", scrub(problem), 2)
+        print_wrapped("", scrub(problem), 2)
     if not found.written:
         return
     lines = list(summary.summary(found, pending, words))
     indent = max(len(line.label) for line in lines) + 2
     for line in lines:
-        _print_wrapped(line.label, scrub(line.text), indent)
+        print_wrapped(line.label, scrub(line.text), indent)
     if everything:
         _print_counters(found)
-
-
-def _print_wrapped(label: str, text: str, indent: int) -> None:
-    """Print *text* beside *label*, on lines that fit the terminal."""
-    import textwrap
-
-    lines = textwrap.wrap(text, _columns() - indent) or [""]
-    for number, line in enumerate(lines):
-        click.echo(f"{'' if number else label:<{indent}}{line}")
-
-
-def _columns() -> int:
-    import shutil
-
-    return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
 def _print_counters(found: Any) -> None:
@@ -116,7 +103,7 @@ def _coverage(facts: dict[str, Any]) -> list[str]:
         word = f"{key.replace('_', ' ')} {value}"
         # A no-break space keeps a name and its value on one line, unless it is a sentence.
         words.append(word if len(word) > _SENTENCE else word.replace(" ", "\xa0"))
-    lines = textwrap.wrap(", ".join(words), _columns() - 2)
+    lines = textwrap.wrap(", ".join(words), columns() - 2)
     return [line.replace("\xa0", " ") for line in lines]
 
 

@@ -35,6 +35,12 @@ class Words:
         shown = {name: self._shown(value) for name, value in parts.items()}
         return self._catalog.gettext(message).format_map(shown)
 
+    def count(self, one: str, many: str, number: int, **parts: object) -> str:
+        """As `say`, with the form for ``{number}``; see `P_`."""
+        shown = {name: self._shown(value) for name, value in parts.items()}
+        text = self._catalog.ngettext(one, many, number)
+        return text.format_map({"number": self._shown(number), **shown})
+
     def _shown(self, value: object) -> str:
         if isinstance(value, int):
             text = f"{value:,}"
@@ -66,6 +72,11 @@ def language(chosen: str | None, environment: Mapping[str, str] = os.environ) ->
 def N_(message: str) -> str:  # noqa: N802 - gettext's name for "translate this"
     """Mark *message* for the catalogue."""
     return message
+
+
+def P_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as N_
+    """Mark a message with two forms for the catalogue; `Words.count` picks one."""
+    return one, many
 
 
 @functools.cache

@@ -30,3 +30,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="ronda.kind", 
     """Base of all kinds."""
 
     default_severity: ClassVar[Severity] = Severity.LOW
+    collector_only: ClassVar[bool] = False
+    """The collector alone makes such records; ingest refuses one that an agent sends."""

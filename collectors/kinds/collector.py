@@ -10,6 +10,7 @@ from collectors.kinds.base import Record, Scrubbed, Severity, ecs
 class AgentSilent(Record, frozen=True, kw_only=True, tag="agent.silent"):
     """Made by the collector: no sign of life for longer than the limit."""
 
+    collector_only: ClassVar[bool] = True
     default_severity: ClassVar[Severity] = Severity.HIGH
 
     agent: str = ecs("ronda.subject.agent")
@@ -25,6 +26,7 @@ class AgentSilent(Record, frozen=True, kw_only=True, tag="agent.silent"):
 class AgentCloned(Record, frozen=True, kw_only=True, tag="agent.cloned"):
     """Made by the collector: two machines use one identity."""
 
+    collector_only: ClassVar[bool] = True
     default_severity: ClassVar[Severity] = Severity.CRITICAL
 
     agent: str = ecs("ronda.subject.agent")
@@ -39,6 +41,7 @@ class PackageDiffers(Record, frozen=True, kw_only=True, tag="package.differs"):
     """Made by the collector: the files of a package are not what other hosts have under the same
     version."""
 
+    collector_only: ClassVar[bool] = True
     default_severity: ClassVar[Severity] = Severity.HIGH
 
     agent: str = ecs("ronda.subject.agent")
@@ -68,6 +71,7 @@ class NetworkSweep(Record, frozen=True, kw_only=True, tag="network.sweep"):
     """Made by the collector: one source had first contacts that failed with several hosts within a
     day."""
 
+    collector_only: ClassVar[bool] = True
     default_severity: ClassVar[Severity] = Severity.MEDIUM
 
     source: str = ecs("source.ip")
@@ -91,6 +95,7 @@ class NetworkSweep(Record, frozen=True, kw_only=True, tag="network.sweep"):
 class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):
     """Made by the collector: a batch or event of an agent was refused."""
 
+    collector_only: ClassVar[bool] = True
     default_severity: ClassVar[Severity] = Severity.MEDIUM
 
     agent: str = ecs("ronda.subject.agent")
@@ -103,6 +108,8 @@ class IngestRejected(Record, frozen=True, kw_only=True, tag="ingest.rejected"):
 
 class CollectorState(Record, frozen=True, kw_only=True, tag="collector.state"):
     """Made by the collector about itself: started, disk watermark, a role that crashed."""
+
+    collector_only: ClassVar[bool] = True
 
     action: str = ecs("event.action")
     """``started``, ``stopping``, ``disk_warning``, ``disk_full``, ``disk_ok``, ``role_crashed``."""

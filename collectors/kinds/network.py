@@ -198,6 +198,8 @@ class NetworkFinding(Record, frozen=True, kw_only=True, tag="network.finding"):
     user: Scrubbed | None = ecs("user.name", None)
     """User that owns its socket."""
     hosts: int | None = ecs("ronda.fleet.hosts", None)
-    """Added by the collector to a beacon: hosts that call this destination, over a week."""
+    """Added by the collector to a beacon: hosts that talked to this destination within a week."""
+    since: int | None = ecs("ronda.fleet.since", None)
+    """Added by the collector to a beacon: first contact of any host with it, ns since 1970."""
     spread: str | None = ecs("ronda.fleet.spread", None)
     """Added by the collector: ``single``, ``shared`` by some, ``common`` to most."""

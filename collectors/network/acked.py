@@ -16,7 +16,7 @@ after RST; with fragments; where the directions come by different interfaces, wh
 after the other. What others acknowledge of this host's data beyond what it sent is not believed:
 anybody can send such a packet, and the kernel drops it (RFC 9293 3.10.7.4).
 
-While many conversations go on, a quarter of those that begin is followed, chosen by the keyed hash,
+While many conversations go on, an eighth of those that begin is followed, chosen by the keyed hash,
 which nobody can foresee.
 """
 
@@ -39,9 +39,9 @@ from collectors.network.model import ACK, FIN, RST, SYN
 _GRACE = 2 * SECOND
 _FAR = 1 << 24
 """Bytes; who jumps further is followed, and nothing is concluded from it."""
-_MANY = 512
+_MANY = 256
 """Conversations in the table; where there are more, a part of the new ones speaks for all."""
-_PART = np.uint64(3)
+_PART = np.uint64(7)
 _NEVER = np.iinfo(np.int64).max
 _OPENS = NEW_SYN | SYN_ACK
 
@@ -122,12 +122,15 @@ class Acknowledged:
         """Return those of the groups that are followed."""
         order, starts, counts = batch.order, batch.starts, batch.counts
         cells, flags = batch.cells, batch.flags
-        if not which.all():
-            order = order[np.repeat(which, counts)]
-            counts, cells, flags = counts[which], cells[which], flags[which]
-            starts = np.cumsum(counts) - counts
-        if not len(cells):
+        few = np.flatnonzero(which)
+        if not len(few):
             return None
+        if len(few) < len(which):
+            counts, cells, flags = counts[few], cells[few], flags[few]
+            begins = np.cumsum(counts) - counts
+            # No step over the rows of the others, which are most.
+            order = order[np.arange(counts.sum()) + np.repeat(starts[few] - begins, counts)]
+            starts = begins
         last, begin = order[starts + counts - 1], batch.time[order[starts]]
         return _Groups(order, starts, counts, cells, flags, last, begin)
 

@@ -13,6 +13,7 @@ import time
 
 import msgspec
 
+from collectors.api import Unsupported
 from collectors.kinds import VisibilityLost
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import MOST, Interface, Interfaces, compare
@@ -22,6 +23,7 @@ from collectors.redact import scrub
 
 _log = logging.getLogger(__name__)
 
+_WILD = frozenset("*?[")
 _LOOK = 2.0
 """Seconds between two looks at the interfaces."""
 
@@ -44,6 +46,8 @@ class Captures:
         self._closed: list[str] = []
         self._renamed: dict[str, str] = {}
         self._next_look = 0.0
+        # What the operator names by its name must be there, and so must what was.
+        self._missing = {name for name in settings.interfaces if not _WILD.intersection(name)}
         self.local: frozenset[bytes] = frozenset()
         """Addresses of this host."""
         self.down: frozenset[str] = frozenset()
@@ -60,6 +64,9 @@ class Captures:
         """See which interfaces came and went, every other second; return what that cost.
 
         *now*: ns since 1970.
+
+        Raises:
+            Unsupported: packet sockets do not work here, and none is open.
         """
         moment = time.monotonic()
         if moment < self._next_look:
@@ -76,6 +83,9 @@ class Captures:
         for name in changes.gone:
             self._drop(name)
             told += self._gaps.gone(name, now)
+        for name in self._missing.difference(present):
+            told += self._gaps.gone(name, now)
+        self._missing.clear()
         for one in changes.come:
             if self._take(one):
                 told += self._gaps.back(one.name, now)
@@ -106,6 +116,7 @@ class Captures:
 
     def reopen(self) -> None:
         """Close all, for sockets that a new child can read from their beginning."""
+        self._missing.update(self._open)
         self.close()
         self._fresh.clear()
         self._closed.clear()
@@ -153,8 +164,11 @@ class Captures:
             shape = msgspec.structs.replace(shape, ring=max(shape.ring // 4, 2 << 20))
         try:
             capture = open_capture(one.name, one.index, shape, loopback=one.loopback)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+        except (OSError, Unsupported) as error:
+            if isinstance(error, Unsupported) and not self._open:
+                raise
+            number = error.errno if isinstance(error, OSError) else None
+            reason = os.strerror(number) if number else str(error)
             if self.refused.get(one.name) != reason:
                 _log.warning("network: %s cannot be watched: %s", scrub(one.name), reason)
             self.refused[one.name] = reason

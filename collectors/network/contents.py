@@ -110,11 +110,14 @@ class Contents:
         if not self._thread.is_alive():
             raise RuntimeError("the thread that looks into content has ended")
 
-    def stop(self) -> None:
-        """Look into what is there, end thread and child, and let go of everything."""
+    def stop(self, patience: float = _LAST) -> None:
+        """Look into what is there, end thread and child, and let go of everything.
+
+        *patience*: seconds for what is there, when it is live.
+        """
         self._over.set()
         if self._thread.ident is not None:
-            self._thread.join(_LAST if self._live else _TIMEOUT)
+            self._thread.join(patience if self._live else _TIMEOUT)
             if self._thread.is_alive():  # the agent stops and does not wait for a slow piece
                 self._interrupt()
                 self._thread.join()

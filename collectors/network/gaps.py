@@ -107,7 +107,10 @@ class Gaps:
     @staticmethod
     def died(cause: str, begin: int, end: int) -> VisibilityLost:
         """Return the gap between a child's last answer and the next child's readiness."""
-        detail = f"the process that reads packets ended ({cause}) and was started anew"
+        detail = (
+            f"the process that reads packets ended ({cause}) and was started anew; what it had not "
+            "told yet of open conversations and of the last minute is lost, too"
+        )
         return _lost("child_died", begin, end, scrub(detail))
 
 

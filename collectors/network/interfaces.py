@@ -74,15 +74,21 @@ class Interfaces:
         self._choice = choice
         self._sys = root / "sys/class/net"
         self._proc = root / "proc/net"
+        self.unnamed = 0
+        """Interfaces whose names are no printable text: they are not watched."""
         self.beyond = 0
         """Interfaces that there was no room for, in the last look."""
 
     def present(self) -> list[str]:
-        """Return the names of all interfaces."""
+        """Return the names of all interfaces, but for those that are no text at all."""
         try:
-            return sorted(os.listdir(self._sys))
+            names = sorted(os.listdir(self._sys))
         except OSError:
             return []
+        # The kernel takes nearly any byte; what is not UTF-8 can be given to no call of ours.
+        told = [name for name in names if name.isprintable()]
+        self.unnamed = len(names) - len(told)
+        return told
 
     def up(self) -> dict[str, Interface]:
         """Return the interfaces to watch now, by name; loopback last, for it matters least."""
@@ -99,6 +105,15 @@ class Interfaces:
         found.sort(key=lambda one: (one.loopback, one.name))
         self.beyond = max(0, len(found) - MOST)
         return {one.name: one for one in found[:MOST] if one.index}
+
+    def absent(self) -> list[str]:
+        """Return the wanted patterns that no interface matches, up or not."""
+        present = self.present()
+        return [
+            pattern
+            for pattern in self._choice.wanted
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in present)
+        ]
 
     def is_up(self, name: str) -> bool:
         """Whether an interface is there and up."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 _LARGEST = 512 << 20
 """Bytes: fifty million rows."""
+_PAUSE = 30.0
+"""Seconds until it is tried again, where it could not be copied."""
 
 
 class Lists:
@@ -23,6 +26,7 @@ class Lists:
         self._path = path
         self._state_dir = state_dir
         self._handed = (0, 0, 0)
+        self._not_before = 0.0
         self.reason = ""
         """Why the table cannot be handed over; empty when all is well."""
 
@@ -32,7 +36,7 @@ class Lists:
 
     def fresh(self) -> list[int]:
         """Return a descriptor of a table that the child does not have yet. The caller closes it."""
-        if not self._path:
+        if not self._path or time.monotonic() < self._not_before:
             return []
         try:
             found = os.stat(self._path)
@@ -42,9 +46,15 @@ class Lists:
             if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
                 self.reason = "no file, or larger than 512 MiB"
                 return []
+        except OSError as error:
+            self.reason = error.strerror or "unreadable"
+            return []
+        try:
             copy = self._copy()
         except OSError as error:
             self.reason = error.strerror or "unreadable"
+            # A full disk must not be filled again each second.
+            self._not_before = time.monotonic() + _PAUSE
             return []
         self._handed = mark
         self.reason = ""

@@ -83,7 +83,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     listeners: dict[str, Owner] | None = None
     """Listening sockets by ``PROTO/PORT`` (``6/443``); None: as before."""
     indicators: bool = False
-    """A table of indicators comes along: a descriptor behind those of the rings."""
+    """A table of indicators comes along: a descriptor behind those of the rings or the file."""
     file: bool = False
     """A capture file comes along instead: read on until it ends."""
     learned: bool = False

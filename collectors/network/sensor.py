@@ -61,6 +61,11 @@ class NetworkSensor:
         choice = Choice(wanted=wanted, unwanted=self._settings.exclude_interfaces)
         warnings = []
         interfaces = Interfaces(choice)
+        absent = interfaces.absent()
+        if absent:
+            there = ", ".join(interfaces.present()) or "none"
+            named = ", ".join(absent)
+            warnings.append(f"interfaces: there is no {named}; there are: {there}")
         if not interfaces.up():
             named = f"none of {', '.join(wanted)}" if wanted else "no interface"
             warnings.append(f"{named} is up; what comes up is watched from then on")

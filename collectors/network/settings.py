@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collectors.api import Settings
+from collectors.content.result import CustomIdentifier
 from collectors.network.detect.places import network
 from collectors.network.detect.settings import DetectSettings
 from collectors.network.filter import endpoint, program
@@ -51,6 +52,8 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """Peers that get a line of their own in a minute; the rest is added up."""
     content: bool = True
     """Look for citizens' data, keys and passwords in what crosses without encryption."""
+    identifiers: tuple[CustomIdentifier, ...] = ()
+    """What else to look for there; empty: the ``identifiers`` of ``[sensors.exposure]``."""
     domains_only: bool = False
     """Names in questions of DNS and in TLS are reduced to their registered domain."""
     processes: bool = True
@@ -85,6 +88,9 @@ class NetworkSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields
         for name in ("interfaces", "exclude_interfaces"):
             if not all(getattr(self, name)):
                 raise ValueError(f"{name}: an empty name")
+        names = [one.name for one in self.identifiers]
+        if len(set(names)) < len(names):
+            raise ValueError("identifiers: two have the same name")
         detect = self.detect
         for text in (*detect.inside, *detect.scan.quiet, *detect.brute.quiet, *detect.arp.quiet):
             try:

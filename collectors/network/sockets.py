@@ -60,11 +60,15 @@ class Capture:
         return self._socket.fileno()
 
     def name(self) -> str:
-        """Return what the interface is called now, empty when it is gone for good."""
+        """Return what the interface is called now, empty when it is gone for good.
+
+        One whose new name is no printable text counts as gone: no such one is watched.
+        """
         try:
-            return str(self._socket.getsockname()[0])
-        except OSError:
+            name = str(self._socket.getsockname()[0])
+        except (OSError, UnicodeDecodeError):
             return ""
+        return name if name.isprintable() else ""
 
     def close(self) -> None:
         """End it; the kernel frees the ring when the child has let go, too."""

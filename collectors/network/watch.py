@@ -93,6 +93,8 @@ class Watch:
         self._rename(work.renamed)
         if work.content:
             self._attach(descriptors.pop())
+        if work.indicators:
+            self._indicators(descriptors.pop())
         if work.file and self._content is not None:
             self._content.most = _MOST_WAITING
         if work.file:
@@ -100,8 +102,6 @@ class Watch:
             self._capture_descriptor = descriptors[0]
             self._capture = _blocks(descriptors[0])
         else:
-            if work.indicators:
-                self._indicators(descriptors.pop())
             for ring, descriptor in zip(work.opened, descriptors, strict=True):
                 self._open(ring, descriptor)
         if work.local is not None:

@@ -16,6 +16,7 @@ import msgspec
 from collectors.api import Coverage, SensorContext, Unsupported
 from collectors.child import BoundedChild, ChildError, Limits
 from collectors.kinds import ChildCrashed, Kind
+from collectors.network.attendance import Attendance
 from collectors.network.captures import Captures
 from collectors.network.contents import Contents
 from collectors.network.gaps import Gaps
@@ -33,6 +34,11 @@ _log = logging.getLogger(__name__)
 
 _SLICE = 1.0
 """Seconds for which the child works before it answers."""
+_BUSY, _BUSY_SLICE = 50_000, 0.5
+"""Packets in a slice, and the slice from then on: the end must not wait for a whole one and for
+what a full ring holds."""
+_LAST, _LEAST = 1.0, 0.2
+"""Seconds for the last flows and for the last content together, and for the content at least."""
 _TIMEOUT = 30.0
 _LISTENERS = 60.0
 """Seconds between two looks at listening sockets when no conversation asks."""
@@ -74,11 +80,14 @@ class Worker:
         self._asked: dict[int, Asked] = {}
         self._owners: dict[int, Owner] = {}
         self._listeners: dict[str, Owner] | None = None
+        self._slice = _SLICE
+        self._packets = 0
         self._deaths: list[float] = []
         self._restarts = 0
         self._answered = context.now()
         """When the last answer came, ns since 1970."""
         self._next_listeners = 0.0
+        self._attendance = Attendance(context.state_dir / "attendance")
         self._memory = Learned(context.state_dir / "learned")
         self._next_save = time.monotonic() + _SAVE
         self._contents = self._new_contents() if settings.content else None
@@ -103,25 +112,31 @@ class Worker:
             Unsupported: packet sockets do not work here any more.
             ChildError: the child died too often.
         """
-        if self._contents is not None:
-            self._contents.start()
+        over = time.monotonic()
         try:
+            if self._contents is not None:
+                self._contents.start()
             while not self._context.stopping.is_set():
                 self._look()
-                self._ask(_SLICE)
+                self._ask(self._slice)
                 if self._contents is not None:
                     self._contents.check()
                 self._context.beat()
                 self._look_up()
+            over = time.monotonic()
             self._end()
         finally:
             self._child.close()
             if self._contents is not None:
-                self._contents.stop()
+                # What was told takes its time from what is left to look into.
+                self._contents.stop(max(_LEAST, _LAST - (time.monotonic() - over)))
             self._captures.close()
 
     def _end(self) -> None:
-        """Have what is still held told."""
+        """Have what is still held told, what matters most first: time is short."""
+        self._attendance.ends(self._context.now())
+        for gap in self._gaps.rest():
+            self._tell(gap)
         try:
             # What came in just now lies in a block that the kernel has not handed over yet.
             self._ask(min(0.5, 2 * self._settings.ring_timeout), last=True)
@@ -135,7 +150,8 @@ class Worker:
         init = Setup(
             key=keys.fleet,
             epoch=keys.fleet_epoch,
-            settings=self._settings,
+            # The content child looks for them, not this one.
+            settings=msgspec.structs.replace(self._settings, identifiers=()),
             memory=self._memory.read(),
         )
         memory = _MEMORY + 16 * self._settings.ring
@@ -146,7 +162,8 @@ class Worker:
     def _new_contents(self) -> Contents:
         # <state>/sensors/network: what the agent was given to look for is two levels up.
         agent_dir = self._context.state_dir.parent.parent
-        return Contents(self._context.keys, agent_dir, self._emit)
+        identifiers = self._settings.identifiers
+        return Contents(self._context.keys, agent_dir, self._emit, identifiers=identifiers)
 
     def _emit(self, record: Kind, observed: int, severity: int | None) -> None:
         self._context.emit(
@@ -204,6 +221,9 @@ class Worker:
 
     def _take(self, answer: Answer) -> None:
         begin, self._answered = self._answered, self._context.now()
+        for gap in self._attendance.back(begin):
+            self._tell(gap)
+        self._attendance.here(self._answered)
         for sighting in answer.sightings:
             self._context.emit(sighting)
         self._totals.add(answer.counts)
@@ -216,6 +236,8 @@ class Worker:
         if answer.memory:
             self._next_save = time.monotonic() + _SAVE
             self._memory.write(answer.memory)
+        packets, self._packets = answer.packets - self._packets, answer.packets
+        self._slice = _BUSY_SLICE if packets >= _BUSY * self._slice else _SLICE
         for one in answer.asked[: _MOST_ASKED - len(self._asked)]:
             self._asked[one.key] = one
         self._report(answer)
@@ -232,6 +254,8 @@ class Worker:
         if self._contents is not None:
             told.update(self._contents.coverage())
             told["content_dropped"] = answer.unpassed
+        if self._interfaces.unnamed:
+            told["interfaces_without_printable_name"] = self._interfaces.unnamed
         if self._interfaces.beyond:
             told["interfaces_beyond"] = self._interfaces.beyond
         if self._lists.reason:

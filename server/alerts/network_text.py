@@ -19,5 +19,6 @@ LABELS: Mapping[str, str] = {
     "texts": N_("Example"),
     "process": N_("Program"),
     "fleet": N_("Servers"),
+    "known": N_("First seen"),
 }
 """Name of a fact to its label."""

@@ -195,7 +195,7 @@ def show(name: str, value: Any, language: str) -> str:
     """Return one fact as text, clean and in *language*."""
     if name == "counts" and isinstance(value, list):
         return ", ".join(_count(entry, language) for entry in value)
-    if name in {"begin", "end"} and isinstance(value, int):
+    if name in {"begin", "end", "known"} and isinstance(value, int):
         return moment(value)
     if name == "alert" or (name == "port" and isinstance(value, int)):
         return str(value)

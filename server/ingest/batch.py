@@ -58,6 +58,8 @@ _NESTED: frozenset[Any] = frozenset({dict, list})
 _NONE: dict[str, Any] = {}
 DEFAULTS = {tag: _defaults(kind) for tag, kind in KINDS.items()}
 """What an agent leaves out because it is the default: rules and searches must find it."""
+_OURS = frozenset(tag for tag, kind in KINDS.items() if kind.collector_only)
+"""Rules believe them, for they say what several hosts have in common: no agent sends such kinds."""
 
 
 class Refusal(Exception):  # noqa: N818 - the sender's fault
@@ -165,6 +167,8 @@ def _open_event(body: msgspec.Raw, batch: Batch, key: bytes) -> NewEvent:
     kind = envelope.kind
     if kind not in KINDS and not (0 < len(kind) <= _MAX_TEXT and kind.isprintable()):
         raise InvalidEvent("ronda.kind is not a proper name")
+    if kind in _OURS or envelope.module == COLLECTOR:
+        raise InvalidEvent(f"{kind} of {envelope.module}: only the collector makes such events")
     if not 0 <= envelope.observed <= _LARGEST:
         raise InvalidEvent("@timestamp is out of range")
     open_record(record)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.config import parse
-from agent.watching import share_web_roots, unwatched
+from agent.watching import share, unwatched
+from collectors.content.result import CustomIdentifier
 from collectors.exposure.settings import ExposureSettings
 from collectors.files.settings import FileSettings
+from collectors.network.settings import NetworkSettings
 
 
 def test_the_defaults_fit() -> None:
@@ -56,13 +58,29 @@ def test_sensors_that_are_off() -> None:
 def test_web_roots_are_set_once() -> None:
     exposure = ExposureSettings(web_roots=("/data/situs",))
     own = FileSettings(web_roots=("/data/lain",))
-    assert share_web_roots({"exposure": exposure}) == {"exposure": exposure}
-    assert share_web_roots({"files": own, "exposure": exposure})["files"] is own
-    shared = share_web_roots({"files": FileSettings(), "exposure": exposure})
+    assert share({"exposure": exposure}) == {"exposure": exposure}
+    assert share({"files": own, "exposure": exposure})["files"] is own
+    shared = share({"files": FileSettings(), "exposure": exposure})
     assert shared == {"files": FileSettings(web_roots=("/data/situs",)), "exposure": exposure}
     # Whoever looks for data or not: what is handed out stays what it is.
     off = ExposureSettings(enabled=False, web_roots=("/data/situs",))
-    assert share_web_roots({"files": FileSettings(), "exposure": off})["files"] == shared["files"]
+    assert share({"files": FileSettings(), "exposure": off})["files"] == shared["files"]
+
+
+def test_what_is_looked_for_in_files_is_looked_for_in_traffic() -> None:
+    records = CustomIdentifier(name="rm", pattern="RM-[0-9]{6}")
+    other = CustomIdentifier(name="operasi", words=("Operasi Senyap",))
+    exposure, own = ExposureSettings(identifiers=(records,)), NetworkSettings(identifiers=(other,))
+    shared = share({"network": NetworkSettings(), "exposure": exposure})
+    assert shared["network"] == NetworkSettings(identifiers=(records,))
+    assert share({"network": own, "exposure": exposure})["network"] is own
+    assert share({"network": own, "exposure": ExposureSettings()})["network"] is own
+
+
+def test_two_of_one_name_are_refused() -> None:
+    one = CustomIdentifier(name="rm", pattern="RM-[0-9]{6}")
+    with pytest.raises(ValueError, match="identifiers: two"):
+        NetworkSettings(identifiers=(one, one))
 
 
 def test_the_configuration_shares_them(tmp_path: Path) -> None:

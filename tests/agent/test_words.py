@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import io
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
@@ -22,18 +24,27 @@ PO = LOCALE / "id" / "LC_MESSAGES" / f"{DOMAIN}.po"
 def catalogue() -> dict[str, str]:
     found = read_po(io.BytesIO(PO.read_bytes()), locale="id")
     assert not [entry.id for entry in found if entry.id and entry.fuzzy]
-    return {str(entry.id): str(entry.string) for entry in found if entry.id}
+    return _texts(found)
+
+
+def _texts(entries: Iterable[Message]) -> dict[str, str]:
+    """Return messages by id; of those with two forms, both: Indonesian has one for both."""
+    return {
+        one: "".join(entry.string or ()) for entry in entries for one in _forms(entry.id) if one
+    }
+
+
+def _forms(text: str | list[str] | tuple[str, ...]) -> Iterable[str]:
+    return [text] if isinstance(text, str) else text
 
 
 def used() -> set[str]:
-    """Return every text that stands in N_()."""
+    """Return every text that stands in N_() or P_()."""
     texts = set(NAMES.values())
     for path in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "N_":
-                (argument,) = node.args
-                if isinstance(argument, ast.Constant):
-                    texts.add(str(argument.value))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"N_", "P_"}:
+                texts |= {str(one.value) for one in node.args if isinstance(one, ast.Constant)}
     return texts
 
 
@@ -45,9 +56,7 @@ def test_nothing_is_missing_or_left_over() -> None:
 
 def test_the_compiled_catalogue_is_up_to_date() -> None:
     compiled = read_mo(io.BytesIO(PO.with_suffix(".mo").read_bytes()))
-    assert {str(e.id): str(e.string) for e in compiled if e.id} == catalogue(), (
-        "run: pybabel compile -d agent/locale -D ronda-agent"
-    )
+    assert _texts(compiled) == catalogue(), "run: pybabel compile -d agent/locale -D ronda-agent"
 
 
 def test_translations_keep_the_parts() -> None:

@@ -18,6 +18,9 @@ from tests.system.deployment import Deployment, wait_for
 
 SETTINGS = """[sensors.network]
 interfaces = ["{interface}"]
+[[sensors.exposure.identifiers]]
+name = "medical_record"
+pattern = "RM-[0-9]{{6,8}}"
 """
 NGINX = """daemon off;
 worker_processes 1;

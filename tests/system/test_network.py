@@ -27,6 +27,7 @@ HERE, THERE = "203.0.113.1", "203.0.113.9"
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.mounts,
     pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
@@ -171,6 +172,19 @@ def test_a_large_one_is_told_by_its_head(running: Running) -> None:
     about = int(str(facts["Estimate for the whole"]).replace(",", ""))
     assert 0.95 * len(many) < about < 1.05 * len(many)
     assert "at least" in facts["Holds"]
+
+
+def test_what_the_operator_defined_for_files_is_found_in_traffic(running: Running) -> None:
+    records = [f"RM-{70_000_000 + 37 * number}" for number in range(150)]
+    running.serve("page.html", "<html><body>RM-12 Selamat datang</body></html>\n" * 200)
+    running.serve("rekam.csv", "no_rm,poli\n" + "".join(f"{one},Gigi\n" for one in records))
+    assert running.fetch("/page.html") > 1000
+    (alert,), _ = clocked(lambda: running.fetch("/rekam.csv"), lambda: running.alerts("critical"))
+    page = running.ronda("alerts", "show", str(alert["id"]))
+    assert "medical_record" in json.dumps(page)
+    assert not any(one in json.dumps(page) for one in records)
+    (found,) = running.content()
+    assert (found["count"], found["level"]) == (150, "critical")
 
 
 def test_a_password_in_clear(running: Running) -> None:

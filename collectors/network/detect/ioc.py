@@ -53,13 +53,21 @@ class Indicator(NamedTuple):
     severity: str
 
 
+class Mistake(NamedTuple):
+    """A line that was refused."""
+
+    line: int
+    """From 1, over all lines."""
+    reason: str
+
+
 class Built(NamedTuple):
     """How a build went."""
 
     rows: int
     refused: int
-    mistakes: tuple[str, ...]
-    """At most 20, with their line."""
+    mistakes: tuple[Mistake, ...]
+    """At most 20."""
 
 
 def _key(salt: bytes, kind: str, value: bytes) -> int:
@@ -74,10 +82,11 @@ def _packed(text: str, kind: str) -> tuple[str, bytes]:
         ValueError: *text* is no value of *kind*.
     """
     text = text.strip()
+    kind = kind or _guess(text)
     if kind == "ip":
-        return "ip", ipaddress.ip_address(text).packed
+        return "ip", _address(text)
     if kind == "cidr":
-        net = ipaddress.ip_network(text, strict=False)
+        net = _network(text)
         return f"net{net.version}/{net.prefixlen}", net.network_address.packed
     if kind == "domain":
         name = text.lower().rstrip(".").removeprefix("*.")
@@ -92,15 +101,58 @@ def _packed(text: str, kind: str) -> tuple[str, bytes]:
     if kind == "ja4" and (len(value) != 36 or value.count("_") != 2):
         raise ValueError("no JA4")
     if kind not in TYPES:
-        raise ValueError(f"unknown type {kind[:20]!r}")
+        raise ValueError(f"unknown type {kind[:20]!r}; there are {', '.join(TYPES)}")
     return kind, value.encode()
+
+
+def _guess(text: str) -> str:
+    """Return the type of a value that stands alone on its line, as in most lists of addresses."""
+    if "/" in text:
+        return "cidr"
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return "domain" if text.rpartition(".")[2].strip("0123456789") and "." in text else ""
+    return "ip"
+
+
+def _address(text: str) -> bytes:
+    try:
+        return ipaddress.ip_address(text).packed
+    except ValueError:
+        raise ValueError("no address") from None
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("no network") from None
+
+
+def _rank(text: str) -> int:
+    """Return the number of a severity."""
+    name = text.strip().lower() or "medium"
+    if name not in _SEVERITIES:
+        raise ValueError(f"unknown severity {name[:20]!r}; there are {', '.join(_SEVERITIES)}")
+    return _SEVERITIES.index(name)
+
+
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `build` made the file at *path*.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def build(lines: Iterable[str], target: str | os.PathLike[str]) -> Built:
     """Write the table of CSV *lines* to *target*, in one rename. Mistakes are collected.
 
-    A value that is listed twice keeps its first source. Lines that begin with ``#`` and a heading
-    line are passed over.
+    A value that is listed twice keeps its first source. Lines that begin with ``#`` and heading
+    lines are passed over. A line may hold a value alone; an address, network or domain is known.
 
     Raises:
         OSError: the file cannot be written.
@@ -109,22 +161,24 @@ def build(lines: Iterable[str], target: str | os.PathLike[str]) -> Built:
     sources: dict[str, int] = {}
     prefixes: set[tuple[int, int]] = set()
     found: dict[int, int] = {}
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     refused = 0
-    for number, row in enumerate(csv.reader(_bounded(lines)), 1):
-        if not row or row[0].startswith("#") or (number == 1 and row[0] == "value"):
+    reader = csv.reader(_bounded(lines))
+    for row in reader:
+        if not row or row[0].startswith("#") or row[:2] == ["value", "type"]:
             continue
         try:
             value, kind, source, severity = (*row, "", "", "", "")[:4]
             kind, data = _packed(value, kind.strip().lower())
-            rank = _SEVERITIES.index(severity.strip().lower() or "medium")
+            rank = _rank(severity)
             place = sources.setdefault(source.strip()[:200], len(sources))
             if place >= _MOST_SOURCES:
                 raise ValueError("too many sources")
         except ValueError as error:  # UnicodeError of a name is one
             refused += 1
             if len(mistakes) < 20:
-                mistakes.append(f"line {number}: {error}")
+                reason = "no domain" if isinstance(error, UnicodeError) else str(error)
+                mistakes.append(Mistake(reader.line_num, reason))
             continue
         if kind.startswith("net"):
             version, _, bits = kind[3:].partition("/")

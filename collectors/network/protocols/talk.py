@@ -223,6 +223,8 @@ class CutTalk(Talk):
                 return
             if self._held is not None:
                 self._held = lines.rest()
+                # Packets may come out of order between the ends: the answer may be here already.
+                self._server_bytes(b"", at)
                 return
         if isinstance(lines, Frames) and lines.broken:
             self._stop(at)

@@ -120,7 +120,8 @@ def test_what_crossed_in_clear(tmp_path: Path) -> None:
     path = written(tmp_path, packed([*frames(50, connections(4)), *download(body.encode())]))
     done = run(tmp_path, "--pcap", path, "--local", "10.0.0.7", "--lang", "en")
     assert done.exit_code == 0
-    assert "critical: 300 nik 203.0.113.9 -> 10.0.0.7 GET opd.example/export.csv" in done.stdout
+    found = " ".join(done.stdout.split())
+    assert "critical 300 nik 203.0.113.9 -> 10.0.0.7, GET opd.example/export.csv" in found
     assert not any(nik[4:14] in done.output for nik in people)
     harmless = written(tmp_path, packed(download(b"selamat datang\n" * 500)))
     assert "CROSSED" not in run(tmp_path, "--pcap", harmless).stdout
@@ -129,8 +130,8 @@ def test_what_crossed_in_clear(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lang", "words"),
     [
-        ("en", "low: search for open ports (scan.vertical)"),
-        ("id", "rendah: pencarian port terbuka"),
+        ("en", "low       search for open ports (scan.vertical)"),
+        ("id", "rendah  pencarian port terbuka"),
     ],
 )
 def test_findings_have_names(tmp_path: Path, lang: str, words: str) -> None:
@@ -141,4 +142,65 @@ def test_findings_have_names(tmp_path: Path, lang: str, words: str) -> None:
     path = written(tmp_path, packed([b"\2" * 12 + b"\x08\0" + one for one in probes]))
     done = run(tmp_path, "--pcap", path, "--local", "10.9.0.1", "--lang", lang)
     assert words in done.stdout
-    assert "203.0.113.9 203.0.113.9" not in done.stdout
+    assert "203.0.113.9, 203.0.113.9" not in done.stdout
+
+
+def test_known_bad_names_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, packed([question("www.evil.example"), question("a.example.org")]))
+    assert "ioc" not in run(tmp_path, "--pcap", path).stdout
+    bad = tmp_path / "bad.csv"
+    bad.write_text("\ufeffvalue,type,source,severity\nevil.example\nnonsense,url,x,low\n")
+    listed = run(tmp_path, "--pcap", path, "--indicators", str(bad), "--lang", "en")
+    assert listed.exit_code == 0
+    assert "www.evil.example" in listed.stdout.partition("NAMES")[0]
+    assert f"{bad}:3: unknown type 'url'; there are ip, " in listed.stderr
+    assert "1 line refused" in listed.stderr
+    assert "2 packets, 1 conversation, 1 finding\n" in listed.stderr
+    # As made by `ronda-agent indicators`, and as agent.toml names it.
+    table = tmp_path / "table"
+    assert CliRunner().invoke(agent, ["indicators", str(bad), "--to", str(table)]).exit_code == 1
+    assert "1 finding\n" in run(tmp_path, "--pcap", path, "--indicators", str(table)).stderr
+    config = tmp_path / "own.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n[sensors.network]\nindicators = "{table}"\n')
+    done = CliRunner().invoke(agent, ["--config", str(config), "capture", "--pcap", path])
+    assert "1 finding\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "tidak berisi satu indikator pun"),
+        (b"RONDAIOC1\n\0\0\0\0\0\0" + bytes(60), "bukan tabel indikator"),
+    ],
+)
+def test_a_list_that_is_none_stops_it(tmp_path: Path, data: bytes, said: str) -> None:
+    path, bad = written(tmp_path, packed([question("a.example.org")])), tmp_path / "bad"
+    bad.write_bytes(data)
+    done = run(tmp_path, "--pcap", path, "--indicators", str(bad), "--lang", "id")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert said in done.stderr
+    nowhere = run(tmp_path, "--pcap", path, "--indicators", "/nowhere", "--lang", "id")
+    assert "/nowhere: Berkas atau folder tidak ada" in nowhere.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"hello, I am a text", "ini bukan berkas rekaman paket: awalnya 68656c6c"),
+        (packed([question("a.example.org")])[:-5], "berakhir di tengah paket, pada byte ke-"),
+    ],
+)
+def test_what_is_wrong_is_said_in_indonesian(tmp_path: Path, data: bytes, said: str) -> None:
+    done = run(tmp_path, "--pcap", written(tmp_path, data), "--lang", "id")
+    assert done.exit_code == 1
+    assert said in done.stderr
+    none = run(tmp_path, "--pcap", "/nowhere.pcap", "--lang", "id")
+    assert "tidak bisa membaca /nowhere.pcap: Berkas atau folder tidak ada" in none.stderr
+    usage = run(tmp_path, "--lang", "id")
+    assert "sebutkan salah satu: --pcap BERKAS" in usage.stderr
+
+
+def test_packets_that_nobody_reads_are_no_silence(tmp_path: Path) -> None:
+    path = written(tmp_path, packed([bytes(12) + b"\x88\xcc" + bytes(60)]))
+    done = run(tmp_path, "--pcap", path, "--lang", "en")
+    assert "ronda-agent dissect" in done.stdout

@@ -67,6 +67,7 @@ def test_the_view_equals_the_disk_after_whatever_operations() -> None:
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.mounts
 def test_the_view_equals_the_disk_with_mounts() -> None:
     check_many(mounts=True, times=1)
 

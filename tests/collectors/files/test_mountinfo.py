@@ -31,5 +31,6 @@ def test_what_is_no_line_is_passed_over(text: bytes) -> None:
     assert parse(text) == []
 
 
+@pytest.mark.mounts
 def test_this_host_has_a_root() -> None:
     assert b"/" in {mount.point for mount in read_mounts()}

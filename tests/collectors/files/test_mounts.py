@@ -130,6 +130,7 @@ def test_a_place_that_is_left_out_tells_nothing(root: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.root
+@pytest.mark.mounts
 @pytest.mark.usefixtures("backend")
 def test_mounts_of_the_host_arrive_in_the_units_own_namespace(root: Path, tmp_path: Path) -> None:
     """PrivateMounts=yes is a mount namespace that is a slave of the host's."""

@@ -256,6 +256,7 @@ def test_a_flag_set_by_chattr_is_found_by_comparing(root: Path, state: Path) -> 
 
 
 @pytest.mark.root
+@pytest.mark.mounts
 def test_a_full_disk_loses_nothing_and_harms_nothing(root: Path, state: Path) -> None:
     """The sensor says so and ends; when there is space again each change is told, once."""
     (root / "old").write_bytes(b"x")

@@ -14,9 +14,9 @@ _CLONE_NEWNET = 0x40000000
 
 def run(*words: str) -> str:
     """Run a command that must succeed; return what it printed."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
-    return done.stdout
+    done = subprocess.run(words, capture_output=True, timeout=20, check=False)
+    assert done.returncode == 0, f"{words}: {os.fsdecode(done.stderr)}"
+    return os.fsdecode(done.stdout)
 
 
 def _setns(descriptor: int) -> None:

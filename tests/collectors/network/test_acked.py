@@ -306,8 +306,8 @@ def test_of_many_conversations_a_part_speaks_for_all() -> None:
         packets += talk.packets
     packets.sort(key=lambda one: one[0])
     sums = watched(packets, 4000)
-    assert sent / 8 < sums.bytes < sent * 0.7
-    assert 0.8 < sums.unseen / sums.bytes / (missing / sent) < 1.2
+    assert sent / 16 < sums.bytes < sent * 0.5
+    assert 0.7 < sums.unseen / sums.bytes / (missing / sent) < 1.3
 
 
 def test_nothing_is_counted_unless_asked_for() -> None:

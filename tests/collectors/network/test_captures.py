@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from collectors.api import Unsupported
+from collectors.network import captures
 from collectors.network.captures import Captures
 from collectors.network.gaps import Gaps
 from collectors.network.interfaces import Choice, Interfaces
@@ -17,7 +20,7 @@ from collectors.network.settings import NetworkSettings
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import talk, watching
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 
@@ -35,11 +38,12 @@ def cable() -> Iterator[Cable]:
 class Host:
     """The left end of a cable: what `Captures` sees there, without a child."""
 
-    def __init__(self, cable: Cable, **settings: object) -> None:
+    def __init__(self, cable: Cable, *wanted: str) -> None:
         self.cable = cable
         self.interfaces = Known(cable)
         self.gaps = Gaps()
-        self.captures = Captures(NetworkSettings(ring=1 << 20), self.interfaces, self.gaps)
+        settings = NetworkSettings(ring=1 << 20, interfaces=wanted)
+        self.captures = Captures(settings, self.interfaces, self.gaps)
 
     def look(self) -> list[str]:
         """Have it look now; return the causes of what it tells, those that are over in brackets."""
@@ -64,7 +68,8 @@ class Known(Interfaces):
 
     def present(self) -> list[str]:
         lines = run("ip", "-n", self._cable.left, "-br", "link").splitlines()
-        return sorted(line.split()[0].partition("@")[0] for line in lines)
+        names = [line.split()[0].partition("@")[0] for line in lines]
+        return sorted(name for name in names if name.isprintable())
 
     def is_up(self, name: str) -> bool:
         found = run("ip", "-n", self._cable.left, "-br", "link", "show", "dev", name)
@@ -176,6 +181,55 @@ def test_moved_into_another_namespace(host: Host) -> None:
     assert host.look() == ["interface_gone"]
     assert host.captures.names == []
     assert host.told() == ([], ("left",), {})
+
+
+def test_names_that_are_no_text(host: Host) -> None:
+    before = descriptors()
+    subprocess.run(
+        [b"ip", b"-n", host.cable.left.encode(), b"link", b"set", b"left", b"name", b"a\xff"],
+        check=True,
+        timeout=20,
+    )
+    assert host.look() == ["interface_gone"]
+    assert host.captures.names == []
+    assert descriptors() == before - 1
+
+
+def test_rights_that_are_lost_cost_no_interface_that_is_open(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise Unsupported("no right")
+
+    monkeypatch.setattr(captures, "open_capture", refused)
+    link(host.cable, "add", "late0", "type", "veth", "peer", "name", "late1")
+    link(host.cable, "set", "late0", "up")
+    assert host.look() == []
+    assert host.captures.names == ["left"]
+    assert host.captures.refused == {"late0": "no right"}
+    host.captures.reopen()
+    with pytest.raises(Unsupported):
+        host.look()
+
+
+def test_one_that_is_gone_when_a_new_child_comes(host: Host) -> None:
+    host.cable.unplug()
+    host.captures.reopen()
+    assert host.look() == ["interface_gone"]
+    assert host.look() == []
+    host.cable.plug()
+    assert host.look() == ["(interface_gone)"]
+
+
+def test_a_name_that_is_not_there_is_a_gap_and_a_pattern_is_not(cable: Cable) -> None:
+    host = Host(cable, "left", "typo0", "tun*")
+    with contextlib.closing(host.captures):
+        assert host.look() == ["interface_gone"]
+        assert host.captures.names == ["left"]
+        assert host.look() == []
+        link(cable, "add", "typo0", "type", "veth", "peer", "name", "end")
+        link(cable, "set", "typo0", "up")
+        assert host.look() == ["(interface_gone)"]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,20 @@ def test_a_host_without_any_of_it_has_nothing(tmp_path: Path) -> None:
     nothing = Interfaces(DEFAULT, tmp_path)
     assert nothing.up() == {}
     assert nothing.addresses() == frozenset()
+
+
+def test_names_that_are_no_text_are_left_out_and_counted(host: Host) -> None:
+    host.add("net\x1b[31m")
+    host.add(os.fsdecode(b"net\xff"))
+    interfaces = Interfaces(DEFAULT, host.root)
+    assert list(interfaces.up()) == ["eth0", "lo"]
+    assert interfaces.unnamed == 2
+
+
+def test_what_is_wanted_and_nowhere(host: Host) -> None:
+    wanted = ("eth0", "eht0", "tun*", "l?")
+    assert Interfaces(Choice(wanted=wanted), host.root).absent() == ["eht0", "tun*"]
+    assert Interfaces(DEFAULT, host.root).absent() == []
 
 
 def one(name: str, index: int) -> Interface:

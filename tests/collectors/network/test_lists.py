@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+import pytest
 
 from collectors.network.detect.ioc import Indicators, build
 from collectors.network.lists import Lists
@@ -43,6 +46,26 @@ def test_a_table_is_handed_over_once_and_again_when_it_is_new(tmp_path: Path) ->
     build(["worse.example,domain,own,high"], path)
     assert names(lists, "evil.example", "worse.example") == ["worse.example"]
     assert lists.reason == ""
+    assert [one.name for one in tmp_path.iterdir()] == ["table"]
+
+
+def test_a_full_disk_is_not_filled_again_each_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tries = tmp_path / "table", []
+    build(["evil.example,domain,own,high"], path)
+
+    def full(*_: object) -> int:
+        tries.append(1)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    lists = Lists(str(path), tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "sendfile", full)
+        assert [lists.fresh() for _ in range(5)] == [[]] * 5
+    assert (len(tries), lists.reason) == (1, "No space left on device")
+    lists._not_before = 0.0
+    assert names(lists, "evil.example") == ["evil.example"]
     assert [one.name for one in tmp_path.iterdir()] == ["table"]
 
 

@@ -16,7 +16,7 @@ from collectors.network.ring import RingReader
 from collectors.network.sockets import Capture, Shape, open_capture
 from tests.collectors.network.namespaces import Cable, entered, run
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 

@@ -17,7 +17,7 @@ from collectors.network.sockets import Shape, link_type, open_capture, probe
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.test_ring import Tap, send
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 

@@ -21,7 +21,7 @@ from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
     pytest.skip("needs root", allow_module_level=True)
 
@@ -209,7 +209,8 @@ def test_restarts_leave_nothing_behind(cable: Cable, tmp_path: Path) -> None:
         assert (census["threads"], census["children"], census["rings"]) == (1, 0, 0)
         assert census["seconds"] < 2
     gaps = [one for one in said["record"] if one["ronda.kind"] == "visibility.lost"]
-    assert [one["ronda.visibility.cause"] for one in gaps] == ["child_died"] * 5
+    causes = [one["ronda.visibility.cause"] for one in gaps]
+    assert causes == ["child_died"] * 5 + ["stopped"] * 3
     assert all(0 < one["event.duration"] < 20_000_000_000 for one in gaps)
     assert said["left"] == [[]]
 
@@ -232,6 +233,25 @@ def restarts(cable: Cable, state: Path, *, kills: int, reloads: int) -> dict[str
         for what, value in json.loads(line).items():
             said.setdefault(what, []).append(value)
     return said
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_no_gap_and_no_watch(cable: Cable, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "ronda-test", str(state))
+    try:
+        (state / "ballast").write_bytes(bytes(64 << 10))
+        with watching(cable, state) as sensor:
+            os.kill(sensor.child, signal.SIGKILL)
+            sensor.until(lambda: sensor.of("visibility.lost"), "the gap is told")
+            sensor.until(lambda: sensor.coverage.get("child_restarts") == 1, "another child")
+            talk(cable, 8085)
+            assert sensor.close() == 0
+        assert len(sensor.of("network.flow", destination_port=8085)) == 1
+        assert [one.name for one in state.iterdir() if one.stat().st_size] == ["ballast"]
+    finally:
+        run("umount", str(state))
 
 
 @pytest.mark.slow

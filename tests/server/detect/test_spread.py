@@ -7,11 +7,21 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.detect.engine import Engine
 from server.detect.runner import Runner
-from server.detect.spread import MAX_DESTINATIONS, WEEK, Spread, destination_of, spread
+from server.detect.spread import (
+    DAY,
+    MAX_DESTINATIONS,
+    WEEK,
+    Seen,
+    Spread,
+    destination_of,
+    spread,
+    talked_to,
+)
 from server.store.events import EventStore, StoredEvent
 from server.store.state import StateStore
 from signatures.sigma_load import load_texts
@@ -84,6 +94,95 @@ def test_hosts_are_counted_once_and_for_a_week(state: StateStore) -> None:
     assert said == [1, 1, 2, 2, 2]
 
 
+def flow(agent: str, **fields: Any) -> StoredEvent:
+    """A conversation with what `beacon` calls, or with something else."""
+    known: dict[str, Any] = {
+        "ronda.kind": "network.flow", "network.direction": "outbound", "destination.port": 443,
+        "destination.ip": "203.0.113.9", "source.bytes": 900, "destination.bytes": 4000,
+    }  # fmt: skip
+    known |= {name.replace("_", "."): value for name, value in fields.items()}
+    return msgspec.structs.replace(beacon(agent), kind=known["ronda.kind"], fields=known)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"network_direction": "inbound"},
+        {"destination_bytes": 0},
+        {"destination_ip": "10.1.2.3"},
+        {"destination_ip": 7},
+        {"destination_ip": "nobody"},
+        {"destination_port": "443"},
+        {"destination_port": None},
+        {"ronda_kind": "network.service"},
+        {"ronda_kind": "file.change"},
+    ],
+)
+def test_what_is_no_conversation_of_ours(fields: dict[str, Any]) -> None:
+    event = flow("a", **fields)
+    expected = "nobody:443" if fields.get("destination_ip") == "nobody" else None
+    assert talked_to(event.kind, event.fields) == expected
+
+
+def test_conversations_count_whether_regular_or_not(state: StateStore) -> None:
+    book = Spread(state)
+    called = beacon("a", "203.0.113.9:443")
+
+    def step(at: int, *events: StoredEvent) -> None:
+        with state.transaction():
+            book.store(book.judge(events, NOW + at))
+
+    step(0, flow("b"), flow("b"), flow("c", destination_port=8443), flow("d", ronda_kind="x.y"))
+    named = flow("e", ronda_kind="network.service", destination_domain="CDN.example")
+    step(DAY, named, called)
+    assert [called.fields[f"ronda.fleet.{name}"] for name in ("hosts", "spread", "since")] == [
+        2, "shared", NOW,
+    ]  # fmt: skip
+    # A name is counted by its name, and what is in the same chunk, too.
+    other = beacon("a")
+    step(DAY, flow("f", ronda_kind="network.service", destination_domain="cdn.example"), other)
+    assert (other.fields["ronda.fleet.hosts"], other.fields["ronda.fleet.since"]) == (3, NOW + DAY)
+    # Nobody else for a week: seen long ago, and alone.
+    late = beacon("a", "203.0.113.9:443")
+    step(WEEK + 1, late)
+    assert (late.fields["ronda.fleet.spread"], late.fields["ronda.fleet.since"]) == ("single", NOW)
+
+
+def test_what_all_talk_to_is_no_implant(state: StateStore) -> None:
+    book = Spread(state)
+    with state.transaction():
+        book.store(book.judge([flow(agent) for agent in "bcdefg"], NOW))
+    first = beacon("a", "203.0.113.9:443")
+    book.judge([first], NOW)
+    assert (first.fields["ronda.fleet.hosts"], first.fields["ronda.fleet.spread"]) == (7, "common")
+
+
+def test_a_busy_peer_is_written_once_a_day(state: StateStore) -> None:
+    book = Spread(state)
+    written = 0
+    for hour in range(49):
+        found = book.judge([flow("a")] * 3, NOW + hour * DAY // 24)
+        with state.transaction():
+            book.store(found)
+        written += len(found)
+    assert written == 3
+
+
+def test_what_was_rolled_back_is_written_again(state: StateStore) -> None:
+    book = Spread(state)
+    for _ in range(2):
+        found = book.judge([flow("a")], NOW)
+        assert len(found) == 1
+        with pytest.raises(RuntimeError):
+            _store_and_fail(book, state, found)
+
+
+def _store_and_fail(book: Spread, state: StateStore, found: list[Seen]) -> None:
+    with state.transaction():
+        book.store(found)
+        raise RuntimeError
+
+
 def test_in_one_chunk(state: StateStore) -> None:
     events = [beacon(agent) for agent in ("a", "b", "a", "c")]
     Spread(state).judge([*events, beacon("d", "lain.example:443")], NOW)
@@ -95,7 +194,7 @@ def test_an_agent_fills_no_disk(state: StateStore) -> None:
     many = [beacon("a", f"x{n}.example") for n in range(MAX_DESTINATIONS + 50)]
     with state.transaction():
         book.store(book.judge(many, NOW))
-    (row,) = state.query("SELECT count(*) AS rows FROM network_beacon")
+    (row,) = state.query("SELECT count(*) AS rows FROM network_peer")
     assert row["rows"] == MAX_DESTINATIONS
 
 

@@ -214,6 +214,26 @@ def test_refusals_are_reported(agent: Agent, store: EventStore) -> None:
     assert "zstd" in event.fields["event.reason"]
 
 
+def test_what_only_the_collector_tells_is_refused_and_the_rest_kept(
+    agent: Agent, store: EventStore
+) -> None:
+    from tests.server.ingest.rig import make_event, until
+
+    made_up = make_event(2) | {"ronda.kind": "network.sweep", "source.ip": "10.0.0.1"}
+    bodies = [wire.encode_event(one) for one in (make_event(1), made_up, make_event(3))]
+    answer = agent.post("/v1/batch", wire.encode_batch(agent.header(1, 3), bodies))
+    assert (answer.status, answer.json["sequences"]) == (400, [2])
+    # What our own agent does then: the refused event waits in quarantine, the others go on.
+    skipped = [wire.Skipped(first=2, last=2, cause="quarantined", severity=2)]
+    answer = agent.post("/v1/batch", agent.batch([1, 3], skipped=skipped))
+    assert answer.json["acknowledged"] == 3
+    found = store.search(parse_query(f"agent={agent.id}"))
+    assert {event.kind for event in found} == {"file.change"}
+    query = parse_query(f"kind=ingest.rejected ronda.subject.agent={agent.id}")
+    (event,) = until(lambda: store.search(query), "ingest.rejected")
+    assert "only the collector" in event.fields["event.reason"]
+
+
 def test_an_agent_that_leaves_gaps_everywhere_must_close_them_first(
     collector: Collector, agent: Agent, store: EventStore, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors import wire
-from collectors.kinds import AgentSilent, Scrubbed
+from collectors.kinds import KINDS, AgentSilent, Scrubbed
 from server.fleet.agents import Standing
 from server.ingest.batch import Refusal, open_batch, own_event
 from tests.server.ingest.rig import make_event
@@ -75,6 +75,30 @@ def test_each_bad_event_is_named() -> None:
     with pytest.raises(Refusal) as caught:
         open_batch(data, STANDING, KEY, 1)
     assert (caught.value.status, caught.value.sequences) == (400, [1, 3])
+
+
+OURS = sorted(tag for tag, kind in KINDS.items() if kind.collector_only)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_what_only_the_collector_tells_is_refused_from_agents(kind: str) -> None:
+    data = body(make_event(1), make_event(2) | {"ronda.kind": kind}, make_event(3))
+    with pytest.raises(Refusal, match=f"{kind} of files: only the collector") as caught:
+        open_batch(data, STANDING, KEY, 1)
+    assert (caught.value.status, caught.value.sequences) == (400, [2])
+
+
+def test_no_agent_speaks_as_the_collector() -> None:
+    data = body(make_event(1) | {"event.module": "collector"}, make_event(2))
+    with pytest.raises(Refusal, match="only the collector") as caught:
+        open_batch(data, STANDING, KEY, 1)
+    assert caught.value.sequences == [1]
+
+
+@pytest.mark.parametrize("kind", ["file.change", "new.kind"])
+def test_other_kinds_are_taken(kind: str) -> None:
+    (new,) = open_batch(body(make_event(1) | {"ronda.kind": kind}), STANDING, KEY, 1).new.events
+    assert new.kind == kind
 
 
 @pytest.mark.parametrize("tallies", [7, [7], [{"tokens": 7}], [{"tokens": [7, "ab"]}], []])

@@ -78,8 +78,25 @@ def test_mistakes_are_collected_with_their_lines(tmp_path: Path) -> None:
     ]
     built = build(bad, tmp_path / "table")
     assert (built.rows, built.refused) == (2, 7)
-    assert built.mistakes[0].startswith("line 2: ")
+    assert built.mistakes[0] == (2, "no address")
     assert len(build(["x,ip,,"] * 100, tmp_path / "table").mistakes) == 20
+
+
+def test_values_alone_and_headings_anywhere(tmp_path: Path) -> None:
+    lines = [
+        "203.0.113.9",
+        "value,type,source,severity",
+        "198.51.100.0/24",
+        "evil.example",
+        "1.2.3",
+    ]
+    built = build(lines, tmp_path / "table")
+    assert (built.rows, [one.line for one in built.mistakes]) == (3, [5])
+    found = Indicators.load(tmp_path / "table")
+    assert found.address(packed("203.0.113.9")) == Indicator("ip", "", "medium")
+    assert found.address(packed("198.51.100.7")) == Indicator("cidr", "", "medium")
+    assert found.domain("a.evil.example") == Indicator("domain", "", "medium")
+    found.close()
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ def test_cuts_do_not_matter() -> None:
 SASL = b"SCRAM-SHA-256\0" + struct.pack(">I", 10) + b"n,,n=,r=ab"
 
 
+def test_an_answer_that_is_seen_before_its_request_is_whole() -> None:
+    early = [(CLIENT, GSS[:6]), (SERVER, b"N"), (CLIENT, GSS[6:]), *SAYS[2:7]]
+    assert logins(early) == logins(SAYS)
+
+
 @pytest.mark.parametrize(
     ("says", "expected"),
     [

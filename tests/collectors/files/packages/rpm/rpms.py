@@ -9,14 +9,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-NEEDS = ("rpm", "rpmbuild", "rpmsign", "gpg", "gpgv")
+NEEDS = ("rpm", "rpmbuild", "rpmsign", "gpg", "gpg-agent", "gpgv")
 
 
 def lacking() -> str:
     """Return why no real rpm can be tried here, empty when one can."""
     missing = [name for name in NEEDS if shutil.which(name) is None]
     if missing:
-        return f"no {', '.join(missing)} (apt-get install rpm gpg gpgv; scripts/test does)"
+        return f"no {', '.join(missing)} (apt-get install rpm gpg-agent gpgv; scripts/test does)"
     return "" if os.geteuid() == 0 else "rpm --root needs root"
 
 
