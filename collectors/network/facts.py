@@ -14,12 +14,21 @@ from typing import TypeAlias
 import msgspec
 
 from collectors.kinds import NetworkService
-from collectors.network.model import Banner, Conn, Direction, Dns, Http, Login, Seen, Tls
+from collectors.network.model import (
+    HOUR,
+    MINUTE,
+    Banner,
+    Conn,
+    Direction,
+    Dns,
+    Http,
+    Login,
+    Seen,
+    Tls,
+)
 from collectors.network.outward import MODULE, address, name, said
 from collectors.sighting import Sighting
 
-MINUTE = 60_000_000_000
-HOUR = 60 * MINUTE
 _MOST = 8192
 _MOST_NEW = 200
 """New facts of one kind that are told in a minute; others wait, and the oldest give way, counted:

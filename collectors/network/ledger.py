@@ -17,9 +17,9 @@ from collectors.content.piece import Heard
 from collectors.kinds import Severity, Tally
 from collectors.kinds.network_content import NetworkContent
 from collectors.network.gathered import Gathered, Way, kept, way
+from collectors.network.model import MINUTE
 from collectors.network.weigh import severity
 
-MINUTE = 60 * 10**9
 _AGAIN = 10 * MINUTE
 _HOURLY = 60 * MINUTE
 _FORGET = 60 * MINUTE

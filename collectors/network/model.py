@@ -14,6 +14,10 @@ from typing import ClassVar, Protocol, TypeAlias
 
 import msgspec
 
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+"""Nanoseconds, as all times of packets."""
 TCP = 6
 UDP = 17
 ICMP = 1

@@ -14,13 +14,12 @@ from collectors.network.detect.loss import CaptureStats
 from collectors.network.detect.registry import Detectors, make
 from collectors.network.facts import Facts
 from collectors.network.messages import Asked, Owner
-from collectors.network.model import TCP, UDP, Conn, Direction, Flow, Seen
+from collectors.network.model import MINUTE, TCP, UDP, Conn, Direction, Flow, Seen
 from collectors.network.outward import MODULE, address, finding
 from collectors.network.settings import NetworkSettings
 from collectors.network.summary import FlowSummary
 from collectors.sighting import Sighting
 
-_MINUTE = 60_000_000_000
 _MOST_OWNERS = 20_000
 _MOST_ASKED = 512
 _MOST_TOLD = 4096
@@ -68,7 +67,7 @@ class Records:
         sums = self._counted.setdefault(stats.interface, stats)
         if sums is not stats:
             sums = self._counted[stats.interface] = _together(sums, stats)
-        if abs(stats.at - sums.at) >= _MINUTE:
+        if abs(stats.at - sums.at) >= MINUTE:
             self._count(stats.interface, stats.at)
 
     def _count(self, interface: str, now: int) -> None:
@@ -130,7 +129,7 @@ class Records:
                 self._count(interface, now)
             for found in self._detectors.finish():
                 self._tell(finding(found))
-        elif abs(now - self._detectors.now) >= _MINUTE:
+        elif abs(now - self._detectors.now) >= MINUTE:
             for found in self._detectors.tick(now):
                 self._tell(finding(found))
         for one in self._detectors.contacts():

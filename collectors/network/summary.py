@@ -11,11 +11,10 @@ from functools import lru_cache
 
 from collectors.kinds import NetworkFlow
 from collectors.network import community
-from collectors.network.model import ICMP, ICMPV6, TCP, UDP, Conn, Flow
+from collectors.network.model import ICMP, ICMPV6, MINUTE, TCP, UDP, Conn, Flow
 from collectors.network.outward import MODULE, address, name, transport
 from collectors.sighting import Sighting
 
-MINUTE = 60_000_000_000
 _MOST = 20_000
 """Lines that are gathered in a minute; what has no line is added to the rest at once."""
 

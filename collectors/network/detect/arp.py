@@ -17,10 +17,8 @@ import msgspec
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.settings import ArpSettings
-from collectors.network.model import Arp, Direction, Finding, Seen
+from collectors.network.model import MINUTE, SECOND, Arp, Direction, Finding, Seen
 
-SECOND = 1_000_000_000
-MINUTE = 60 * SECOND
 _VIRTUAL = tuple(
     bytes.fromhex(text)
     for text in (

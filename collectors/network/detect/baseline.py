@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from collectors.network.detect.beacon_score import deviation, median
+from collectors.network.model import HOUR
 
-HOUR = 3600 * 1_000_000_000
 WEEK = 168
 _WEEKS = 8
 

@@ -6,6 +6,11 @@ beacons); without them it is the address. Clocks, resolvers, mirrors and monitor
 the settings and stay quiet, as do peers with private addresses unless told otherwise. How rare a
 peer is among all hosts, which RITA weighs as well, is known at the collector only.
 
+Calls that keep to one second of the minute over hours are started by cron or a timer: a program
+that sleeps between its calls drifts, for each call takes its time. That is at most medium, and told
+as ``schedule_minutes`` and in the texts; never quiet, for implants are kept alive by cron, too
+(T1053.003).
+
 State: the last 512 calls of a pair as seconds and bytes, 8 KB; the last 24 hours of them count.
 MITRE ATT&CK T1071.
 """
@@ -13,9 +18,11 @@ MITRE ATT&CK T1071.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -27,14 +34,29 @@ from collectors.network.detect.names import Names
 from collectors.network.detect.outcome import failed
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.settings import BeaconSettings
-from collectors.network.model import Conn, Direction, Finding, Flow, Seen
+from collectors.network.model import SECOND, Conn, Direction, Finding, Flow, Seen
 
-SECOND = 1_000_000_000
 _MOST = 512
 _AGAIN = 1800 * SECOND
 _LOOK = 600 * SECOND
 _DAY = 86_400.0
+_PUNCTUAL, _WITHIN = 0.9, 2.0
+"""Share of the calls that keep to the schedule, and how many seconds late."""
 _NETWORK = re.compile(r"[0-9.]+(/\d+)?|[0-9a-f:]*:[0-9a-f:]*(/\d+)?")
+
+
+def schedule(times: Sequence[float]) -> int:
+    """Return the whole minutes between calls that cron or a timer starts, 0 for any others."""
+    gap = median([after - before for before, after in itertools.pairwise(times)])
+    minutes = round(gap / 60)
+    if minutes < 1 or abs(gap - 60 * minutes) > _WITHIN:
+        return 0
+    seconds = sorted(time % 60 for time in times)
+    needed = math.ceil(_PUNCTUAL * len(seconds))
+    # The narrowest part of the minute, across its end, too, that holds so many.
+    around = [*seconds, *(one + 60 for one in seconds)]
+    narrow = min(around[n + needed - 1] - around[n] for n in range(len(seconds)))
+    return minutes if narrow <= _WITHIN else 0
 
 
 class _Pair:
@@ -125,12 +147,13 @@ class Beacon:
         each = scores(times, sizes)
         if each.total < limits.medium:
             return []
+        minutes = schedule(times)
         return [
             Finding(
                 rule="beacon",
                 at=now,
                 begin=int(times[0] * SECOND),
-                severity="high" if each.total >= limits.high else "medium",
+                severity="high" if each.total >= limits.high and not minutes else "medium",
                 technique="T1071",
                 source=key[0],
                 destination=pair.conn.server,
@@ -147,8 +170,9 @@ class Beacon:
                     "score_histogram": each.histogram,
                     "score_duration": each.duration,
                     "bytes_median": median(sizes),
+                    "schedule_minutes": minutes,
                 },
-                texts=(key[1],),
+                texts=(key[1], f"timer, {minutes} min") if minutes else (key[1],),
                 conn=pair.conn,
                 process=pair.process,
             )

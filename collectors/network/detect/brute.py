@@ -24,6 +24,7 @@ from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.settings import BruteSettings
 from collectors.network.model import (
+    SECOND,
     SYN,
     TCP,
     Conn,
@@ -35,7 +36,6 @@ from collectors.network.model import (
     State,
 )
 
-SECOND = 1_000_000_000
 _MEMORY = 24 * 3600 * SECOND
 
 

@@ -17,9 +17,8 @@ import msgspec
 from collectors.network.detect.lru import Table
 from collectors.network.detect.outcome import failed
 from collectors.network.detect.places import Places
-from collectors.network.model import Direction, Finding, Flow, Seen
+from collectors.network.model import HOUR, Direction, Finding, Flow, Seen
 
-_HOUR = 3600 * 1_000_000_000
 _MOST_CONTACTS = 16
 _MOST_SOURCES = 500
 
@@ -95,7 +94,7 @@ class Contacts:
         """Close the hour when it is over."""
         if not self._since or now < self._since:
             self._since = now
-        if now - self._since >= _HOUR:
+        if now - self._since >= HOUR:
             self._since = now
             self._close()
         return ()

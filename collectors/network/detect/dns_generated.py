@@ -21,10 +21,8 @@ from collectors.network.detect.domains import below, registered, split
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import written
 from collectors.network.detect.settings import DnsSettings
-from collectors.network.model import Dns, Finding, Seen
+from collectors.network.model import HOUR, SECOND, Dns, Finding, Seen
 
-SECOND = 1_000_000_000
-HOUR = 3600 * SECOND
 _NXDOMAIN = 3
 _MOST = 1024
 _SUFFIXES = frozenset(("com", "net", "org", "id", "info", "io", "gov", "edu", "arpa", "local"))

@@ -22,10 +22,8 @@ import msgspec
 from collectors.network.detect.domains import below, split
 from collectors.network.detect.lru import Table
 from collectors.network.detect.settings import DnsSettings
-from collectors.network.model import Direction, Dns, Finding, Seen
+from collectors.network.model import HOUR, SECOND, Direction, Dns, Finding, Seen
 
-SECOND = 1_000_000_000
-HOUR = 3600 * SECOND
 _ODD = frozenset((10, 16, 25, 65399))  # NULL, TXT, KEY, private use
 _REVERSED = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:\.|$)|(?:[0-9a-f]\.){31}[0-9a-f](?:\.|$)")
 

@@ -21,14 +21,14 @@ from typing import ClassVar
 
 import msgspec
 
-from collectors.network.detect.baseline import HOUR, HourOfWeek, robust_z
+from collectors.network.detect.baseline import HourOfWeek, robust_z
 from collectors.network.detect.domains import registered
 from collectors.network.detect.lru import Table
 from collectors.network.detect.names import Names
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import ExfilSettings
-from collectors.network.model import Direction, Finding, Flow, Seen
+from collectors.network.model import HOUR, Direction, Finding, Flow, Seen
 
 _VERSION = 1
 _HISTORY = 48

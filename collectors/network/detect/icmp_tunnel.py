@@ -21,9 +21,8 @@ import msgspec
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.settings import IcmpSettings
-from collectors.network.model import Conn, Direction, Finding, Icmp, Seen
+from collectors.network.model import SECOND, Conn, Direction, Finding, Icmp, Seen
 
-SECOND = 1_000_000_000
 _ECHO = frozenset((0, 8, 128, 129))
 _STAMP = 16
 """ping puts a struct timeval of 16 bytes first."""

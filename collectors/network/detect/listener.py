@@ -12,13 +12,13 @@ from typing import ClassVar
 
 import msgspec
 
-from collectors.network.detect.baseline import HOUR
 from collectors.network.detect.lru import Table
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import ListenerSettings
 from collectors.network.model import (
     ACK,
+    HOUR,
     SYN,
     TCP,
     Banner,

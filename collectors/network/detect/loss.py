@@ -14,9 +14,7 @@ from typing import ClassVar
 import msgspec
 
 from collectors.network.detect.settings import LossSettings
-from collectors.network.model import Finding, Seen
-
-SECOND = 1_000_000_000
+from collectors.network.model import SECOND, Finding, Seen
 
 
 class CaptureStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import msgspec
 
-from collectors.network.detect.baseline import HOUR
 from collectors.network.detect.domains import registered
 from collectors.network.detect.exfil import peer_key
 from collectors.network.detect.lru import Table
@@ -21,7 +20,7 @@ from collectors.network.detect.names import Names
 from collectors.network.detect.places import Places, written
 from collectors.network.detect.remembered import Memory, recall
 from collectors.network.detect.settings import PeerSettings
-from collectors.network.model import Direction, Finding, Flow, Seen
+from collectors.network.model import HOUR, Direction, Finding, Flow, Seen
 
 _VERSION = 1
 _QUIET_PORTS = frozenset((53, 123, 853))

@@ -36,11 +36,8 @@ from collectors.network.detect.settings import DetectSettings
 from collectors.network.detect.shell import Shell
 from collectors.network.detect.weakness import Weakness
 from collectors.network.detect.web import Web
-from collectors.network.model import Detector, Finding, Flow, Seen
+from collectors.network.model import HOUR, MINUTE, SECOND, Detector, Finding, Flow, Seen
 
-SECOND = 1_000_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
 MEMORY_VERSION = 1
 _MOST_FAULTS = 3
 _MOST_CRITICAL = 500

@@ -27,7 +27,9 @@ from collectors.network.detect.settings import ScanSettings
 from collectors.network.model import (
     ACK,
     FIN,
+    HOUR,
     RST,
+    SECOND,
     SYN,
     TCP,
     Direction,
@@ -37,8 +39,6 @@ from collectors.network.model import (
     State,
 )
 
-SECOND = 1_000_000_000
-_HOUR = 3600 * SECOND
 _MOST_CONTACTS = 16
 
 
@@ -124,7 +124,7 @@ class Scan:
             self._walks.pop(conn.client)
         elif conn.direction is Direction.INBOUND:
             told = self._counts.get(conn.client)
-            if told is None or abs(record.begin - told) > _HOUR:
+            if told is None or abs(record.begin - told) > HOUR:
                 self._step(record, failure=True)
         return found
 

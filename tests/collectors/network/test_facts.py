@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from collectors.kinds import NetworkService
-from collectors.network.facts import HOUR, MINUTE, Facts
-from collectors.network.model import UDP, Banner, Direction, Dns, Http, Login, Tls
+from collectors.network.facts import Facts
+from collectors.network.model import HOUR, MINUTE, UDP, Banner, Direction, Dns, Http, Login, Tls
 from tests.collectors.network.flows import START, conn
 
 OUT = Direction.OUTBOUND

@@ -11,7 +11,8 @@ from collectors.content.result import CanarySeen
 from collectors.kinds import Severity
 from collectors.kinds.network_content import NetworkContent
 from collectors.network import ledger
-from collectors.network.ledger import MINUTE, Ledger
+from collectors.network.ledger import Ledger
+from collectors.network.model import MINUTE
 from tests.collectors.network.hearing import SECOND, heard, login, tally
 
 

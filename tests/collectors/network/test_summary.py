@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from collectors.kinds import NetworkFlow
 from collectors.network import community
-from collectors.network.model import ICMP, State
-from collectors.network.summary import MINUTE, FlowSummary
+from collectors.network.model import ICMP, MINUTE, State
+from collectors.network.summary import FlowSummary
 from tests.collectors.network.flows import START, conn, flow
 
 

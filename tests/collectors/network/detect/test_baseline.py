@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.network.detect.baseline import HOUR, HourOfWeek, robust_z
+from collectors.network.detect.baseline import HourOfWeek, robust_z
+from collectors.network.model import HOUR
 
 
 def test_what_is_always_the_same_is_near() -> None:

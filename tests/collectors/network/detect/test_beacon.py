@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collectors.network.detect.beacon import Beacon
+from collectors.network.detect.beacon import Beacon, schedule
 from collectors.network.detect.settings import BeaconSettings, DetectSettings
 from collectors.network.model import UDP, Conn, Finding, Flow, Seen, Tls
 from tests.collectors.network.detect.records import (
@@ -89,6 +89,30 @@ def test_a_beacon(every: float, jitter: float) -> None:
     assert abs(finding.numbers["interval_seconds"] - every) < every * 0.1
     assert finding.score >= 0.8
     assert finding.process == "x"
+
+
+@pytest.mark.parametrize(
+    ("times", "minutes"),
+    [
+        ([], 0),
+        ([n * 3600.0 + 1 for n in range(20)], 60),
+        ([n * 300.0 - 0.4 + n % 3 * 0.5 for n in range(90)], 5),  # at the end of the minute
+        ([n * 60.5 for n in range(400)], 0),  # sleeps for a minute, works for half a second
+        ([n * 3600.0 + n % 7 for n in range(40)], 0),
+        ([n * 90.0 for n in range(400)], 0),
+        ([n * 10.0 for n in range(400)], 0),
+    ],
+)
+def test_what_keeps_to_the_minute(times: list[float], minutes: int) -> None:
+    assert schedule(times) == minutes
+
+
+def test_what_cron_starts_is_told_but_not_as_the_worst() -> None:
+    (punctual,) = found(calls(300))
+    assert (punctual.severity, punctual.numbers["schedule_minutes"]) == ("medium", 5)
+    assert punctual.texts == ("198.51.100.7", "timer, 5 min")
+    (sleeper,) = found(calls(300.7))
+    assert (sleeper.severity, sleeper.numbers["schedule_minutes"]) == ("high", 0)
 
 
 def test_a_beacon_behind_many_addresses_is_one_peer() -> None:
