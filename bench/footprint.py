@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.system.deployment import BIN, Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import BIN, Deployment
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -76,7 +77,7 @@ def main(seconds: float) -> None:
             path.write_text(f"<p>{number}</p>")
         here.install()
         here.start_agent()
-        wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+        until(lambda: here.agent_status().get("healthy"), "healthy agent")
         time.sleep(90)
         pids = tree(here.agent_pid)
         before, begin = cpu(pids), time.monotonic()

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 from bench.people import dump
-from tests.system.deployment import Deployment, free_port, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment, free_port
 
 
 class Receiver:
@@ -65,7 +66,7 @@ def main(count: int) -> None:
         ):
             here.install()
             here.start_agent()
-            wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+            until(lambda: here.agent_status().get("healthy"), "healthy agent")
             time.sleep(2)
             pairs = [measure(here, receiver, source, number) for number in range(count)]
     finally:

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 
 def main(seconds: float) -> None:
@@ -27,7 +28,7 @@ def run(root: Path, seconds: float, *, files: int, spool: str) -> None:
     with Deployment(root, exposure=False, agent=agent) as here:
         here.install()
         here.start_agent()
-        wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+        until(lambda: here.agent_status().get("healthy"), "healthy agent")
         here.stop_server()
         begin = time.monotonic()
         for number in range(files):
@@ -35,7 +36,7 @@ def run(root: Path, seconds: float, *, files: int, spool: str) -> None:
             time.sleep(max(0.0, begin + seconds * number / files - time.monotonic()))
         down = time.monotonic() - begin
         here.start_server()
-        wait_for(lambda: here.agent_status().get("pending") == 0, 180, "delivered")
+        until(lambda: here.agent_status().get("pending") == 0, "delivered", seconds=180)
         created = sum(
             1
             for event in here.events()

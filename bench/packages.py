@@ -25,7 +25,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 _WAYS = tuple(range(7))
 WATCHED = ("usr", "etc", "boot", "opt")
@@ -175,7 +176,7 @@ def watch(
     with tempfile.TemporaryDirectory(prefix="ronda-bench-") as state:
         running = Running(Path(state), paths, root=os.fsencode(root), packages=True, coalesce=0.2)
         with running:
-            eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+            until(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
             before = snapshot(root)
             mutator = Mutator(root, running, mutate, seed, rate)
             mutator.start()
@@ -188,7 +189,7 @@ def watch(
             took = time.monotonic() - begin
             mutator.ended.set()
             mutator.join()
-            eventually(lambda: running.error or running.context.transactions(), "the event")
+            until(lambda: running.error or running.context.transactions(), "the event")
             running.settle() if not running.error else None
             figures = measure(root, before, running, mutator)
         return {"code": done.returncode, "seconds": round(took, 1), **figures}

@@ -20,17 +20,22 @@ def settle() -> int:
     Works as far as the system allows it, and never fails.
     """
     gc.collect()
-    library = ctypes.CDLL(None)
-    trim = getattr(library, "malloc_trim", None)
-    if trim is not None:
-        trim(ctypes.c_size_t(0))
+    trim()
     try:
         with open("/proc/self/smaps", encoding="utf-8", errors="replace") as file:
             found = list(unchanged(file))
     except OSError:  # no /proc, or not for us
         return 0
+    library = ctypes.CDLL(None)
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     return sum(size for at, size in found if library.madvise(at, size, _MADV_DONTNEED) == 0)
+
+
+def trim() -> None:
+    """Have the allocator give back all that is free. Takes a millisecond or two."""
+    found = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if found is not None:
+        found(ctypes.c_size_t(0))
 
 
 def unchanged(lines: Iterable[str]) -> Iterator[tuple[int, int]]:

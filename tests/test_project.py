@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "collectors", "server", "signatures")
 BIN = Path(sys.executable).parent
@@ -227,4 +229,4 @@ def test_the_lock_names_no_place_and_hashes_everything() -> None:
     "script", ["scripts/test", "scripts/demo", "scripts/lock", "scripts/lib.sh"]
 )
 def test_scripts_are_sound_bash(script: str) -> None:
-    subprocess.run(["bash", "-n", ROOT / script], check=True, timeout=10)
+    subprocess.run(["bash", "-n", ROOT / script], check=True, timeout=PATIENCE)

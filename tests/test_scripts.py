@@ -12,6 +12,7 @@ import pytest
 
 from bench.people import nik
 from scripts.demo_receiver import lines_of
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +23,7 @@ def wall(tmp_path: Path, directory: Path) -> tuple[int, str]:
         [sys.executable, ROOT / "scripts/demo_wall.py", tmp_path / "planted", directory],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     return done.returncode, done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from collectors import child_memory
 from collectors.content.custom import Definitions
 from collectors.content.custom_forms import CustomIdentifier
 from signatures.yara_rules import Rules, compile_family
@@ -25,4 +26,6 @@ class RuleSets:
     @functools.cached_property
     def personal(self) -> Rules:
         """For binaries; text does not need them: numpy sees its digits faster."""
-        return compile_family("personal")
+        compiled = compile_family("personal")
+        child_memory.trim()  # what compiling took would stay in the middle of the heap
+        return compiled

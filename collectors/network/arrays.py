@@ -23,7 +23,9 @@ def zeros(count: int, kind: type[_Kind]) -> npt.NDArray[_Kind]:
 
     The allocator's may lie in memory that was used before, and are written then.
     """
-    pages = mmap.mmap(-1, count * np.dtype(kind).itemsize)
+    pages = mmap.mmap(
+        -1, count * np.dtype(kind).itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    )
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         pages.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(pages, kind)

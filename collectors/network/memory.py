@@ -11,6 +11,10 @@ import ctypes
 import gc
 import mmap
 
+_QUIET, _MUCH = 2000, 20_000
+"""Packets of a request with which it is quiet, and after which there is something to give back."""
+_TIDY = 20.0
+"""Seconds between two times, at least: each takes some milliseconds."""
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 
@@ -32,6 +36,23 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+class Tidy:
+    """Says when what a burst of traffic took is to be given back: when it has become quiet."""
+
+    def __init__(self) -> None:
+        self._packets = self._untidy = 0
+        self._next = 0.0
+
+    def due(self, packets: int, moment: float) -> bool:
+        """Tell whether now is the time: *packets* since the start, *moment* in seconds."""
+        fresh, self._packets = packets - self._packets, packets
+        self._untidy += fresh
+        if fresh > _QUIET or self._untidy < _MUCH or moment < self._next:
+            return False
+        self._untidy, self._next = 0, moment + _TIDY
+        return True
 
 
 def enlarge(size: int = 24 << 20) -> bool:

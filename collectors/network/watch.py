@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from collectors import child_memory
 from collectors.network import memory, pcap
 from collectors.network.acked import Acked
 from collectors.network.block import Block
@@ -61,6 +62,7 @@ class Watch:
         self._damage = ""
         self._done = False
         self._packets = 0
+        self._tidy = memory.Tidy()
         self._now = 0
         """Time of the newest packet, ns since 1970; of the clock, where nothing comes."""
         self._poll = select.poll()
@@ -77,6 +79,8 @@ class Watch:
         else:
             self._read_rings(deadline, work.seconds)
             self._pass_time(time.time_ns())
+            if self._tidy.due(self._packets, time.monotonic()):
+                child_memory.trim()
         counts = self._count()
         if work.last or self._done:
             self._end()

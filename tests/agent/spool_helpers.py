@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from agent.spool import Pending, Spool
@@ -17,14 +15,6 @@ def sighting(name: str = "a", severity: Severity = Severity.LOW, pad: int = 0) -
     """Return a file change of about ``pad + 150`` bytes."""
     record = FileChange(action="created", path=Scrubbed(f"/{name}{'x' * pad}"), outcome="gone")
     return Sighting(record=record, observed=1, module="files", severity=severity)
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Poll *condition*; fails after *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "never happened"
-        time.sleep(0.005)
 
 
 def open_spool(directory: Path, max_bytes: int = 1 << 30, agent: str = "agent-1") -> Spool:

@@ -18,7 +18,8 @@ import pytest
 from agent.spool import Spool
 from collectors.registry import load_sensors
 from tests.agent.collector import Collector
-from tests.agent.spool_helpers import sighting, until
+from tests.agent.spool_helpers import sighting
+from tests.patience import PATIENCE, until
 
 PROGRAM = Path(sys.executable).with_name("ronda-agent")
 NIK = "3271046504930002"
@@ -81,7 +82,7 @@ class Host:
             subprocess.Popen([PROGRAM, "run"], env=self.environment, stderr=log) as process,
         ):
             try:
-                until(lambda: self.status()["healthy"], 40)
+                until(lambda: self.status()["healthy"])
                 yield process
             finally:
                 if process.poll() is None:
@@ -185,7 +186,7 @@ def test_a_day_in_the_life(host: Host) -> None:
     host.enroll()
     with host.running() as process:
         (host.web / "new.html").write_text("x")
-        until(lambda: "new.html" in str(host.collector.events), 40)
+        until(lambda: "new.html" in str(host.collector.events))
         _one_line(host.call("run"), 1, "already running")
         uplink = host.call("test", "uplink")
         assert uplink.returncode == 0, uplink.stderr
@@ -201,16 +202,16 @@ def test_a_day_in_the_life(host: Host) -> None:
         assert json.loads(host.call("spool", "show", "-o", "json").stdout)["epoch"] > 1
         host.write("pahts = []\n")
         process.send_signal(signal.SIGHUP)
-        until(lambda: "reload_refused" in str(host.collector.events), 40)
+        until(lambda: "reload_refused" in str(host.collector.events))
         host.write('coalesce = "100ms"\n')
         process.send_signal(signal.SIGHUP)
-        until(lambda: "'reloaded'" in str(host.collector.events), 40)
-        until(lambda: host.status()["healthy"], 40)
+        until(lambda: "'reloaded'" in str(host.collector.events))
+        until(lambda: host.status()["healthy"])
         (host.web / "later.html").write_text("x")
-        until(lambda: "later.html" in str(host.collector.events), 40)
+        until(lambda: "later.html" in str(host.collector.events))
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         assert time.monotonic() - began < 10
     assert "stopping" in str(host.collector.events)
     stopped = host.status()
@@ -224,7 +225,7 @@ def test_no_number_of_a_citizen_leaves_the_host(host: Host) -> None:
     host.enroll()
     with host.running() as process:
         (host.web / f"ktp_{NIK}.csv").write_text(f"nama,nik\nA,{NIK}\n" * 20)
-        until(lambda: "exposure.finding" in str(host.collector.events), 40)
+        until(lambda: "exposure.finding" in str(host.collector.events))
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert NIK not in str(host.collector.events)
@@ -266,14 +267,14 @@ def test_status_when_the_collector_is_away(host: Host) -> None:
         assert "systemctl restart ronda-agent" in done.stderr
         host.collector.close()
         (host.web / "waiting.html").write_text("x")
-        until(lambda: host.status()["pending"] > 0, 40)
-        until(lambda: "is ronda-server running there?" in str(host.status()["problems"]), 40)
+        until(lambda: host.status()["pending"] > 0)
+        until(lambda: "is ronda-server running there?" in str(host.status()["problems"]))
         shown = host.call("status")
         assert shown.returncode == 1
         assert shown.stdout.startswith("NOT HEALTHY")
         _one_line(host.call("test", "uplink"), 5, "is ronda-server running there?")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert host.log().count("is ronda-server running there?") == 1
 
 
@@ -286,11 +287,11 @@ def test_reloads_neither_end_a_starting_agent_nor_keep_a_running_one(host: Host)
         ignored = Path(f"/proc/{process.pid}/status")
         until(lambda: "SigBlk:\t0000000000000001" in ignored.read_text())
         process.send_signal(signal.SIGHUP)
-        until(lambda: host.status()["healthy"], 40)
+        until(lambda: host.status()["healthy"])
         for _ in range(20_000):
             process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_quarantine_is_shown(host: Host) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.spool_helpers import until
 from tests.agent.test_cli import NIK, Host, _one_line
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -70,20 +70,20 @@ def test_a_deployment(host: Host) -> None:
         (app / "index.php").write_text("two")
         (app / "new.php").write_text("x")
         (host.web / "aside.php").write_text("x")
-        until(lambda: "aside.php" in str(host.collector.events), 40)
+        until(lambda: "aside.php" in str(host.collector.events))
         listed = json.loads(host.call("expect", "--list", "-o", "json").stdout)
         assert [(one["window"], one["state"]) for one in listed] == [(window, "open")]
         assert window in host.call("expect", "--list").stdout
         closed = host.call("expect", "--close", window, "--reason", "done")
         assert closed.returncode == 0, closed.stderr
         assert host.call("expect", "--close", window).returncode == 1
-        until(lambda: len(kinds(host, "change.window")) == 2, 40)
+        until(lambda: len(kinds(host, "change.window")) == 2)
         inside = [e["file.path"] for e in kinds(host, "file.change") if "ronda.window.id" in e]
         assert {path.rpartition("/")[2] for path in inside} == {"index.php", "new.php"}
         _diff_and_accept(host, app)
         _show(host, app)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert NIK not in str(host.collector.events)
     for path in host.state.rglob("*"):
         if path.is_file():
@@ -111,7 +111,7 @@ def _diff_and_accept(host: Host, app: Path) -> None:
     short = host.call("baseline", "diff", "--limit", "1", "--lang", "id").stdout.splitlines()
     assert "perbedaan" in short[0]
     assert len([line for line in short if str(host.web) in line]) == 1
-    until(lambda: bool(kinds(host, "baseline.accepted")), 40)
+    until(lambda: bool(kinds(host, "baseline.accepted")))
     (record,) = kinds(host, "baseline.accepted")
     assert record["event.reason"] == "release 7"
     assert record["ronda.baseline.entries"] == 2
@@ -159,9 +159,9 @@ def test_refused(host: Host) -> None:
             _one_line(done, 1, "refused: ")
         done = host.call("expect", "--path", str(host.web), "--for", "5h", "--reason", "x")
         _one_line(done, 1, "max_window")
-        until(lambda: len(kinds(host, "change.window")) == 4, 40)
+        until(lambda: len(kinds(host, "change.window")) == 4)
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def test_nobody_is_there(host: Host) -> None:
@@ -169,7 +169,7 @@ def test_nobody_is_there(host: Host) -> None:
     app = host.web / "app"
     with host.running() as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     (host.root / "current").symlink_to(app)
     began = time.monotonic()
     done = host.call(
@@ -180,7 +180,7 @@ def test_nobody_is_there(host: Host) -> None:
     assert time.monotonic() - began < 10
     with host.running() as process:
         (app / "late.php").write_text("x")
-        until(lambda: "late.php" in str(host.collector.events), 40)
+        until(lambda: "late.php" in str(host.collector.events))
         (event,) = [e for e in kinds(host, "file.change") if "late.php" in e["file.path"]]
         assert event["ronda.window.id"].startswith("w")
         process.send_signal(signal.SIGKILL)

@@ -21,7 +21,7 @@ from agent.enrolment import EnrolmentFailed, enroll, renew
 from agent.identity import IdentityError, NotEnrolled, load, parse_enrol_string
 from agent.renewal import Renewal
 from tests.agent.collector import Collector
-from tests.agent.spool_helpers import until
+from tests.patience import until
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from agent.errand import Errand, Outcome
+from tests.patience import until
 
 
 def run(errand: Errand, now: float = 0.0) -> Outcome:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if (done := errand.poll(now)) is not None:
-            return done
-        time.sleep(0.02)
-    raise AssertionError("it did not end")
+    done = until(lambda: errand.poll(now), "its end")
+    assert done is not None
+    return done
 
 
 def test_nothing_runs_before_it_is_asked_to() -> None:

@@ -18,7 +18,8 @@ from agent.supervisor.runner import Parts, SensorRunner, describe
 from collectors.api import Coverage, Keys, SensorFactory, Settings
 from collectors.paths import PathGuard
 from collectors.redact import excerpt
-from tests.agent.spool_helpers import open_spool, until
+from tests.agent.spool_helpers import open_spool
+from tests.patience import PATIENCE, until
 
 NIK = "3271046504930002"
 PASSWORD = "R4hasiaSekali99"
@@ -47,7 +48,7 @@ class Loose:
 
     def run(self, context: Any) -> None:
         """See `Sensor`."""
-        context.stopping.wait(30)
+        context.stopping.wait(PATIENCE)
 
     def coverage(self) -> Coverage:
         """See `Sensor`."""
@@ -84,7 +85,7 @@ def test_warnings_and_coverage_of_a_stranger(
         snapshot = runner.snapshot()
     finally:
         runner.ask_to_stop()
-        assert runner.join(5.0)
+        assert runner.join(PATIENCE)
         spool.close()
     assert not leaks(json.dumps(snapshot))
     assert snapshot["coverage"]["seen"] == 3

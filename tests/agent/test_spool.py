@@ -28,7 +28,8 @@ from collectors.kinds import (
     VisibilityLost,
 )
 from collectors.sighting import Sighting
-from tests.agent.spool_helpers import drain, flush, of_kind, open_spool, sighting, until
+from tests.agent.spool_helpers import drain, flush, of_kind, open_spool, sighting
+from tests.patience import until
 
 
 @pytest.fixture

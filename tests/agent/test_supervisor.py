@@ -26,7 +26,8 @@ from collectors.api import (
 )
 from collectors.kinds import Record, SensorState, VisibilityLost
 from collectors.paths import PathGuard, SafePath
-from tests.agent.spool_helpers import drain, flush, of_kind, open_spool, sighting, until
+from tests.agent.spool_helpers import drain, flush, of_kind, open_spool, sighting
+from tests.patience import PATIENCE, until
 
 
 class Options(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,7 +249,7 @@ def test_a_silent_sensor_is_a_problem(stage: Stage) -> None:
     hands.ahead = 61.0
     assert "no sign of life for 61 s" in str(runner.silent())
     runner.ask_to_stop()
-    assert runner.join(3.0)
+    assert runner.join(PATIENCE)
 
 
 def test_one_agent_per_state_directory(tmp_path: Path) -> None:

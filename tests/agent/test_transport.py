@@ -22,7 +22,8 @@ from agent.transport.letters import Vitals
 from collectors.kinds import ClockSkew, EventQuarantined, Severity, SpoolRecreated, tag_of
 from collectors.wire import Batch
 from tests.agent.collector import Authority, Collector, Reply
-from tests.agent.spool_helpers import flush, open_spool, sighting, until
+from tests.agent.spool_helpers import flush, open_spool, sighting
+from tests.patience import until
 
 
 class Bench:

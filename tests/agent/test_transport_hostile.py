@@ -23,8 +23,9 @@ from agent.transport import client as client_module
 from agent.transport.client import CollectorClient, Trouble
 from collectors.wire import Batch
 from tests.agent.collector import Reply
-from tests.agent.spool_helpers import sighting, until
+from tests.agent.spool_helpers import sighting
 from tests.agent.test_transport import Bench
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ class Raw:
         """Stop."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
 
 
 _LIFE = dt.timedelta(days=1)
@@ -188,5 +189,5 @@ def test_a_drip_is_broken_off(bench: Bench, head: bytes, monkeypatch: pytest.Mon
     ended.set()
     client.close()
     raw.close()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert failed

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from collectors import child_landlock
 from collectors.child import BoundedChild, ChildDied, ChildTimeout, Limits
+from tests.patience import until
 
 PROBE = "collectors.child_probe:start"
 
@@ -186,10 +186,7 @@ def test_child_dies_with_its_parent() -> None:
     assert Path(f"/proc/{pid}").exists()
     parent.kill()
     parent.communicate()
-    deadline = time.monotonic() + 10
-    while _alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _alive(pid)
+    until(lambda: not _alive(pid), "the end of the child")
 
 
 def _alive(pid: str) -> bool:

@@ -15,6 +15,7 @@ from collectors.kinds import KINDS
 from collectors.paths import PathGuard, SafePath
 from collectors.registry import load_sensors
 from collectors.sighting import Sighting
+from tests.patience import PATIENCE, until
 
 SENSORS = sorted(load_sensors())
 
@@ -90,14 +91,11 @@ def test_sensor_runs_and_stops(name: str, tmp_path: Path) -> None:
     thread = threading.Thread(target=sensor.run, args=(context,))
     thread.start()
     (watched / "a.txt").write_text("hello")
-    deadline = time.monotonic() + 10
-    while not context.beats and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert context.beats, "a sensor shows that it is alive"
+    until(lambda: context.beats, "a sensor shows that it is alive")
     coverage = sensor.coverage()
     assert all(isinstance(value, (int, float, str)) for value in coverage.values())
     context.stopping.set()
-    thread.join(4)
+    thread.join(PATIENCE)
     assert not thread.is_alive(), "a stopped sensor returns soon"
     assert set(threading.enumerate()) <= before | {threading.current_thread()}
     assert {type(sighting.record) for sighting in context.sightings} <= factory.emits

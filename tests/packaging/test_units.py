@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 PACKAGING = Path(__file__).parent.parent.parent / "packaging"
 AGENT = PACKAGING / "ronda-agent.service"
 SERVER = PACKAGING / "ronda-server.service"
@@ -132,7 +134,7 @@ def test_exposure(unit: Path, drop_ins: tuple[Path, ...], tenths: int, tmp_path:
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
@@ -170,7 +172,7 @@ def test_systemd_understands_it(unit: Path, tmp_path: Path) -> None:
         ["systemd-analyze", "verify", "--man=no", tmp_path / unit.name],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -184,7 +186,7 @@ def test_users_of_the_units_are_made(tmp_path: Path) -> None:
         ["systemd-sysusers", f"--root={tmp_path}", *files],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     users = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
     groups = {line.split(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines()}

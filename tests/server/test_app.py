@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from server.fleet.init import initialise
 from server.store.events import EventStore
 from server.store.query import parse_query
 from server.store.state import StateStore
+from tests.patience import PATIENCE, until
 from tests.server.ingest.rig import make_config
 
 # Runs the parent with the ingest role and one that crashes or sleeps, as the test needs.
@@ -33,15 +33,6 @@ from server.config import load
 logging.basicConfig(level="INFO")
 app._Parent(load(Path(sys.argv[1])), sys.argv[2:]).run()
 """
-
-
-def until(check: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if value := check():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain: {what}")
 
 
 @pytest.fixture
@@ -100,7 +91,7 @@ def test_ready_then_a_clean_end(start: Callable[..., Any], manager: socket.socke
     until(lambda: manager.recv(999) == b"WATCHDOG=1", "WATCHDOG")
     (child,) = children(parent.pid)
     parent.send_signal(signal.SIGTERM)
-    assert parent.wait(15) == 0
+    assert parent.wait(PATIENCE) == 0
     assert gone(child)
     until(lambda: manager.recv(999) == b"STOPPING=1", "STOPPING")
 
@@ -176,7 +167,7 @@ def test_reload_reaches_every_role_and_stops_none(
         state.close()
     assert children(parent.pid) == before
     parent.send_signal(signal.SIGTERM)
-    assert parent.wait(20) == 0
+    assert parent.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("address", ["", "tcp:1"])

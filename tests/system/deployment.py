@@ -15,11 +15,12 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.patience import PATIENCE, until
 
 BIN = Path(sys.executable).parent
 
@@ -29,22 +30,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Poll until *condition* is true; return its value.
-
-    Raises:
-        TimeoutError: it stayed false for *seconds*.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)
 
 
 class Relay:
@@ -75,7 +60,7 @@ class Relay:
     def forward(self, client: socket.socket, target: int) -> None:
         """Copy both ways until one side ends."""
         try:
-            upstream = socket.create_connection(("127.0.0.1", target), timeout=5)
+            upstream = socket.create_connection(("127.0.0.1", target), timeout=PATIENCE)
         except OSError:
             return
         with upstream:
@@ -233,7 +218,7 @@ class Deployment:
 
     def wait_server(self) -> None:
         """Wait until the command line gets an answer."""
-        wait_for(lambda: self.ronda("hosts", "list", "-o", "json", check=False), 30, "collector")
+        until(lambda: self.ronda("hosts", "list", "-o", "json", check=False), "collector")
 
     def start_agent(self) -> None:
         """Start the agent in a process group of its own."""
@@ -319,7 +304,7 @@ def _end(process: subprocess.Popen[bytes] | None, sign: signal.Signals, *, group
         else:
             process.send_signal(sign)
     try:
-        return process.wait(20)
+        return process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.web_servers import program
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import PATIENCE, until
+from tests.system.deployment import Deployment
 
 SETTINGS = """[sensors.network]
 interfaces = ["{interface}"]
@@ -47,11 +48,11 @@ def nginx(root: Path, address: str) -> Iterator[None]:
     words = [program("nginx"), "-c", str(config), "-p", str(root), "-g", "user root;"]
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
     try:
-        wait_for((root / "nginx.pid").exists, 20, "nginx")
+        until((root / "nginx.pid").exists, "nginx")
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
             told = sensors.get("network", {}).get("coverage", {})
             return bool(interface in str(told.get("interfaces", "")))
 
-        wait_for(watching, 60, "the network sensor")
+        until(watching, "the network sensor")
         with nginx(root, address):
             print("ready", flush=True)
             sys.stdin.read()

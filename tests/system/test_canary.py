@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent.knowledge import installed
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 
 def known(here: Deployment) -> int:
@@ -34,7 +35,7 @@ def test_a_canary_is_silent_where_it_was_planted_and_critical_elsewhere(tmp_path
     with Deployment(tmp_path / "d") as here:
         here.install()
         here.start_agent()
-        wait_for(here.watching, 60, "baseline")
+        until(here.watching, "baseline")
         host = os.uname().nodename
         bait = here.web / "data" / "warga.csv"
         made = json.loads(
@@ -55,7 +56,7 @@ def test_a_canary_is_silent_where_it_was_planted_and_critical_elsewhere(tmp_path
         key = json.loads(
             here.ronda("-o", "json", "canary", "create", "--opd", "Kominfo", "--kind", "database")
         )
-        wait_for(lambda: known(here) == 2, 60, "bundle")
+        until(lambda: known(here) == 2, "bundle")
         forms = made["forms"]
         bait.parent.mkdir()
         bait.write_text(f"{forms['csv header']}\n{forms['csv']}\n")
@@ -63,9 +64,8 @@ def test_a_canary_is_silent_where_it_was_planted_and_critical_elsewhere(tmp_path
         stolen.write_text(f"2026-11-24 request took 33 ms {forms['sql']}\n" + "order 12345\n" * 50)
         secret = here.web / "config.env"
         secret.write_text(key["forms"]["env"] + "\n")
-        alerts = wait_for(
+        alerts = until(
             lambda: found if len(found := critical(here)) >= 2 else None,
-            60,
             "alerts",
         )
         told = {alert["entity"]: alert for alert in alerts if "canary" in alert["title"].lower()}
@@ -73,7 +73,7 @@ def test_a_canary_is_silent_where_it_was_planted_and_critical_elsewhere(tmp_path
         page = here.ronda("--lang", "en", "alerts", "show", str(told[str(stolen)]["id"]))
         assert "Disdukcapil" in page
         assert f"tabel warga, {host}:{bait.parent}/" in page.replace("\n  ", " ")
-        wait_for(lambda: not here.agent_status().get("pending"), 30, "delivery")
+        until(lambda: not here.agent_status().get("pending"), "delivery")
         paths = {
             event.fields["file.path"] for event in here.events() if event.kind == "exposure.finding"
         }

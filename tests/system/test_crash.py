@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 COUNT = int(os.environ.get("RONDA_CRASH_FILES", "1500"))
 SECONDS = float(os.environ.get("RONDA_CRASH_SECONDS", "25"))
@@ -30,7 +31,7 @@ def test_every_file_is_accounted_for_exactly_once(tmp_path: Path) -> None:
     with Deployment(tmp_path, exposure=False) as here:
         here.install(relay=True)
         here.start_agent()
-        wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+        until(lambda: here.agent_status().get("healthy"), "healthy agent")
         journal = churn_under_fire(here, random.Random(SEED))
         settle(here)
         account(here, journal)
@@ -81,7 +82,7 @@ def settle(here: Deployment) -> None:
         status = here.agent_status()
         return status.get("pending") == 0 and sum(1 for _ in here.events()) == before
 
-    wait_for(quiet, 120, "everything delivered")
+    until(quiet, "everything delivered", seconds=120)
 
 
 def account(here: Deployment, journal: dict[str, dict[str, Any]]) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from agent.knowledge import installed
 from tests.collectors.content.citizens import make_niks
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 EVERYBODY = make_niks(4000, seed=11)
 MEMBERS, STRANGERS = EVERYBODY[:3000], EVERYBODY[3000:]
@@ -49,15 +50,15 @@ def test_registered_people_are_told_and_nobody_else(tmp_path: Path) -> None:
         here.web.joinpath("old.csv").touch()
         write(here.web / "old.csv", MEMBERS[:1204])
         here.start_agent()
-        wait_for(here.watching, 60, "baseline")
-        wait_for(lambda: here.ronda_json("exposure", "list"), 60, "the old list as a finding")
+        until(here.watching, "baseline")
+        until(lambda: here.ronda_json("exposure", "list"), "the old list as a finding")
         assert alerts(here) == {}
         here.ronda("edm", "add", str(register), "--name", "penduduk")
-        wait_for(lambda: (installed(here.agent_state) or 0) != 0, 60, "bundle")
+        until(lambda: (installed(here.agent_state) or 0) != 0, "bundle")
         write(here.web / "new.csv", [*MEMBERS[2000:2012], *STRANGERS[:100]])
         write(here.web / "strangers.csv", STRANGERS)
-        wait_for(lambda: len(alerts(here)) == 2, 90, "alerts")
-        wait_for(lambda: len(here.ronda_json("exposure", "list")) == 3, 60, "strangers")
+        until(lambda: len(alerts(here)) == 2, "alerts", seconds=90)
+        until(lambda: len(here.ronda_json("exposure", "list")) == 3, "strangers")
         assert set(alerts(here)) == {str(here.web / "old.csv"), str(here.web / "new.csv")}
         old = alerts(here)[str(here.web / "old.csv")]
         page = here.ronda("--lang", "en", "alerts", "show", str(old["id"]))
@@ -73,8 +74,8 @@ def test_registered_people_are_told_and_nobody_else(tmp_path: Path) -> None:
         (listed,) = here.ronda_json("edm", "list")
         assert (listed["people"], listed["confirms"]) == (3000, True)
         here.ronda("edm", "remove", "penduduk")
-        wait_for(lambda: not list(here.agent_state.glob("knowledge/*.edm")), 60, "removal")
-        wait_for(lambda: not here.agent_status().get("pending"), 30, "delivery")
+        until(lambda: not list(here.agent_state.glob("knowledge/*.edm")), "removal")
+        until(lambda: not here.agent_status().get("pending"), "delivery")
         here.stop_agent(signal.SIGKILL)
         here.stop_server(signal.SIGKILL)
         kept = [p for base in (here.agent_state, here.server_state) for p in base.rglob("*")]

@@ -19,7 +19,8 @@ from bench.web_servers import missing
 from collectors.registry import load_sensors
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, run
-from tests.system.deployment import BIN, wait_for
+from tests.patience import until
+from tests.system.deployment import BIN
 
 PEOPLE = make_niks(1204, seed=7)
 HERE, THERE = "203.0.113.1", "203.0.113.9"
@@ -126,7 +127,7 @@ def clocked(action: Callable[[], object], seen: Callable[[], Any]) -> tuple[Any,
     """Return what was *seen* after *action*, and the seconds that it took."""
     begin = time.monotonic()
     action()
-    return wait_for(seen, 30, "alert"), time.monotonic() - begin
+    return until(seen, "alert"), time.monotonic() - begin
 
 
 def test_a_dump_downloaded_from_nginx(running: Running) -> None:
@@ -137,7 +138,7 @@ def test_a_dump_downloaded_from_nginx(running: Running) -> None:
     running.serve("export.csv", small)
     assert running.fetch("/page.html") > 1000
     assert running.fetch("/own.csv") > 10
-    own = wait_for(running.content, 30, "a page of one's own")
+    own = until(running.content, "a page of one's own")
     assert [one["level"] for one in own] == ["low"], own
     assert running.alerts("medium") == [], "a welcome, and a citizen's own page"
 

@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 RULE = "4c0a7b1e-5d0f-4f5a-9d0b-7e3f3c1c8a52"
 
@@ -19,8 +20,8 @@ RULE = "4c0a7b1e-5d0f-4f5a-9d0b-7e3f3c1c8a52"
 def start(system: Deployment, times: int) -> None:
     """Start the agent; wait until the collector was told that the record was opened *times*."""
     system.start_agent()
-    wait_for(system.watching, 60, "watching")
-    wait_for(lambda: len(opened(system)) >= times, 30, "the root of the record")
+    until(system.watching, "watching")
+    until(lambda: len(opened(system)) >= times, "the root of the record")
 
 
 def opened(system: Deployment) -> list[Any]:
@@ -50,7 +51,7 @@ def test_a_record_edited_behind_the_back_of_the_agent_is_found(tmp_path: Path) -
         other.write_text("changed while nobody looked")
         start(system, 2)
         page.write_text("two")
-        wait_for(lambda: told(system, page), 30, "the change")
+        until(lambda: told(system, page), "the change")
         system.stop_agent()
         assert alerts(system) == []
 
@@ -62,7 +63,7 @@ def test_a_record_edited_behind_the_back_of_the_agent_is_found(tmp_path: Path) -
             record.commit()
             assert done.rowcount == 1
         start(system, 3)
-        [alert] = wait_for(lambda: alerts(system), 30, "the alert")
+        [alert] = until(lambda: alerts(system), "the alert")
         assert alert["level"] == "critical"
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.deployment import BIN, Deployment, wait_for
+from tests.patience import PATIENCE, until
+from tests.system.deployment import BIN, Deployment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -31,7 +32,7 @@ def here(tmp_path: Path) -> Iterator[Deployment]:
 
 def run_agent(here: Deployment) -> None:
     here.start_agent()
-    wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+    until(lambda: here.agent_status().get("healthy"), "healthy agent")
 
 
 def problems(here: Deployment) -> str:
@@ -39,7 +40,7 @@ def problems(here: Deployment) -> str:
 
 
 def wait_problem(here: Deployment, *words: str) -> str:
-    wait_for(lambda: all(word in problems(here) for word in words), 40, f"a problem with {words}")
+    until(lambda: all(word in problems(here) for word in words), f"a problem with {words}")
     said = problems(here)
     assert "\n" not in said
     assert subprocess.run(
@@ -66,8 +67,8 @@ def test_collector_down_is_said_and_nothing_is_lost(here: Deployment) -> None:
     (here.web / "meanwhile.html").write_text("x")
     wait_problem(here, "collector")
     here.start_server()
-    wait_for(lambda: created(here, "meanwhile.html"), 40, "the event of the outage")
-    wait_for(lambda: here.agent_status().get("healthy"), 40, "healthy again")
+    until(lambda: created(here, "meanwhile.html"), "the event of the outage")
+    until(lambda: here.agent_status().get("healthy"), "healthy again")
 
 
 def test_collector_that_accepts_and_never_answers(here: Deployment) -> None:
@@ -80,7 +81,7 @@ def test_collector_that_accepts_and_never_answers(here: Deployment) -> None:
         mute.listen()
         wait_problem(here, "collector")
     here.start_server()
-    wait_for(lambda: here.agent_status().get("healthy"), 60, "healthy again")
+    until(lambda: here.agent_status().get("healthy"), "healthy again")
 
 
 def identity(here: Deployment) -> Path:
@@ -120,10 +121,10 @@ def test_clock_wrong_by_hours(here: Deployment) -> None:
     finally:
         os.environ.clear()
         os.environ.update(old)
-    wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+    until(lambda: here.agent_status().get("healthy"), "healthy agent")
     (here.web / "skewed.html").write_text("x")
-    wait_for(lambda: created(here, "skewed.html"), 40, "events in spite of the clock")
-    skew = wait_for(lambda: arrived(here, "clock.skew"), 40, "an event about the clock")[0]
+    until(lambda: created(here, "skewed.html"), "events in spite of the clock")
+    skew = until(lambda: arrived(here, "clock.skew"), "an event about the clock")[0]
     assert 4.9 * 3600 < skew.fields["ronda.clock.skew"] < 5.1 * 3600
 
 
@@ -153,8 +154,8 @@ def test_corrupt_spool_is_moved_aside(here: Deployment) -> None:
     here.start_server()
     run_agent(here)
     (here.web / "next.html").write_text("x")
-    wait_for(lambda: created(here, "next.html"), 40, "events after the spool began anew")
-    said = wait_for(lambda: arrived(here, "spool.recreated"), 40, "an event about it")[0]
+    until(lambda: created(here, "next.html"), "events after the spool began anew")
+    said = until(lambda: arrived(here, "spool.recreated"), "an event about it")[0]
     assert said.fields["event.reason"] == "corrupt"
     assert list(here.agent_state.glob("spool.db.corrupt*"))
     epochs = {event.epoch for event in here.events() if event.agent != "collector"}
@@ -171,7 +172,7 @@ def test_spool_rolled_back_begins_a_new_epoch(here: Deployment) -> None:
     run_agent(here)
     for number in range(20):
         (here.web / f"r{number}.html").write_text("x")
-    wait_for(lambda: created(here, "r19.html"), 40, "events before the rollback")
+    until(lambda: created(here, "r19.html"), "events before the rollback")
     here.stop_agent()
     for path in here.agent_state.glob("spool.db*"):
         path.unlink()
@@ -179,8 +180,8 @@ def test_spool_rolled_back_begins_a_new_epoch(here: Deployment) -> None:
         shutil.copy2(path, here.agent_state)
     here.start_agent()
     (here.web / "after.html").write_text("x")
-    wait_for(lambda: created(here, "after.html"), 40, "events after the rollback")
-    said = wait_for(lambda: arrived(here, "spool.recreated"), 40, "an event about it")[0]
+    until(lambda: created(here, "after.html"), "events after the rollback")
+    said = until(lambda: arrived(here, "spool.recreated"), "an event about it")[0]
     assert said.fields["event.reason"] == "rolled_back"
 
 
@@ -194,7 +195,7 @@ def test_overfull_spool_counts_what_it_dropped(tmp_path: Path) -> None:
         wait_problem(here, "spool")
         time.sleep(3)
         here.start_server()
-        wait_for(lambda: here.agent_status().get("pending") == 0, 60, "delivery of the rest")
+        until(lambda: here.agent_status().get("pending") == 0, "delivery of the rest")
         tombstones = arrived(here, "spool.dropped")
         dropped = sum(sum(one.fields["ronda.spool.dropped"].values()) for one in tombstones)
         here.stop_agent()
@@ -215,9 +216,8 @@ def test_hostile_file_names_reach_people_escaped(here: Deployment) -> None:
     ]
     for name in names:
         Path(os.fsdecode(bytes(here.web) + b"/" + name)).write_text("x")
-    wait_for(
+    until(
         lambda: len(arrived(here, "file.change", **{"event.action": "created"})) >= 5,
-        40,
         "5 events",
     )
     for output in ("table", "json", "csv", "jsonl"):
@@ -253,13 +253,13 @@ def test_a_sensor_that_crashes_in_a_loop_hurts_nobody(here: Deployment) -> None:
     try:
         here.start_agent()
         said = wait_problem(here, "crashy")
-        wait_for(here.watching, 60, "a first baseline")
+        until(here.watching, "a first baseline")
     finally:
         del os.environ["PYTHONPATH"]
     (here.web / "still.html").write_text("x")
-    wait_for(lambda: created(here, "still.html"), 40, "events of the other sensor")
-    crashes = wait_for(
-        lambda: arrived(here, "sensor.state", **{"event.action": "crashed"}), 40, "an event"
+    until(lambda: created(here, "still.html"), "events of the other sensor")
+    crashes = until(
+        lambda: arrived(here, "sensor.state", **{"event.action": "crashed"}), "an event"
     )
     assert "RuntimeError" in crashes[0].fields["event.reason"]
     for text in (said, str(crashes), (here.root / "ronda-agent.log").read_text()):
@@ -286,10 +286,9 @@ def test_two_machines_with_one_identity(here: Deployment) -> None:
     environment = {**here.environment, "PYTHONPATH": str(machine)}
     with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as second:
         try:
-            wait_for(lambda: arrived(here, "agent.cloned"), 60, "an event about the clone")
-            wait_for(
+            until(lambda: arrived(here, "agent.cloned"), "an event about the clone")
+            until(
                 lambda: "one identity" in here.ronda("alerts", "list", "--lang", "en"),
-                30,
                 "an alert",
             )
         finally:
@@ -301,9 +300,9 @@ def test_unauthenticated_clients_get_nothing(here: Deployment) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain:
         assert b"HTTP" not in read_all(plain, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+    raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     # TLS 1.3 tells a client that its certificate is missing only when it reads.
     with context.wrap_socket(raw) as secure:
         assert read_all(secure, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
@@ -312,7 +311,7 @@ def test_unauthenticated_clients_get_nothing(here: Deployment) -> None:
     old.verify_mode = ssl.CERT_NONE
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw,
         pytest.raises(ssl.SSLError),
     ):
         old.wrap_socket(raw)
@@ -364,10 +363,10 @@ def full(tmp_path: Path, which: str) -> None:
                 wait_problem(here, "collector")
                 assert "disk" in here.ronda("status", check=False)
             ballast.unlink()
-            wait_for(lambda: created(here, "f299.html"), 90, "everything after room was made")
+            until(lambda: created(here, "f299.html"), "everything after room was made", seconds=90)
             names = {event.fields["file.path"] for event in arrived(here, "file.change")}
             assert sum(name.endswith(".html") for name in names) == 300
-            wait_for(lambda: here.agent_status().get("healthy"), 60, "healthy again")
+            until(lambda: here.agent_status().get("healthy"), "healthy again")
             here.stop_agent()
             here.stop_server()
         finally:
@@ -381,7 +380,7 @@ def test_second_agent_on_one_state_directory_is_refused(here: Deployment) -> Non
         env=here.environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from bench.latency import Receiver
 from tests.collectors.content.citizens import cards, niks, nips
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 EXAMPLES = int(os.environ.get("RONDA_WALL_EXAMPLES", "2000"))
 
@@ -115,9 +116,9 @@ def test_no_planted_value_gets_past_the_child(tmp_path: Path) -> None:
         with Deployment(tmp_path / "d", server=channel) as here:
             here.install()
             here.start_agent()
-            wait_for(lambda: here.agent_status().get("healthy"), 30, "healthy agent")
+            until(lambda: here.agent_status().get("healthy"), "healthy agent")
             plant(here, planted)
-            found = wait_for(lambda: findings(here), 300, "findings for nearly all documents")
+            found = until(lambda: findings(here), "findings for nearly all documents", seconds=300)
             assert found
             register(here, tmp_path, planted)
             printed = {
@@ -163,9 +164,11 @@ def register(here: Deployment, folder: Path, planted: list[str]) -> None:
     here.ronda("edm", "add", str(built), "--name", "planted")
     here.ronda("canary", "create", "--opd", "x", "--planted-at", "web1:/srv/")
     known = here.agent_state / "knowledge"
-    wait_for(lambda: list(known.glob("*.edm")), 60, "the register on the agent")
-    wait_for(
-        lambda: any(row["registered"] for row in here.ronda_json("exposure", "list")), 120, "people"
+    until(lambda: list(known.glob("*.edm")), "the register on the agent")
+    until(
+        lambda: any(row["registered"] for row in here.ronda_json("exposure", "list")),
+        "people",
+        seconds=120,
     )
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 _WINDOW = 12
 
@@ -98,7 +99,7 @@ def during(here: Deployment, root: Path, citizen: Citizens) -> None:
     tree = root / f"pindah-{citizen()}"
     tree.mkdir()
     (tree / f"{citizen()}.csv").write_text(f"nik\n{citizen()}\n")
-    wait_for(lambda: not here.agent_status().get("pending"), 60, "first half delivered")
+    until(lambda: not here.agent_status().get("pending"), "first half delivered")
     tree.rename(root / f"arsip-{citizen()}")
     (root / f"gone-{citizen()}").write_text(citizen())
     (root / f"gone-{citizen()}").mkdir()
@@ -115,7 +116,7 @@ def test_nothing_at_odd_places(tmp_path: Path) -> None:
         root = before(here, citizen)
         here.install()
         here.start_agent()
-        wait_for(lambda: here.agent_status().get("healthy"), 60, "healthy agent")
+        until(lambda: here.agent_status().get("healthy"), "healthy agent")
         during(here, root, citizen)
         config = here.agent_toml.read_text()
         here.agent_toml.write_text(f'{config}"{citizen()}" = "{citizen()}"\n')
@@ -123,16 +124,15 @@ def test_nothing_at_odd_places(tmp_path: Path) -> None:
         printed = {
             "check of a wrong configuration": here.ronda_agent_output("check"),
         }
-        wait_for(lambda: any(event.kind == "agent.state" for event in here.events()), 30, "a start")
-        wait_for(
+        until(lambda: any(event.kind == "agent.state" for event in here.events()), "a start")
+        until(
             lambda: any("reload_refused" in str(event.fields) for event in here.events()),
-            30,
             "refused reload",
         )
         here.agent_toml.write_text(config)
         os.kill(here.agent_pid, signal.SIGHUP)
         (here.web / "last.csv").write_text(f"nik,nama\n{citizen()},Warga\n{citizen()},Warga\n")
-        wait_for(lambda: told(here, "last.csv"), 20, "the last finding")
+        until(lambda: told(here, "last.csv"), "the last finding")
         for words in (
             "check",
             "doctor",

@@ -16,7 +16,8 @@ import pytest
 
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.exposure.web import real
-from tests.system.deployment import Deployment, wait_for
+from tests.patience import until
+from tests.system.deployment import Deployment
 
 pytestmark = real.needs("nginx")
 
@@ -47,16 +48,14 @@ server {{ listen 127.0.0.1:{port}; server_name dinas.test; root {here.web};
                 settings.write(f'web_configs = ["nginx:{main}"]\n')
             here.install()
             here.start_agent()
-            wait_for(here.watching, 60, "baseline")
+            until(here.watching, "baseline")
             (here.web / ".env").write_text(password)
             (here.web / "config.php").write_text(f"<?php define('{password.strip()}');")
             backup = here.web / f"salinan-{nik}.env.bak"
             backup.write_text(password)
-            wait_for(
-                lambda: [one for one in alerts(here) if one["level"] == "critical"], 60, "alert"
-            )
-            applications = wait_for(
-                lambda: here.ronda_json("exposure", "applications", "--dormant"), 60, "inventory"
+            until(lambda: [one for one in alerts(here) if one["level"] == "critical"], "alert")
+            applications = until(
+                lambda: here.ronda_json("exposure", "applications", "--dormant"), "inventory"
             )
             time.sleep(1)
             said = here.ronda("--lang", "en", "alerts", "list", "-o", "json")

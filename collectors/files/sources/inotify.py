@@ -143,6 +143,9 @@ class InotifySource:
             self._closing = True
         self._fd.stop()
         self._fd.join(5.0)
+        if self._fd._is_reading and not self._fd.is_alive():
+            # Stopped before its first read, it leaves the closing to a reader that never comes.
+            self._fd._close_resources()
         if self._barrier is not None:
             self._barrier.close()
 

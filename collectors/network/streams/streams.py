@@ -101,6 +101,8 @@ class StreamReader:
         """When connections that brought something are looked at next, by key."""
         self._dns, self._quic = datagram_parsers()
         self._unknown = Unknown(self._limits.talks)
+        self._stopped = Half(self._held, self._limits.head)
+        self._stopped.stop()
         self._seen: list[Seen] = []
         self._now = 0
         self._next_tick = 0
@@ -276,12 +278,12 @@ class StreamReader:
             self.stats.protocols[name] = self.stats.protocols.get(name, 0) + 1
             self._tell(dialogue.end(at))
 
-    @staticmethod
-    def _drop(talk: _Talk) -> None:
+    def _drop(self, talk: _Talk) -> None:
         talk.dialogue = None
         talk.over = True
         talk.client.stop()
         talk.server.stop()
+        talk.server = self._stopped  # of the client it is asked still where it began
 
     def _tell(self, seen: Sequence[Seen]) -> None:
         if not seen:

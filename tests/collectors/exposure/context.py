@@ -11,6 +11,7 @@ from collectors.api import Keys
 from collectors.kinds import Record
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
+from tests.patience import PATIENCE
 
 
 class FakeContext:
@@ -52,7 +53,7 @@ class FakeContext:
         """Return what was handed over."""
         return [sighting.record for sighting in self.sightings]
 
-    def wait(self, count: int, timeout: float = 30.0) -> list[Record]:
+    def wait(self, count: int, timeout: float = PATIENCE) -> list[Record]:
         """Return the records once there are *count*, or after *timeout* seconds."""
         with self._changed:
             self._changed.wait_for(lambda: len(self.sightings) >= count, timeout)

@@ -24,7 +24,7 @@ from collectors.knowledge import Manifest, Register, Signed
 from collectors.paths import SafePath
 from tests.collectors.content.citizens import leaks, make_niks
 from tests.collectors.exposure.context import FakeContext
-from tests.collectors.files.context import eventually
+from tests.patience import PATIENCE, until
 
 NIKS = make_niks(300)
 
@@ -57,7 +57,7 @@ def running(
         yield lambda path: sensor.offer([context.guard.guard(os.fsencode(path))])
     finally:
         context.stopping.set()
-        thread.join(2.0)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         context.stopping.clear()
 
@@ -114,7 +114,7 @@ def test_what_came_unnamed_after_the_sweep_is_found_when_its_directory_is_named(
     (web / "first.sql").write_text(dump(NIKS))
     with running(tmp_path, context):
         context.wait(1)
-        eventually(lambda: _swept(context), "the first sweep is over")
+        until(lambda: _swept(context), "the first sweep is over")
         (web / "unnamed.sql").write_text(dump(NIKS[:200]))
     with running(tmp_path, context):  # nor does a restart sweep again
         time.sleep(0.3)
@@ -123,7 +123,7 @@ def test_what_came_unnamed_after_the_sweep_is_found_when_its_directory_is_named(
         queue.put([SafePath(os.fsencode(tmp_path) + b"/")])
     with running(tmp_path, context):
         records = context.wait(2)
-        eventually(lambda: _swept(context), "the second sweep is over")
+        until(lambda: _swept(context), "the second sweep is over")
     assert [str(record.path) for record in records if isinstance(record, SensitiveData)] == [
         str(web / "first.sql"),
         str(web / "unnamed.sql"),
@@ -257,10 +257,7 @@ def test_the_child_ends_when_idle(tmp_path: Path, web: Path) -> None:
     with running(tmp_path, context, child_idle=0.0) as offer:
         offer(path)
         context.wait(1)
-        deadline = time.monotonic() + 10
-        while children() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert children() == 0
+        until(lambda: children() == 0, "the end of the idle child")
 
 
 def test_a_damaged_state_is_moved_aside(tmp_path: Path, web: Path) -> None:
@@ -349,9 +346,7 @@ def test_after_a_crash_between_commit_and_handover_it_is_told_once(
     context.handover = refuse  # type: ignore[method-assign]
     with running(tmp_path, context) as offer:
         offer(web / "backup.sql")
-        deadline = time.monotonic() + 30
-        while threading.active_count() > 1 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: threading.active_count() == 1, "the end of the sensor")
     assert context.records() == []
     context.handover = handover  # type: ignore[method-assign]
     for _ in range(2):
@@ -390,11 +385,11 @@ def test_what_could_not_be_read_is_counted_by_outcome(tmp_path: Path, web: Path)
         thread.start()
         try:
             sensor.offer([context.guard.guard(os.fsencode(web / "a.7z"))])
-            until(sensor, expected)
+            covers(sensor, expected)
             records = context.wait(4)
         finally:
             context.stopping.set()
-            thread.join(5.0)
+            thread.join(PATIENCE)
             context.stopping.clear()
         (web / "a.7z").unlink(missing_ok=True)
     (finding,) = (record for record in records if isinstance(record, SensitiveData))
@@ -403,12 +398,9 @@ def test_what_could_not_be_read_is_counted_by_outcome(tmp_path: Path, web: Path)
     assert sorted(told) == ["damaged", "damaged", "unsupported"]
 
 
-def until(sensor: ExposureSensor, expected: dict[str, int]) -> None:
-    """Poll the coverage."""
-    deadline = time.monotonic() + 20
-    while not expected.items() <= sensor.coverage().items():
-        assert time.monotonic() < deadline, sensor.coverage()
-        time.sleep(0.02)
+def covers(sensor: ExposureSensor, expected: dict[str, int]) -> None:
+    """Wait until the coverage says so."""
+    until(lambda: expected.items() <= sensor.coverage().items(), f"{expected} in the coverage")
 
 
 def table() -> str:

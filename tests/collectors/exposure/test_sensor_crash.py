@@ -15,7 +15,8 @@ import pytest
 
 from collectors.kinds import ExposureCleared, SensitiveData
 from tests.collectors.content.citizens import make_niks
-from tests.collectors.files.context import FakeContext, eventually
+from tests.collectors.files.context import FakeContext
+from tests.patience import PATIENCE, until
 
 _SCRIPT = Path(__file__).with_name("run_sensor.py")
 _TOP = Path(__file__).parents[3]
@@ -31,7 +32,7 @@ def start(state: Path, root: Path) -> subprocess.Popen[bytes]:
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
     process.send_signal(number)
-    return process.wait(30)
+    return process.wait(PATIENCE)
 
 
 def drop(root: Path, number: int, chance: random.Random) -> Path:
@@ -71,9 +72,9 @@ def test_every_dump_is_told_once(tmp_path: Path, seed: int) -> None:
         return Counter(str(one.path) for one in records if isinstance(one, SensitiveData))
 
     try:
-        eventually(lambda: len(told()) == len(dumps), f"all dumps told, seed {seed}")
+        until(lambda: len(told()) == len(dumps), f"all dumps told, seed {seed}")
         last = drop(root, len(dumps), chance)
-        eventually(lambda: told()[str(last)], "the last one")
+        until(lambda: told()[str(last)], "the last one")
         assert end(process, signal.SIGTERM) == 0
         assert told() == dict.fromkeys(map(str, [*dumps, last]), 1)
         assert len(dumps) > 20

@@ -25,6 +25,7 @@ from collectors.kinds import Record, SensitiveData, Severity, WebApplication
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.exposure.context import FakeContext
 from tests.collectors.exposure.web import real
+from tests.patience import PATIENCE, until
 
 pytestmark = [real.needs("nginx"), pytest.mark.slow]
 NIKS = make_niks(20)
@@ -40,16 +41,13 @@ def running(context: FakeContext, settings: ExposureSettings) -> Iterator[Exposu
         yield sensor
     finally:
         context.stopping.set()
-        thread.join(5.0)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         context.stopping.clear()
 
 
-def until(context: FakeContext, done: Callable[[list[Record]], bool]) -> list[Record]:
-    deadline = time.monotonic() + 40
-    while not done(context.records()):
-        assert time.monotonic() < deadline, context.records()
-        time.sleep(0.05)
+def once(context: FakeContext, done: Callable[[list[Record]], bool]) -> list[Record]:
+    until(lambda: done(context.records()), "what the sensor tells")
     return context.records()
 
 
@@ -78,7 +76,7 @@ def test_what_is_shut_goes_down_and_sites_are_told_once(tmp_path: Path) -> None:
             applications={"*.test": "Dinas Kesehatan"},
         )
         with running(context, settings):
-            records = until(
+            records = once(
                 context,
                 lambda told: (
                     bool(findings(told, "cadangan.sql"))
@@ -101,7 +99,7 @@ def test_what_is_shut_goes_down_and_sites_are_told_once(tmp_path: Path) -> None:
         master = int((folder / "run/nginx.pid").read_text())
         os.kill(master, signal.SIGHUP)
         with running(context, settings):
-            records = until(context, lambda told: len(findings(told, "cadangan.sql")) == 2)
+            records = once(context, lambda told: len(findings(told, "cadangan.sql")) == 2)
             time.sleep(0.3)
         again = findings(records, "cadangan.sql")[1]
         assert (again.served, again.reachable) != ("downloadable", "web_root")
@@ -140,17 +138,17 @@ def test_a_htaccess_that_comes_is_heard_of_and_a_site_that_goes_is_told(tmp_path
                 paths=(str(root),), web_roots=(), web_configs=(f"apache:{main}",)
             )
             with running(context, settings) as sensor:
-                until(context, lambda told: bool(findings(told, "cadangan.sql")))
+                once(context, lambda told: bool(findings(told, "cadangan.sql")))
                 access = root / ".htaccess"
                 access.write_text("Require all denied\n")
                 sensor.offer([context.guard.guard(os.fsencode(access))])
-                records = until(context, lambda told: len(findings(told, "cadangan.sql")) == 2)
-                until(context, lambda told: any(isinstance(one, WebApplication) for one in told))
+                records = once(context, lambda told: len(findings(told, "cadangan.sql")) == 2)
+                once(context, lambda told: any(isinstance(one, WebApplication) for one in told))
             served = [one.served for one in findings(records, "cadangan.sql")]
             assert served == ["downloadable", "forbidden"]
             (place / "apache/sites.conf").unlink()
             with running(context, settings):
-                until(
+                once(
                     context,
                     lambda told: any(
                         isinstance(one, WebApplication) and one.state == "gone" for one in told
@@ -173,4 +171,4 @@ def test_a_sweep_that_does_not_end_keeps_no_site_untold(
             paths=(str(tmp_path / "nothing"),), web_roots=(), web_configs=(f"nginx:{main}",)
         )
         with running(context, settings):
-            until(context, lambda told: any(isinstance(one, WebApplication) for one in told))
+            once(context, lambda told: any(isinstance(one, WebApplication) for one in told))

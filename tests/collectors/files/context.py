@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,23 +19,10 @@ from collectors.files.settings import FileSettings
 from collectors.kinds import FileChange, PackageTransaction, VisibilityLost
 from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
+from tests.patience import PATIENCE, until
 
 BACKEND = "RONDA_TEST_BACKEND"
 """Environment variable: the backend of sensors that say nothing of it (default: inotify)."""
-
-PATIENCE = 30.0
-"""Seconds that a test waits before it gives up."""
-
-
-def eventually(condition: Callable[[], Any], what: str = "condition") -> Any:
-    """Return the first true answer of *condition*."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError(f"not within {PATIENCE:g} s: {what}")
 
 
 class FakeContext:
@@ -159,7 +146,7 @@ class Running:
 
     def ready(self) -> None:
         """Wait until the tree has been compared."""
-        eventually(lambda: self.error or self.state() == "watching", "first comparison")
+        until(lambda: self.error or self.state() == "watching", "first comparison")
         if self.error:
             raise self.error
 
@@ -188,7 +175,7 @@ class Running:
                 None,
             )
 
-        result = eventually(found, f"{action} {path}")
+        result = until(found, f"{action} {path}")
         assert isinstance(result, FileChange)
         return result
 
@@ -208,5 +195,5 @@ def closed(running: Running, count: int = 1) -> PackageTransaction:
         assert running.error is None, repr(running.error)
         return len(running.context.transactions()) >= count
 
-    eventually(found, f"transaction {count}")
+    until(found, f"transaction {count}")
     return running.context.transactions()[count - 1]

@@ -35,10 +35,8 @@ from collectors.paths import PathGuard, SafePath
 from collectors.sighting import Sighting
 from tests.collectors.files.context import BACKEND
 from tests.collectors.files.operations import KINDS, Operation, Playground
+from tests.patience import PATIENCE
 
-_PATIENCE = 30.0
-_SETTLE = 1.0
-"""Seconds until a view that differs is a fault: files that are written to are left alone first."""
 dirty.DEBOUNCE = 0.05  # a product's second is a test's eternity
 
 
@@ -143,7 +141,7 @@ class Sensor:
     def stop(self) -> None:
         """Stop it."""
         self.context.stopping.set()
-        self._thread.join(_PATIENCE)
+        self._thread.join(PATIENCE)
         self._view.close()
 
     def settle(self) -> None:
@@ -182,13 +180,13 @@ class Sensor:
         )
 
     def _until(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         with self.context.told:
             while not condition():
                 if self.error is not None:
                     raise RuntimeError(f"the sensor has died: {self.error!r}")
                 if time.monotonic() > deadline:
-                    raise RuntimeError(f"not within {_PATIENCE:g} s: {what}")
+                    raise RuntimeError(f"not within {PATIENCE:g} s: {what}")
                 self.context.told.wait(0.005)
 
     def view(self, top: bytes) -> dict[bytes, Seen]:
@@ -289,13 +287,14 @@ class Trial:
             self._sensor.settle()
 
     def _compare(self, play: Playground, number: int) -> list[str]:
-        deadline = time.monotonic() + _SETTLE
+        # What is written to is left alone first, and what was mounted is compared bit by bit, long
+        # trees for seconds: the marker that settles the rest is told meanwhile.
+        deadline = time.monotonic() + PATIENCE / 2
         while True:
             self._sensor.settle()
-            faults = self._differences(play, play.unseen, compared=False)
+            faults = self._differences(play, play.unseen, compared=False) + self._ghosts()
             if not faults or time.monotonic() > deadline:
                 break
-        faults += self._ghosts()
         self._last = (number, play.inside)
         if play.unseen or play.mounted or number % 10 == 0:
             self._sensor.reconcile()

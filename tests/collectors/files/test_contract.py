@@ -16,7 +16,8 @@ import pytest
 from collectors.api import Settings, Unsupported
 from collectors.files.sensor import FilesSensor
 from collectors.files.settings import FileSettings
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 # Region 3273 (Bandung), born 17-08-1990: valid in form, of nobody.
 NIK = b"3273011708900003"
@@ -58,7 +59,7 @@ def test_stops_in_the_middle_of_hashing(root: Path, tmp_path: Path) -> None:
         with (root / f"sparse{number}").open("wb") as file:
             file.truncate(64 << 30)
     running = Running(tmp_path / "agent", [root], max_hash_bytes=1 << 60)
-    eventually(lambda: running.state() == "first baseline")
+    until(lambda: running.state() == "first baseline")
     assert running.stop() < 2.0
 
 
@@ -66,7 +67,7 @@ def test_stops_while_the_spool_refuses(root: Path, tmp_path: Path) -> None:
     with Running(tmp_path / "agent", [root]) as running:
         running.context.refuse = True
         (root / "f").write_bytes(b"x")
-        eventually(lambda: os.fsencode(root / "f") in running.context.published)
+        until(lambda: os.fsencode(root / "f") in running.context.published)
         assert running.stop() < 2.0
     with Running(tmp_path / "agent", [root]) as running:
         assert running.settle() == [("created", str(root / "f"))]
@@ -76,7 +77,7 @@ def test_what_was_seen_before_the_stop_is_told(root: Path, tmp_path: Path) -> No
     with Running(tmp_path / "agent", [root], coalesce=0.5) as running:
         (root / "short").write_bytes(b"x")
         (root / "short").unlink()
-        eventually(lambda: int(running.sensor.coverage()["backlog"]) > 0)
+        until(lambda: int(running.sensor.coverage()["backlog"]) > 0)
     with Running(tmp_path / "agent", [root]) as running:
         assert running.settle() == [
             ("created", str(root / "short")),

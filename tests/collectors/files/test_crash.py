@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from collectors.kinds import FileChange
-from tests.collectors.files.context import FakeContext, eventually
+from tests.collectors.files.context import FakeContext
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -63,7 +64,7 @@ class Agent:
         assert process is not None
         assert process.stdout is not None
         process.send_signal(number)
-        code = process.wait(30)
+        code = process.wait(PATIENCE)
         process.stdout.close()
         return code
 
@@ -144,7 +145,7 @@ def test_killed_at_random(stack: ExitStack, tmp_path: Path, seed: int) -> None:
 
     context = stack.enter_context(closing(FakeContext(state)))
     expected = disk(root)
-    eventually(lambda: final_states(context.changes()) == expected, f"final states, seed {seed}")
+    until(lambda: final_states(context.changes()) == expected, f"final states, seed {seed}")
     assert agent.end(signal.SIGTERM) == 0
     changes = context.changes()
     created = Counter(str(c.path) for c in changes if c.action == "created" and c.type == "file")
@@ -171,12 +172,12 @@ def test_killed_during_the_first_baseline(stack: ExitStack, tmp_path: Path) -> N
     for round_ in range(4):
         agent.start()
         grown = functools.partial(larger, database, 100_000 * (round_ + 1))
-        eventually(grown)
+        until(grown)
         agent.end(signal.SIGKILL)
     agent.start(ready=True)
     late = root / "d0" / "late"
     late.write_bytes(b"x")
-    eventually(context.changes)
+    until(context.changes)
     agent.end(signal.SIGTERM)
     assert [(c.action, c.path) for c in context.changes()] == [("created", str(late))]
 
@@ -204,7 +205,7 @@ def test_created_during_the_first_baseline(stack: ExitStack, tmp_path: Path) -> 
     # What came before the watches were there belongs to the baseline; the rest is told.
     marker = root / "marker"
     marker.write_bytes(b"")
-    eventually(lambda: told()[str(marker)])
+    until(lambda: told()[str(marker)])
     agent.end(signal.SIGTERM)
     assert set(told().values()) == {1}
     assert set(told()) <= {*new, str(marker)}

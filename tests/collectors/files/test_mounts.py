@@ -14,7 +14,8 @@ import pytest
 from collectors.files.mountinfo import Mount
 from collectors.files.mounts import Change, differences
 from collectors.files.scope import Scope
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import PATIENCE, until
 
 SCOPE = Scope([b"/srv/www", b"/etc"], ["/etc/left-out"])
 _SCRIPT = Path(__file__).with_name("run_sensor.py")
@@ -82,7 +83,7 @@ def test_mounted_over_and_taken_away_again(root: Path, tmp_path: Path) -> None:
         mount(place)
         running.wait("deleted", place / "hidden")
         running.wait("deleted", place / "sub" / "deep")
-        eventually(lambda: len(causes(running)) == 2)
+        until(lambda: len(causes(running)) == 2)
         told = [("mounted_over", repaired, str(place)) for repaired in (False, True)]
         assert causes(running) == told
         (place / "new").write_bytes(b"x")
@@ -91,7 +92,7 @@ def test_mounted_over_and_taken_away_again(root: Path, tmp_path: Path) -> None:
         running.wait("deleted", place / "new")
         umount(place)
         running.wait("created", place / "sub" / "deep")
-        eventually(lambda: len(causes(running)) == 3)
+        until(lambda: len(causes(running)) == 3)
         assert causes(running)[2] == ("unmounted", True, str(place))
         (place / "hidden").write_bytes(b"changed")
         assert running.wait("modified", place / "hidden").found_by == "watch"
@@ -109,10 +110,10 @@ def test_the_disk_below_a_root_goes_and_comes_back(root: Path, tmp_path: Path) -
     subprocess.run(["mount", "--bind", source, disk], check=True)
     with Running(tmp_path / "agent", [root]) as running:
         umount(disk)
-        eventually(lambda: causes(running) == [("unmounted", False, str(root))])
+        until(lambda: causes(running) == [("unmounted", False, str(root))])
         assert running.context.changes() == []
         subprocess.run(["mount", "--bind", source, disk], check=True)
-        eventually(lambda: running.sensor.coverage()["blind_directories"] == 0)
+        until(lambda: running.sensor.coverage()["blind_directories"] == 0)
         (root / "f").write_bytes(b"changed")
         assert running.wait("modified", root / "f").found_by == "watch"
         assert {c.action for c in running.context.changes()} == {"modified"}
@@ -154,13 +155,13 @@ def test_mounts_of_the_host_arrive_in_the_units_own_namespace(root: Path, tmp_pa
             if b'"state": "watching"' in line:
                 break
         mount(root / "d")
-        eventually(lambda: Counter(r.cause for r in context.lost())["mounted_over"] == 2)
+        until(lambda: Counter(r.cause for r in context.lost())["mounted_over"] == 2)
         (root / "d" / "f").write_bytes(b"x")
-        eventually(lambda: str(root / "d" / "f") in {c.path for c in context.changes()})
+        until(lambda: str(root / "d" / "f") in {c.path for c in context.changes()})
         umount(root / "d")
-        eventually(lambda: "unmounted" in {r.cause for r in context.lost()})
+        until(lambda: "unmounted" in {r.cause for r in context.lost()})
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
         context.close()
         subprocess.run(["umount", "--recursive", "--lazy", disk], check=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from collectors.files.pauses import Pauses, Reading
-from tests.collectors.files.context import FakeContext, eventually
+from tests.collectors.files.context import FakeContext
 from tests.collectors.files.test_crash import Agent
+from tests.patience import until
 
 SECOND = 1_000_000_000
 
@@ -96,8 +97,8 @@ def test_stopped_by_a_signal(stack: ExitStack, tmp_path: Path) -> None:
     assert context.changes() == []
     after = time.time_ns()
     agent.send(signal.SIGCONT)
-    eventually(context.lost, "the pause")
-    eventually(lambda: len(context.changes()) == 2, "what changed meanwhile")
+    until(context.lost, "the pause")
+    until(lambda: len(context.changes()) == 2, "what changed meanwhile")
     assert agent.end(signal.SIGTERM) == 0
     (lost,) = context.lost()
     assert (lost.cause, lost.repaired) == ("suspended", True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 
 def _found(running: Running) -> list[FileChange]:
@@ -44,7 +45,7 @@ def test_content_that_changed_without_a_trace_is_found(tmp_path: Path) -> None:
         ]
         assert severities == [Severity.HIGH]
         done = _passes(running)
-        eventually(lambda: _passes(running) > done + 1, "two more passes")
+        until(lambda: _passes(running) > done + 1, "two more passes")
         assert len(_found(running)) == 1
 
 
@@ -57,6 +58,6 @@ def test_what_changes_in_the_ordinary_way_is_not_told_by_it(tmp_path: Path) -> N
             (root / "f").write_bytes(b"%d" % number)
             (root / f"n{number}").write_bytes(b"x")
         done = _passes(running)
-        eventually(lambda: _passes(running) > done + 1, "two more passes")
+        until(lambda: _passes(running) > done + 1, "two more passes")
         assert _found(running) == []
         assert running.sensor.coverage()["rehash_percent"] == pytest.approx(100, abs=100)

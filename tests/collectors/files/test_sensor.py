@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -147,7 +148,7 @@ def test_a_directory_tree_removed(root: Path, state: Path) -> None:
             (root / f"d{number}").rmdir()
         counts = Counter(running.settle())
         assert counts == {("deleted", str(path)): 1 for path in paths}
-        eventually(lambda: running.sensor.coverage()["watched_directories"] == 1)
+        until(lambda: running.sensor.coverage()["watched_directories"] == 1)
 
 
 def test_nested_directories_made_in_one_go(root: Path, state: Path) -> None:

@@ -25,7 +25,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import PATIENCE, until
 
 _TOP = Path(__file__).parents[3]
 
@@ -85,7 +86,7 @@ def test_a_link_in_a_race_never_has_its_target_hashed(
 
     with Running(state, [root], coalesce=0.01) as running:
         with meanwhile(swap):
-            eventually(lambda: len(running.context.changes()) > 400)
+            until(lambda: len(running.context.changes()) > 400)
         running.settle()
         changes = [change for change in running.context.changes() if change.path == str(name)]
     assert changes
@@ -114,7 +115,7 @@ def test_a_directory_in_a_race_with_a_link_is_never_left(
 
     with Running(state, [root], coalesce=0.01) as running:
         with meanwhile(swap):
-            eventually(lambda: len(running.context.changes()) > 400)
+            until(lambda: len(running.context.changes()) > 400)
         running.settle()
         changes = running.context.changes()
     assert sha(b"secret") not in {change.sha256 for change in changes}
@@ -133,9 +134,9 @@ def test_replaced_while_it_is_hashed(root: Path, state: Path) -> None:
 
     with Running(state, [root], coalesce=0.01) as running:
         with meanwhile(replace):
-            eventually(lambda: running.context.changes()[12:])
+            until(lambda: running.context.changes()[12:])
         target.write_bytes(contents[0])
-        eventually(lambda: _last(running, target) == sha(contents[0]))
+        until(lambda: _last(running, target) == sha(contents[0]))
         told = {c.sha256 for c in running.context.changes() if c.path == str(target)}
     prefixes = {sha(content[:size]) for content in contents for size in (0, 4 << 20)}
     assert told - {None} <= prefixes | {sha(content) for content in contents}
@@ -235,7 +236,7 @@ def test_a_store_through_a_mapping_is_found_by_comparing(root: Path, state: Path
     with Running(state, [root], reconcile_interval="1s") as running:
         with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 8192) as memory:
             memory[:4] = b"EVIL"
-        modified = eventually(
+        modified = until(
             lambda: next((c for c in running.context.changes() if c.action == "modified"), None)
         )
         assert modified.sha256 == sha(b"EVIL" + b"\0" * 8188)
@@ -274,7 +275,7 @@ def test_a_full_disk_loses_nothing_and_harms_nothing(root: Path, state: Path) ->
         assert process.stdout.readline() == "watching\n"
         context = FakeContext(state)
         (root / "first").write_bytes(b"x")
-        eventually(lambda: _told(context, "first"), "first")
+        until(lambda: _told(context, "first"), "first")
         disk = Path(f"/proc/{process.pid}/root{state}/sensors")
         with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
             while filler.write(b"\0" * 4096):
@@ -285,10 +286,10 @@ def test_a_full_disk_loses_nothing_and_harms_nothing(root: Path, state: Path) ->
         assert process.stdout.readline() == "failed: database or disk is full\n"
         (disk / "filler").unlink()
         (root / "last").write_bytes(b"x")
-        eventually(lambda: len(context.changes()) >= 403, "everything")
+        until(lambda: len(context.changes()) >= 403, "everything")
         process.terminate()
         assert set(process.stdout) <= {"failed: database or disk is full\n", "watching\n"}
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         told = Counter((c.action, Path(c.path).name[:4]) for c in context.changes())
     finally:
         process.kill()

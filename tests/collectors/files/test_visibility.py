@@ -17,7 +17,8 @@ from collectors.files.baseline import set_aside
 from collectors.files.sources import fanotify
 from collectors.files.sources.source import EventSource
 from collectors.files.worker import Worker
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -69,7 +70,7 @@ def test_an_overflow_is_told_and_repaired(
             (root / "dir").mkdir()
             (root / "dir" / "inner").write_bytes(b"x")
             (root / "old").unlink()
-        eventually(lambda: any(record.repaired for record in running.context.lost()))
+        until(lambda: any(record.repaired for record in running.context.lost()))
         lost = running.context.lost()
         assert [(r.cause, r.repaired) for r in lost] == [
             ("queue_overflow", False),
@@ -98,7 +99,7 @@ def test_a_directory_moved_away_unseen_does_not_haunt(
             for number in range(_STORM):
                 (root / f"f{number}").write_bytes(b"x")
             (root / "a").rename(root / "b")
-        eventually(lambda: any(record.repaired for record in running.context.lost()))
+        until(lambda: any(record.repaired for record in running.context.lost()))
         (root / "b" / "g").write_bytes(b"x")
         running.wait("created", root / "b" / "g")
         assert not any("/a/" in path for _, path in running.settle())
@@ -126,7 +127,7 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
         env={**os.environ, "PYTHONPATH": str(_TOP)},
     )
     try:
-        lost = eventually(context.lost)[0]
+        lost = until(context.lost)[0]
         assert (lost.cause, lost.end, lost.repaired) == ("watch_limit", None, False)
         assert lost.directories == 41
         assert len(lost.sample) == 5
@@ -134,14 +135,14 @@ def test_the_watch_limit_is_told_and_comparing_goes_on(root: Path, tmp_path: Pat
         for number in range(60):
             (root / f"d{number:02}" / "f").write_bytes(b"x")
         # A file may be seen between its creation and its first write: then that is told, too.
-        eventually(lambda: sum(c.action == "created" for c in context.changes()) == 60)
+        until(lambda: sum(c.action == "created" for c in context.changes()) == 60)
         assert {change.action for change in context.changes()} <= {"created", "modified"}
         process.send_signal(signal.SIGUSR1)
-        repaired = eventually(lambda: [r for r in context.lost() if r.repaired])[0]
+        repaired = until(lambda: [r for r in context.lost() if r.repaired])[0]
         assert (repaired.cause, repaired.directories) == ("watch_limit", 41)
     finally:
         process.terminate()
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE)
         context.close()
     coverages = [json.loads(line) for line in output.splitlines()]
     assert any(
@@ -172,13 +173,13 @@ def test_directories_that_may_not_be_read_are_told_and_not_called_deleted(
         env={**os.environ, "PYTHONPATH": str(_TOP)},
     )
     try:
-        lost = eventually(lambda: [r for r in context.lost() if r.cause == "permission"])[0]
+        lost = until(lambda: [r for r in context.lost() if r.cause == "permission"])[0]
         assert (lost.directories, lost.sample) == (1, (str(root / "closed"),))
         (root / "open" / "sub" / "g").write_bytes(b"x")
-        eventually(lambda: len(context.changes()) >= 2)
+        until(lambda: len(context.changes()) >= 2)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
         told = [(change.action, change.path) for change in context.changes()]
         context.close()
     assert told == [
@@ -210,7 +211,7 @@ def test_an_unmounted_file_system_is_not_a_mass_deletion(root: Path, tmp_path: P
         (mounted / "f").write_bytes(b"x")
         with Running(tmp_path / "agent", [root], reconcile_interval=1) as running:
             subprocess.run(["umount", str(mounted)], check=True)
-            lost = eventually(running.context.lost)[0]
+            lost = until(running.context.lost)[0]
             assert (lost.cause, lost.sample) == ("unmounted", (str(mounted),))
             # The mount point itself has other rights now: true, and told.
             assert set(running.settle()) <= {("attributes", str(mounted))}
@@ -299,14 +300,15 @@ def test_a_root_out_of_reach_leaves_the_others_in_sight(root: Path, tmp_path: Pa
         env={**os.environ, "PYTHONPATH": str(_TOP)},
     )
     try:
-        lost = eventually(lambda: process.poll() or context.lost())
+        until(lambda: process.poll() is not None or context.lost())
         assert process.poll() is None
+        lost = context.lost()
         assert (lost[0].cause, lost[0].sample) == ("permission", (str(web),))
         (root / "seen").write_bytes(b"x")
-        eventually(context.changes)
+        until(context.changes)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
         context.close()
     # It opens up: its files are a first baseline, not news.
     with Running(tmp_path / "agent", [root, web]) as running:

@@ -15,7 +15,8 @@ import pytest
 
 from collectors.kinds import BaselineRoot
 from server.detect.roots import ALTERED, Known, judge
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import until
 
 _TOP = Path(__file__).resolve().parents[3]
 _SCRIPT = Path(__file__).with_name("run_sensor.py")
@@ -33,7 +34,7 @@ def lives(context: FakeContext) -> int:
 
 def started(context: FakeContext, before: int) -> None:
     """Wait until the sensor has told of another start."""
-    eventually(lambda: lives(context) > before, "a start")
+    until(lambda: lives(context) > before, "a start")
 
 
 def verdicts(found: list[BaselineRoot]) -> list[str]:
@@ -60,7 +61,7 @@ def test_ordinary_life_raises_nothing(tmp_path: Path) -> None:
         with Running(tmp_path / "agent", [root], rehash_interval="1s") as running:
             (root / f"f{number}").write_bytes(b"x" * number)
             running.wait("created", root / f"f{number}")
-            eventually(lambda: any(r.action == "verified" for r in roots(running.context)))
+            until(lambda: any(r.action == "verified" for r in roots(running.context)))
             found = roots(running.context)
     assert verdicts(found) == []
     assert {record.action for record in found} == {"opened", "changed", "scanned", "verified"}
@@ -106,7 +107,7 @@ def test_a_new_database_is_no_forgery(tmp_path: Path) -> None:
     (tmp_path / "agent/sensors/files/baseline.db").unlink()
     with Running(tmp_path / "agent", [root]) as running:
         assert verdicts(roots(running.context)) == []
-        eventually(lambda: any(lost.cause == "baseline_lost" for lost in running.context.lost()))
+        until(lambda: any(lost.cause == "baseline_lost" for lost in running.context.lost()))
 
 
 @pytest.mark.slow

@@ -9,12 +9,14 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 
+from tests.patience import PATIENCE
+
 _CLONE_NEWNET = 0x40000000
 
 
 def run(*words: str) -> str:
     """Run a command that must succeed; return what it printed."""
-    done = subprocess.run(words, capture_output=True, timeout=20, check=False)
+    done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, f"{words}: {os.fsdecode(done.stderr)}"
     return os.fsdecode(done.stdout)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.collectors.network.namespaces import Cable, entered
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
@@ -64,7 +65,7 @@ class Sensor:
         found: dict[str, Any] = self.beat.get("coverage", {})
         return found
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Take in what is said until *condition* holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -109,14 +110,14 @@ class Sensor:
 
     def ended(self) -> int:
         """Wait until it ends by itself; return its exit status."""
-        return self._process.wait(20)
+        return self._process.wait(PATIENCE)
 
     def close(self) -> int:
         """Have it stop; return its exit status."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
-            code = self._process.wait(15)
+            code = self._process.wait(PATIENCE)
         finally:
             self._process.kill()
             self._reader.join()
@@ -143,7 +144,7 @@ def talk(cable: Cable, port: int, size: int = 100) -> None:
         server = socket.create_server((Cable.LEFT, port))
     with server:
         with entered(cable.right):
-            client = socket.create_connection((Cable.LEFT, port), timeout=5)
+            client = socket.create_connection((Cable.LEFT, port), timeout=PATIENCE)
         with client:
             peer, _ = server.accept()
             with peer:

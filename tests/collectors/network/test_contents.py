@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from collectors.network.contents import Contents
 from collectors.network.model import Conn, Content, Direction, Http, Login
 from collectors.network.passing import Passing
 from tests.collectors.content.citizens import make_niks
+from tests.patience import until
 
 CONN = Conn(
     key=1,
@@ -79,18 +80,11 @@ def run(tmp_path: Path) -> Iterator[Run]:
     assert made.end() < 10.0
 
 
-def wait(holds: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_no_child_without_a_piece_and_none_left(run: Run) -> None:
     time.sleep(0.2)
     assert run.contents.child_pid is None
     run.send(b"<p>Selamat datang di situs kami</p>")
-    wait(lambda: run.contents.coverage()["content_pieces"] == 1)
+    until(lambda: run.contents.coverage()["content_pieces"] == 1)
     assert run.told == []
 
 
@@ -107,7 +101,7 @@ def test_a_dump_is_told_and_no_byte_of_it_passes_the_agent(
 
     monkeypatch.setattr(contents, "_answers", Listening())
     run.send(DUMP)
-    wait(lambda: run.told)
+    until(lambda: run.told)
     ((record, severity),) = run.told
     assert isinstance(record, NetworkContent)
     assert (record.count, record.tallies[0].distinct, severity) == (1204, 1204, 4)
@@ -122,24 +116,24 @@ def test_a_child_that_dies_takes_one_piece_with_it(
 ) -> None:
     monkeypatch.setattr(contents, "_PAUSE", 0.0)
     run.send(DUMP[:1000])
-    wait(lambda: run.told)
+    until(lambda: run.told)
     pid = run.contents.child_pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     run.send(DUMP)
-    wait(lambda: any(isinstance(record, ChildCrashed) for record, _ in run.told))
+    until(lambda: any(isinstance(record, ChildCrashed) for record, _ in run.told))
     run.send(DUMP)
-    wait(lambda: int(run.contents.coverage()["content_found"]) >= 2)
+    until(lambda: int(run.contents.coverage()["content_found"]) >= 2)
     assert run.contents.coverage()["content_crashes"] == 1
 
 
 def test_the_child_ends_when_nothing_comes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.send(DUMP)
-    wait(lambda: run.contents.child_pid is not None and run.told)
+    until(lambda: run.contents.child_pid is not None and run.told)
     monkeypatch.setattr(contents, "_IDLE", 0.1)
-    wait(lambda: run.contents.child_pid is None)
+    until(lambda: run.contents.child_pid is None)
     run.send(DUMP[:3000])
-    wait(lambda: run.contents.coverage()["content_pieces"] == 2)
+    until(lambda: run.contents.coverage()["content_pieces"] == 2)
 
 
 def test_a_password(run: Run) -> None:
@@ -154,7 +148,7 @@ def test_a_password(run: Run) -> None:
         outcome="success",
     )
     run.sink.login(one)
-    wait(lambda: run.told)
+    until(lambda: run.told)
     ((record, severity),) = run.told
     assert isinstance(record, NetworkContent)
     assert (record.protocol, record.account, severity) == ("ftp", "budi", 3)
@@ -165,7 +159,7 @@ def test_a_gone_capture_child_leaves_the_channel(run: Run) -> None:
     run.sink.close()
     run.sink = Passing(os.dup(run.contents.channel))
     run.send(DUMP)
-    wait(lambda: run.told)
+    until(lambda: run.told)
 
 
 def test_the_channel_keeps_messages_whole(run: Run) -> None:
@@ -196,6 +190,6 @@ def test_more_than_can_be_looked_into_leaves_time_for_others(
 
     monkeypatch.setattr(run.contents._child, "call", slow)
     run.send(b"x" * 100)
-    wait(lambda: len(spans) >= 5)
+    until(lambda: len(spans) >= 5)
     busy = sum(end - begin for begin, end in spans[:4])
     assert busy <= 0.75 * (spans[4][0] - spans[0][0])

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 
+from collectors.network import memory
 from collectors.network.model import Conn, Flow
 
 
@@ -44,3 +45,16 @@ print(memory.enlarge(24 << 20), resource.getrusage(resource.RUSAGE_SELF).ru_maxr
     told, grown = done.stdout.split()
     assert told in {"True", "False"}
     assert int(grown) < 8 << 10
+
+
+def test_memory_is_given_back_when_a_burst_is_over() -> None:
+    tidy = memory.Tidy()
+    assert not tidy.due(10, 0.0), "there is nothing to give back"
+    assert not tidy.due(1_000_000, 1.0), "it goes on"
+    assert tidy.due(1_000_010, 2.0)
+    assert not tidy.due(1_000_020, 100.0), "that was done"
+    assert not tidy.due(2_000_000, 101.0)
+    assert tidy.due(2_000_001, 102.0)
+    tidy.due(3_000_000, 103.0)
+    assert not tidy.due(3_000_001, 104.0), "not all the time"
+    assert tidy.due(3_000_001, 123.0)

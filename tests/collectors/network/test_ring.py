@@ -15,6 +15,7 @@ from collectors.network import ring
 from collectors.network.ring import RingReader
 from collectors.network.sockets import Capture, Shape, open_capture
 from tests.collectors.network.namespaces import Cable, entered, run
+from tests.patience import PATIENCE, until
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
@@ -40,7 +41,7 @@ class Tap:
             self.capture: Capture = open_capture(name, index, shape, loopback=name == "lo")
         self.reader = RingReader(os.dup(self.capture.fileno()), self.capture.ring)
 
-    def udp(self, seconds: float = 5.0, least: int = 1) -> list[bytes]:
+    def udp(self, seconds: float = PATIENCE, least: int = 1) -> list[bytes]:
         """Return the payloads of UDP packets that come in, until there are *least*."""
         found: list[bytes] = []
         deadline = time.monotonic() + seconds
@@ -101,10 +102,7 @@ def test_wire_length_and_time_are_told(cable: Cable) -> None:
     tap = Tap(cable, Shape(ring=1 << 20, retire=5, snap=128))
     try:
         send(cable, [b"s" * 1000])
-        deadline = time.monotonic() + 5
-        while (block := tap.reader.gather()) is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert block is not None
+        block = until(tap.reader.gather, "a block")
         assert int(block.wire.max()) == 1042
         assert abs(int(block.time[0]) - time.time_ns()) < 10_000_000_000
         assert block.interfaces == ("left",)
@@ -141,7 +139,7 @@ def test_a_vlan_tag_that_the_kernel_took_out_is_told(cable: Cable) -> None:
             sock.bind(("right", 0))
             # Priority 5, VLAN 42.
             sock.send(b"\xff" * 6 + b"\2" * 6 + bytes.fromhex("8100a02a88b5") + bytes(46))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         seen: set[int] = set()
         while 42 not in seen and time.monotonic() < deadline:
             block = tap.reader.gather()
@@ -160,18 +158,20 @@ def test_an_interface_that_goes_down_and_comes_back_is_read_on(cable: Cable) -> 
         poll.register(tap.reader, select.POLLIN | select.POLLERR)
         tap.udp(seconds=0.2)
         run("ip", "-n", cable.left, "link", "set", "left", "down")
-        assert [event & select.POLLERR for _, event in poll.poll(3000)] == [select.POLLERR]
+        assert [event & select.POLLERR for _, event in poll.poll(1000 * PATIENCE)] == [
+            select.POLLERR
+        ]
         assert tap.reader.error()
         assert tap.reader.error() == ""
         run("ip", "-n", cable.left, "link", "set", "left", "up")
         tap.reader.error()
         payloads = [b"again"]
-        deadline = time.monotonic() + 5
-        found: list[bytes] = []
-        while not found and time.monotonic() < deadline:
+
+        def again() -> list[bytes]:
             send(cable, payloads)
-            found = tap.udp(seconds=0.5)
-        assert found[0] == b"again"
+            return tap.udp(seconds=0.5)
+
+        assert until(again, "a packet")[0] == b"again"
     finally:
         tap.close()
 

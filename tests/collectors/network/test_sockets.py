@@ -16,6 +16,7 @@ from collectors.network.messages import ETHERNET, RAW_IP
 from collectors.network.sockets import Shape, link_type, open_capture, probe
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.test_ring import Tap, send
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
@@ -48,7 +49,7 @@ def test_without_the_capability_it_is_unsupported() -> None:
         [sys.executable, "-c", _WITHOUT_CAPABILITY],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
@@ -99,7 +100,7 @@ def test_an_endpoint_that_is_left_out_does_not_come_in(cable: Cable) -> None:
         for server in servers:
             with (
                 entered(cable.left),
-                socket.create_connection(server.getsockname(), timeout=5) as client,
+                socket.create_connection(server.getsockname(), timeout=PATIENCE) as client,
             ):
                 client.sendall(b"hello")
             server.close()

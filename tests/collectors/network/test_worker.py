@@ -20,6 +20,7 @@ import pytest
 from tests.collectors.content.citizens import make_niks
 from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
 if os.geteuid():
@@ -164,7 +165,7 @@ def test_citizens_data_in_a_response_is_told_within_seconds(cable: Cable, tmp_pa
             server = socket.create_server((Cable.LEFT, 80))
         with server:
             with entered(cable.right):
-                client = socket.create_connection((Cable.LEFT, 80), timeout=5)
+                client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
             with client:
                 client.sendall(b"GET /export.csv HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
                 peer, _ = server.accept()
@@ -185,7 +186,7 @@ def test_programs_and_users_are_told(cable: Cable, tmp_path: Path) -> None:
             server = socket.create_server((Cable.RIGHT, 8084))
         with server:
             with entered(cable.left):
-                client = socket.create_connection((Cable.RIGHT, 8084), timeout=5)
+                client = socket.create_connection((Cable.RIGHT, 8084), timeout=PATIENCE)
             with client:
                 peer, _ = server.accept()
                 with peer:
@@ -296,7 +297,7 @@ def send_page(cable: Cable) -> None:
         server = socket.create_server((Cable.LEFT, 80))
     with server:
         with entered(cable.right):
-            client = socket.create_connection((Cable.LEFT, 80), timeout=5)
+            client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
         with client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
             peer, _ = server.accept()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from server.config import ServerConfig, load
 from server.fleet.init import initialise
 from server.store.events import EventWriter, NewBatch, NewEvent, NewSkip
 from server.store.state import StateStore
+from tests.patience import PATIENCE, until
 
 RONDA = Path(sys.executable).parent / "ronda"
 ROLE = (
@@ -32,16 +32,6 @@ T0 = 1_795_500_000 * 10**9
 """2026-11-24 06:00:00 UTC."""
 AGENT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
-
-
-def wait_for(done: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    """Return the first true answer of *done*; fail after *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not (answer := done()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.02)
-    return answer
 
 
 class Collector:
@@ -77,7 +67,7 @@ class Collector:
     def start(self) -> Self:
         """Start the role and wait for its first answer."""
         self.process = subprocess.Popen([sys.executable, "-c", ROLE, str(self.toml)])
-        wait_for(lambda: self.socket.exists() and self.call("hosts", "list").returncode == 0, "API")
+        until(lambda: self.socket.exists() and self.call("hosts", "list").returncode == 0, "API")
         return self
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
@@ -85,7 +75,7 @@ class Collector:
         process, self.process = self.process, None
         assert process is not None
         process.send_signal(sign)
-        return process.wait(20)
+        return process.wait(PATIENCE)
 
     @property
     def client(self) -> Client:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from server.api import peer
+from tests.patience import PATIENCE
 from tests.server.api.collector import RONDA, Collector
 
 NOBODY = 65534
@@ -108,7 +109,7 @@ def test_the_kernel_tells_a_stranger_apart(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
     tmp_path.chmod(0o755)

@@ -11,7 +11,7 @@ import pytest
 
 from server.api.roles import role_of, running
 from server.roles import COMMAND
-from tests.server.api.collector import wait_for
+from tests.patience import until
 
 CONFIG = "/etc/ronda/server.toml"
 
@@ -51,7 +51,7 @@ def test_a_role_is_up_only_while_its_process_lives(tmp_path: Path) -> None:
     code = f"import time\nif 0:\n  {COMMAND!r}\ntime.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, COMMAND, "detect", str(config)])
     try:
-        wait_for(lambda: running(config)["detect"] == "up", "the role")
+        until(lambda: running(config)["detect"] == "up", "the role")
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert running(config)["detect"] == "down"

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from server.cli.errors import BadRequest
-from tests.server.api.collector import T0, Collector, batch, event, wait_for
+from tests.patience import PATIENCE, until
+from tests.server.api.collector import T0, Collector, batch, event
 
 
 class Watcher:
@@ -30,7 +31,7 @@ class Watcher:
         self.connection.request("GET", target)
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE)
 
     def _read(self) -> None:
         response = self.connection.getresponse()
@@ -43,7 +44,7 @@ class Watcher:
     def close(self) -> None:
         if self.connection.sock is not None:
             self.connection.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         self.connection.close()
 
 
@@ -65,10 +66,10 @@ def test_only_what_is_new_is_told(collector: Collector, watch: Callable[[str], W
     watcher = watch("/v1/alerts/stream")
     first = collector.raise_alert(entity="/new")
     second = collector.raise_alert(entity="/newer")
-    wait_for(lambda: len(watcher.found) >= 2, "two alerts")
+    until(lambda: len(watcher.found) >= 2, "two alerts")
     collector.raise_alert(entity="/new")
     third = collector.raise_alert(entity="/last")
-    wait_for(lambda: len(watcher.found) >= 3, "the last alert")
+    until(lambda: len(watcher.found) >= 3, "the last alert")
     assert [(row["id"], row["change"]) for row in watcher.found] == [
         (first, "new"),
         (second, "new"),
@@ -82,7 +83,7 @@ def test_since_begins_with_what_is_there(
     collector.raise_alert(entity="/old", observed=T0)
     known = collector.raise_alert(entity="/recent", observed=T0 + 10)
     watcher = watch(f"/v1/alerts/stream?since={T0 + 5}")
-    wait_for(lambda: watcher.found, "an alert")
+    until(lambda: watcher.found, "an alert")
     assert [row["id"] for row in watcher.found] == [known]
 
 
@@ -93,11 +94,11 @@ def test_changes_are_told_once_each_when_asked_for(
     loud = collector.raise_alert(entity="/b")
     watcher = watch("/v1/alerts/stream?updates=1")
     collector.raise_alert(entity="/b")
-    wait_for(lambda: watcher.found, "the repetition")
+    until(lambda: watcher.found, "the repetition")
     collector.client.post(f"/v1/alerts/{quiet}/ack", {"note": "mine"})
-    wait_for(lambda: len(watcher.found) >= 2, "the acknowledgement")
+    until(lambda: len(watcher.found) >= 2, "the acknowledgement")
     mark = collector.raise_alert(entity="/c")
-    wait_for(lambda: watcher.found[-1]["id"] == mark, "the mark")
+    until(lambda: watcher.found[-1]["id"] == mark, "the mark")
     told = [(row["id"], row["change"], row["count"], row["status"]) for row in watcher.found]
     assert told == [
         (loud, "updated", 2, "open"),
@@ -111,7 +112,7 @@ def test_filters_hold_for_streams(collector: Collector, watch: Callable[[str], W
     collector.raise_alert(entity="/a", level="low")
     collector.raise_alert(entity="/b", host="web2")
     wanted = collector.raise_alert(entity="/c", level="high")
-    wait_for(lambda: watcher.found, "an alert")
+    until(lambda: watcher.found, "an alert")
     assert [row["id"] for row in watcher.found] == [wanted]
 
 
@@ -123,7 +124,7 @@ def test_events_are_tailed_in_order_of_arrival(
     collector.write(
         batch(event(2, observed=T0 + 9), event(3, kind="agent.state"), event(4, observed=T0))
     )
-    wait_for(lambda: len(watcher.found) >= 2, "two events")
+    until(lambda: len(watcher.found) >= 2, "two events")
     assert [row["event.sequence"] for row in watcher.found] == [2, 4]
 
 
@@ -138,7 +139,7 @@ def test_a_stopping_collector_ends_its_streams_and_exits_in_order(collector: Col
     watcher = Watcher(collector, "/v1/alerts/stream")
     with closing(watcher):
         assert collector.stop(signal.SIGTERM) == 0
-        watcher.thread.join(10)
+        watcher.thread.join(PATIENCE)
         assert not watcher.thread.is_alive()
     assert not collector.socket.exists()
 
@@ -155,4 +156,4 @@ def test_clients_that_leave_leave_nothing(collector: Collector) -> None:
     for _ in range(10):
         for target in ("/v1/alerts/stream", "/v1/events/stream"):
             Watcher(collector, target).close()
-    wait_for(lambda: len(os.listdir(descriptors)) <= before, "descriptors to be closed")
+    until(lambda: len(os.listdir(descriptors)) <= before, "descriptors to be closed")

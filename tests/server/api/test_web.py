@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from server.api import web
 from server.api.alerts import where
 from server.cli.errors import BadRequest, CliError
+from tests.patience import PATIENCE
 from tests.server.api.collector import Collector
 
 any_text = st.text(st.one_of(st.characters(), st.sampled_from("0123456789-+_ ")))
@@ -64,7 +65,7 @@ def test_filters_are_values_and_never_statements(query: dict[str, str]) -> None:
 
 
 def raw(collector: Collector, method: str, target: str, body: bytes = b"") -> tuple[int, object]:
-    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(collector.socket))
     try:

@@ -17,16 +17,8 @@ import pytest
 
 from server.cli.events import unknown_kinds
 from server.store.events import NewSkip
-from tests.server.api.collector import (
-    AGENT,
-    OTHER,
-    RONDA,
-    T0,
-    Collector,
-    batch,
-    event,
-    wait_for,
-)
+from tests.patience import PATIENCE, until
+from tests.server.api.collector import AGENT, OTHER, RONDA, T0, Collector, batch, event
 
 HOSTILE = "/var/www/\x1b[2J\u202egpj\x9b\u2028.sql"
 
@@ -348,7 +340,7 @@ def test_watch_prints_alerts_as_they_arise_and_ends_on_ctrl_c(collector: Collect
             "Many citizens' identity numbers in a web root: /var/www/dump.sql\n"
         )
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=10)
+        rest = process.communicate(timeout=PATIENCE)
         assert rest == ("", "")
         assert process.returncode == 130
     finally:
@@ -363,7 +355,7 @@ def test_watch_says_when_the_collector_goes(collector: Collector) -> None:
     assert process.stderr is not None
     process.stderr.readline()
     collector.stop()
-    _, errors = process.communicate(timeout=15)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5
     assert "the collector has stopped" in errors
 
@@ -403,7 +395,7 @@ def on_a_terminal(collector: Collector, *words: str, **variables: str) -> str:
             if not part:
                 break
             written += part
-        process.wait(20)
+        process.wait(PATIENCE)
     os.close(main)
     return written.decode()
 
@@ -453,7 +445,7 @@ def test_status_names_every_reason(collector: Collector) -> None:
 
 def test_status_notices_detection_that_lags(collector: Collector) -> None:
     collector.write(batch(event(1), event(2), event(3)))
-    wait_for(lambda: status_of(collector)["detection"]["events_behind"] == 3, "the lag")
+    until(lambda: status_of(collector)["detection"]["events_behind"] == 3, "the lag")
     before = time.time_ns()
     assert status_of(collector)["detection"]["lag_seconds"] < 60
     assert time.time_ns() - before < 60 * 10**9

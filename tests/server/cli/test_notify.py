@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.api.collector import Collector, wait_for
+from tests.patience import PATIENCE, until
+from tests.server.api.collector import Collector
 
 
 class Receiver(http.server.ThreadingHTTPServer):
@@ -29,7 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.bodies.append(body)
-        self.server.answer.wait(10)
+        self.server.answer.wait(PATIENCE)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -83,13 +84,13 @@ def test_one_channel(collector: Collector, receiver: Receiver) -> None:
 def test_an_alert_is_delivered_and_shown(collector: Collector, receiver: Receiver) -> None:
     collector.raise_alert(level="medium", entity="/quiet")
     alert = collector.raise_alert(level="high")
-    wait_for(lambda: receiver.bodies, "the notification")
+    until(lambda: receiver.bodies, "the notification")
 
     def delivered() -> bool:
         messages = collector.json("alerts", "show", str(alert))["notifications"]
         return bool(messages and messages[0]["status"] == "delivered")
 
-    wait_for(delivered, "the record of the delivery")
+    until(delivered, "the record of the delivery")
     (phone, dead) = collector.json("notify", "status")
     assert (phone["delivered"], phone["pending"], dead["delivered"]) == (1, 0, 0)
     assert "phone: delivered 20" in collector.call("alerts", "show", str(alert)).stdout
@@ -98,7 +99,7 @@ def test_an_alert_is_delivered_and_shown(collector: Collector, receiver: Receive
 
 def test_a_channel_that_fails_makes_the_collector_unhealthy(collector: Collector) -> None:
     collector.raise_alert(level="critical")
-    wait_for(lambda: collector.json("notify", "status")[1]["retrying"], "the failure")
+    until(lambda: collector.json("notify", "status")[1]["retrying"], "the failure")
     assert collector.call("notify", "status").returncode == 1
     problems = collector.json("status")["problems"]
     assert any(text.startswith("notifications fail on dead: ") for text in problems)
@@ -107,7 +108,7 @@ def test_a_channel_that_fails_makes_the_collector_unhealthy(collector: Collector
 def test_a_try_under_way_is_not_told_as_a_failure(collector: Collector, receiver: Receiver) -> None:
     receiver.answer.clear()
     collector.raise_alert(level="high")
-    wait_for(lambda: receiver.bodies, "the notification")
+    until(lambda: receiver.bodies, "the notification")
     shown = collector.call("notify", "status")
     receiver.answer.set()
     assert shown.returncode == 0

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from server.roles import COMMAND
-from tests.server.api.collector import RONDA, wait_for
+from tests.patience import PATIENCE, until
+from tests.server.api.collector import RONDA
 
 
 class Place:
@@ -68,11 +69,11 @@ def running(place: Place) -> Iterator[subprocess.Popen[bytes]]:
             [RONDA, "server", "run"], env=place.environment, stdout=log, stderr=log
         )
     try:
-        wait_for(lambda: place.ronda("status").returncode == 0, "a healthy collector", 30)
+        until(lambda: place.ronda("status").returncode == 0, "a healthy collector")
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def test_init_without_settings_writes_them(place: Place) -> None:
@@ -125,20 +126,20 @@ def test_a_collector_that_runs_is_healthy_and_stops_when_told(
     assert place.ronda("enroll", "token", "--opd", "Dinas Sosial").stdout.startswith("ronda1.")
     assert len(json.loads(place.ronda("rules", "list", "-o", "json").stdout)) >= 12
     running.terminate()
-    assert running.wait(20) == 0
+    assert running.wait(PATIENCE) == 0
     assert place.ronda("status").returncode == 5
 
 
 def test_a_part_that_died_is_not_healthy(place: Place, running: subprocess.Popen[bytes]) -> None:
     assert running.poll() is None
-    detect = wait_for(lambda: child_with_role(running.pid, "detect"), "the detect role")
+    detect = until(lambda: child_with_role(running.pid, "detect"), "the detect role")
     os.kill(detect, signal.SIGKILL)
-    answer = wait_for(
+    answer = until(
         lambda: (done := place.ronda("status")).returncode == 1 and done.stdout,
         "an unhealthy status",
     )
     assert "detect" in answer
-    wait_for(lambda: place.ronda("status").returncode == 0, "the role to come back", 30)
+    until(lambda: place.ronda("status").returncode == 0, "the role to come back")
 
 
 def child_with_role(parent: int, role: str) -> int | None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from server.alerts.queries import list_alerts
 from server.store.state import StateStore
+from tests.patience import PATIENCE, until
 from tests.server.detect.detect_samples import Source, change
 
 _RUN = """
@@ -27,13 +28,6 @@ logging.basicConfig(level="INFO", format="%(message)s")
 text = sys.argv[2]
 run(parse(text, Path("server.toml")))
 """
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
 
 
 class Process:
@@ -53,7 +47,7 @@ class Process:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        return self._process.wait(20)
+        return self._process.wait(PATIENCE)
 
     def said(self, text: str) -> bool:
         return text in self.log.read_text()

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,7 @@ from server.fleet.ca import Authority
 from server.fleet.init import initialise
 from server.roles import COMMAND, READY_FD
 from server.store.state import StateStore
-
-SECONDS = 20.0
-"""Deadline of everything that is waited for."""
-
-
-def until(check: Callable[[], Any], what: str) -> Any:
-    """Return the first true value of *check*."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        if value := check():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain: {what}")
+from tests.patience import PATIENCE
 
 
 def free_port() -> int:
@@ -92,7 +80,7 @@ class Collector:
         """Send a signal and return the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(SECONDS)
+        code = self.process.wait(PATIENCE)
         self.process = None
         return code
 
@@ -155,7 +143,7 @@ def request(
     body: bytes | None = None,
 ) -> Answer:
     """Ask once, over a connection of its own."""
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=SECONDS, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=context)
     try:
         connection.request(method, path, body)
         answer = connection.getresponse()

@@ -21,7 +21,8 @@ from server.ingest.writer import MAX_PIECES
 from server.ledger import Ledger
 from server.store.events import EventStore
 from server.store.query import parse_query
-from tests.server.ingest.rig import Agent, Collector, make_event, new_agent, until
+from tests.patience import until
+from tests.server.ingest.rig import Agent, Collector, make_event, new_agent
 
 
 def stored(store: EventStore, agent: Agent) -> list[int]:
@@ -205,7 +206,7 @@ def test_tokens_are_keyed_again(collector: Collector, agent: Agent, store: Event
 
 
 def test_refusals_are_reported(agent: Agent, store: EventStore) -> None:
-    from tests.server.ingest.rig import until
+    from tests.patience import until
 
     agent.post("/v1/batch", b"nonsense")
     query = parse_query(f"kind=ingest.rejected ronda.subject.agent={agent.id}")
@@ -217,7 +218,6 @@ def test_refusals_are_reported(agent: Agent, store: EventStore) -> None:
 def test_what_only_the_collector_tells_is_refused_and_the_rest_kept(
     agent: Agent, store: EventStore
 ) -> None:
-    from tests.server.ingest.rig import make_event, until
 
     made_up = make_event(2) | {"ronda.kind": "network.sweep", "source.ip": "10.0.0.1"}
     bodies = [wire.encode_event(one) for one in (make_event(1), made_up, make_event(3))]

@@ -21,7 +21,8 @@ from server.fleet.registers import Shelf
 from signatures.edm.build import Columns
 from signatures.edm.build import make as build
 from tests.collectors.content.citizens import make_niks
-from tests.server.ingest.rig import Agent, Answer, Collector, client_context, request, until
+from tests.patience import until
+from tests.server.ingest.rig import Agent, Answer, Collector, client_context, request
 
 
 def get(agent: Agent, path: str) -> Answer:

@@ -15,7 +15,8 @@ import pytest
 from server.ledger import Ledger
 from server.store.events import EventStore
 from server.store.query import parse_query
-from tests.server.ingest.rig import SECONDS, Agent, Collector, make_config, new_agent, until
+from tests.patience import PATIENCE, until
+from tests.server.ingest.rig import Agent, Collector, make_config, new_agent
 
 ROUNDS = 4
 BATCH = 50
@@ -62,7 +63,7 @@ def test_sigkill_loses_nothing_that_was_acknowledged(collector: Collector, tmp_p
         for _ in range(ROUNDS):
             for sender in senders:
                 sender.progressed.clear()
-            assert all(sender.progressed.wait(SECONDS) for sender in senders)
+            assert all(sender.progressed.wait(PATIENCE) for sender in senders)
             time.sleep(choose.uniform(0, 0.2))  # a random moment, not a synchronisation
             assert collector.end(signal.SIGKILL) == -signal.SIGKILL
             collector.start()
@@ -136,4 +137,4 @@ def test_a_second_collector_leaves_the_first_alone(collector: Collector) -> None
     with pytest.raises(AssertionError, match="ended before"):
         second.start()
     assert second.process is not None
-    assert second.process.wait(10) == 1
+    assert second.process.wait(PATIENCE) == 1

@@ -11,7 +11,8 @@ import pytest
 from server.config import Listen
 from server.ingest import tls
 from server.ingest.listening import Accepted, Listening, bind, network_of
-from tests.server.ingest.rig import Agent, Collector, until
+from tests.patience import PATIENCE, until
+from tests.server.ingest.rig import Agent, Collector
 
 
 def resident(pid: int) -> int:
@@ -29,7 +30,7 @@ def test_silent_connections_cost_little_and_stop_no_agent(
     address = "127.0.0.1", collector.config.agent_listen.port
     with contextlib.ExitStack() as stack:
         for _ in range(400):
-            stack.enter_context(socket.create_connection(address, timeout=10))
+            stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
         assert agent.send(1).status == 200
         # asyncio would reserve 256 KiB for each.
         assert resident(collector.process.pid) - before < 400 * 150
@@ -49,12 +50,15 @@ def test_one_certificate_holds_few_connections(agent: Agent) -> None:
     with contextlib.ExitStack() as stack:
         opened = []
         for _ in range(tls.MAX_PER_AGENT + 10):
-            plain = stack.enter_context(socket.create_connection(address, timeout=10))
+            plain = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
             wrapped = agent.context.wrap_socket(plain, server_hostname="127.0.0.1")
             opened.append(stack.enter_context(wrapped))
         for secure in opened:
             secure.settimeout(0.05)
-        assert sum(alive(secure) for secure in opened) == tls.MAX_PER_AGENT
+        until(
+            lambda: sum(alive(secure) for secure in opened) == tls.MAX_PER_AGENT,
+            "the end of those too many",
+        )
     until(lambda: sends(agent), "the agent is let in again")
 
 
@@ -86,7 +90,7 @@ def test_one_too_many_is_closed_and_its_place_comes_back(listening: Listening, b
     with contextlib.ExitStack() as stack:
         stack.enter_context(listening)
         clients = [
-            stack.enter_context(socket.create_connection(listening.getsockname(), timeout=10))
+            stack.enter_context(socket.create_connection(listening.getsockname(), timeout=PATIENCE))
             for _ in range(3)
         ]
         taken = [stack.enter_context(listening.accept()[0]) for _ in range(2)]
@@ -95,7 +99,7 @@ def test_one_too_many_is_closed_and_its_place_comes_back(listening: Listening, b
         assert clients[2].recv(1) == b""  # closed, not left waiting
         taken[0].close()
         taken[0].close()
-        stack.enter_context(socket.create_connection(listening.getsockname(), timeout=10))
+        stack.enter_context(socket.create_connection(listening.getsockname(), timeout=PATIENCE))
         again = stack.enter_context(listening.accept()[0])
         assert isinstance(again, Accepted)
 

@@ -17,7 +17,7 @@ from server.ingest.writer import WriterThread
 from server.store.events import EventStore, EventWriter, StoredEvent
 from server.store.query import parse_query
 from server.store.state import StateStore
-from tests.server.ingest.rig import until
+from tests.patience import until
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND

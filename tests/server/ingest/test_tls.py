@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from server.fleet import agents
 from server.fleet.ca import Authority
 from server.ingest import tls
+from tests.patience import PATIENCE
 from tests.server.ingest.rig import (
     Agent,
     Collector,
@@ -47,7 +48,7 @@ def talk(collector: Collector, context: ssl.SSLContext) -> bytes:
 def dial(port: int, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
     """Connect with TLS."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
     ):
         yield secure
@@ -118,7 +119,7 @@ def test_a_certificate_that_was_never_registered(
 
 def test_revocation_holds_from_the_next_request(collector: Collector, agent: Agent) -> None:
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", agent.config.agent_listen.port, timeout=10, context=agent.context
+        "127.0.0.1", agent.config.agent_listen.port, timeout=PATIENCE, context=agent.context
     )
     statuses = []
     state = collector.state()

@@ -13,6 +13,7 @@ from server.ingest import writer
 from server.ingest.writer import Overloaded, WriterThread
 from server.store.events import EventStore, EventWriter
 from server.store.writer import NewBatch, NewEvent, StoreFull, Written
+from tests.patience import PATIENCE
 
 DAY = 86_400 * 10**9
 NOON = 20_000 * DAY + DAY // 2
@@ -28,7 +29,7 @@ class Gate(EventWriter):
         self.commits = 0
 
     def write(self, batches: Sequence[NewBatch], now: int) -> list[Written]:
-        assert self.open.wait(20)
+        assert self.open.wait(PATIENCE)
         self.commits += 1
         if self.full:
             raise StoreFull("disk is full")

@@ -10,7 +10,8 @@ import pytest
 from server.config import ChannelConfig
 from server.notify import send_test
 from server.notify.channels import ChannelError, Message, Sender, read_url
-from tests.server.notify.notify_samples import Receiver, free_port, settings, until
+from tests.patience import PATIENCE, until
+from tests.server.notify.notify_samples import Receiver, free_port, settings
 
 HELLO = Message(title="Halo", body="isi\nbaris", type="failure")
 
@@ -31,7 +32,7 @@ def test_a_service_that_hangs_is_cut_off_and_the_next_message_goes(
     receiver: Receiver, sender: Sender
 ) -> None:
     release = threading.Event()
-    receiver.before_answer = lambda: (release.wait(30), None)[1]
+    receiver.before_answer = lambda: (release.wait(PATIENCE), None)[1]
     # The service keeps apprise waiting for longer than we do.
     outcome = sender.send(receiver.url() + "?rto=60", HELLO, 3)
     assert (outcome.ok, outcome.error) == (False, "no answer within 3 s")

@@ -20,8 +20,9 @@ from server.config import ServerConfig
 from server.notify.outbox import Policy
 from server.notify.worker import NotifyWorker
 from server.store.state import StateStore
+from tests.patience import until
 from tests.server.alerts.alert_samples import put
-from tests.server.notify.notify_samples import Receiver, free_port, settings, until
+from tests.server.notify.notify_samples import Receiver, free_port, settings
 
 QUICK = Policy(first_retry=0.2, last_retry=0.5, timeout=15, lease=30, gather=0.3, digest_every=0.3)
 

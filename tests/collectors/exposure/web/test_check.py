@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from collectors.exposure.web.check import Gate, Reply, Target, ask, judge, parse, percent
 from tests.collectors.exposure.web import real
+from tests.patience import PATIENCE
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def server(answer: bytes, *, wait: float = 0.0) -> Iterator[tuple[int, list[byte
     finally:
         over.set()
         socket.create_connection(listening.getsockname()).close()
-        thread.join(5)
+        thread.join(PATIENCE)
         listening.close()
 
 

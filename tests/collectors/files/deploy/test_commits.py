@@ -17,8 +17,9 @@ from collectors.files.deploy.checkout import Reader
 from collectors.files.deploy.drift import GIT, read_drift
 from collectors.files.deploy.indexed import blob_of_bytes, blob_of_file
 from collectors.kinds import ChangeWindow, FileChange
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
 from tests.collectors.files.deploy.test_orders import accept, ask, told
+from tests.patience import until
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -139,7 +140,7 @@ def test_a_pull_is_one_line(site: Site, tmp_path: Path) -> None:
     with Running(tmp_path / "agent", [site.root]) as running:
         commit = site.release()
         git(work, "pull", "-q")
-        (one,) = eventually(lambda: pulls(running), "the line")
+        (one,) = until(lambda: pulls(running), "the line")
         assert one.action == "closed"
         assert one.paths == (str(work),)
         assert f"HEAD main at {commit[:12]}" in one.reason
@@ -170,7 +171,7 @@ def test_what_git_never_had_is_not_deleted_by_it(site: Site, tmp_path: Path) -> 
         git(work, "pull", "-q")
         (work / "shell.php").unlink()
         shutil.rmtree(work / "uploads")
-        (one,) = eventually(lambda: pulls(running), "the line")
+        (one,) = until(lambda: pulls(running), "the line")
         running.wait("deleted", work / "shell.php")
         running.wait("deleted", work / "uploads")
         running.wait("deleted", work / "page4.php")
@@ -197,12 +198,18 @@ def test_a_checkout_that_somebody_planted_explains_nothing(site: Site, tmp_path:
         assert found.window is None
         assert str(site.work / "index.php") in drift(running)
         assert str(site.work / ".git") in drift(running)
-        # Accepted by a person it counts.
-        ask(running, accept(site.work))
-        time.sleep(trust.BELIEVED)
+        # Accepted by a person it counts. git writes the page itself, while it holds its lock: what
+        # is written before it comes may be looked at before.
         (site.work / "index.php").write_text("better")
         git(site.work, "add", "-A")
-        eventually(lambda: pulls(running))
+        git(site.work, "commit", "-q", "-m", "better")
+        (site.work / "index.php").write_text("shell again")
+        git(site.work, "commit", "-q", "-a", "-m", "again")
+        running.settle()
+        ask(running, accept(site.work))
+        time.sleep(trust.BELIEVED)
+        git(site.work, "reset", "-q", "--hard", "HEAD~1")
+        until(lambda: pulls(running))
         assert changes(running, site.work)["index.php"].git == "committed"
 
 
@@ -255,11 +262,11 @@ def test_content_that_was_there_while_git_held_its_lock(site: Site, tmp_path: Pa
     with Running(tmp_path / "agent", [site.root]) as running:
         lock.touch()
         page.write_text("shell")
-        eventually(lambda: running.sensor.coverage()["git_held"] == 1)
+        until(lambda: running.sensor.coverage()["git_held"] == 1)
         page.write_text("one")
-        eventually(lambda: running.sensor.coverage()["git_held"] == 2)
+        until(lambda: running.sensor.coverage()["git_held"] == 2)
         lock.unlink()
-        eventually(lambda: changes(running, work).get("page0.php"))
+        until(lambda: changes(running, work).get("page0.php"))
         running.settle()
         states = [
             (c.git, c.window is None) for c in running.context.changes() if c.path == str(page)
@@ -327,7 +334,7 @@ def test_changes_wait_while_git_is_at_work(site: Site, tmp_path: Path) -> None:
         lock.touch()
         (work / "page0.php").write_text("of another length")
         (work / "foreign.php").write_text("x")
-        eventually(lambda: running.sensor.coverage()["git_held"] == 2)
+        until(lambda: running.sensor.coverage()["git_held"] == 2)
         assert changes(running, work) == {}
     # Stopped in the middle: nothing is forgotten.
     with Running(agent, [site.root]) as running:
@@ -338,10 +345,10 @@ def test_changes_wait_while_git_is_at_work(site: Site, tmp_path: Path) -> None:
         git(work, "add", "page0.php", index=made)
         made.replace(lock)
         lock.replace(work / ".git" / "index")
-        eventually(lambda: len(changes(running, work)) == 2)
+        until(lambda: len(changes(running, work)) == 2)
         found = changes(running, work)
         assert (found["page0.php"].git, found["foreign.php"].git) == ("committed", "untracked")
-        eventually(lambda: pulls(running))
+        until(lambda: pulls(running))
         assert str(work / "page0.php") not in drift(running)
         assert str(work / "foreign.php") in drift(running)
 
@@ -384,7 +391,7 @@ def test_switched_off(site: Site, tmp_path: Path) -> None:
     with Running(agent, [site.root]) as running:
         (work / ".git" / "index.lock").touch()
         (work / "page0.php").write_text("two")
-        eventually(lambda: running.sensor.coverage()["git_held"] == 1)
+        until(lambda: running.sensor.coverage()["git_held"] == 1)
     with Running(agent, [site.root], git=False) as running:
         running.wait("modified", work / "page0.php")
         (work / "page1.php").write_text("two")
@@ -402,7 +409,7 @@ def test_every_kind_of_index(tmp_path: Path, format_: str, version: str) -> None
         git(site.origin, "commit", "-q", "--allow-empty", "-m", "x")
         site.release(3)
         git(work, "pull", "-q")
-        eventually(lambda: pulls(running))
+        until(lambda: pulls(running))
         assert {change.git for change in changes(running, work).values()} == {"committed"}
 
 
@@ -424,7 +431,7 @@ def test_other_work_trees_and_submodules(site: Site, tmp_path: Path) -> None:
         assert changes(running, other)["page0.php"].git == "committed"
         assert changes(running, other)["page1.php"].git == "modified"
         assert changes(running, work)["module/page0.php"].git == "committed"
-        eventually(lambda: len(pulls(running)) >= 2)
+        until(lambda: len(pulls(running)) >= 2)
         assert {window.paths for window in pulls(running)} == {
             (str(other),),
             (str(work / "module"),),
@@ -481,7 +488,7 @@ def test_accepted_for_git_is_counted(site: Site, tmp_path: Path) -> None:
     with Running(tmp_path / "agent", [site.root]) as running:
         site.release(3)
         git(work, "pull", "-q")
-        eventually(lambda: pulls(running))
+        until(lambda: pulls(running))
         connection = sqlite3.connect(running.context.state_dir / "baseline.db")
         (number,) = connection.execute("SELECT value FROM meta WHERE key = ?", (GIT,)).fetchone()
         connection.close()

@@ -10,8 +10,9 @@ import pytest
 
 from collectors.files.deploy.drift import PACKAGES, read_drift
 from collectors.files.packages.folding import Packages
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
 from tests.collectors.files.packages.world import World, files_of
+from tests.patience import until
 
 
 def test_what_a_package_explains_is_accepted(
@@ -22,13 +23,13 @@ def test_what_a_package_explains_is_accepted(
     world.unpack("alpha", "1.0", files_of("alpha", "1.0", 20))
     directory = tmp_path / "agent"
     with Running(directory, world.watched(), root=world.root, packages=True) as running:
-        eventually(lambda: running.sensor.coverage()["packages"] == "known")
+        until(lambda: running.sensor.coverage()["packages"] == "known")
         altered = world.path(sorted(files_of("alpha", "1.1", 20))[3])
         with world.lock():
             world.unpack("alpha", "1.1", files_of("alpha", "1.1", 20))
             altered.write_bytes(b"shell")
-        eventually(running.context.transactions)
-        eventually(lambda: running.sensor.coverage()["drift"] == 1)
+        until(running.context.transactions)
+        until(lambda: running.sensor.coverage()["drift"] == 1)
         connection = sqlite3.connect(running.context.state_dir / "baseline.db")
         try:
             (left,) = read_drift(connection)

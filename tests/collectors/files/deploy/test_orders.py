@@ -20,7 +20,8 @@ from collectors.files.deploy.mailbox import fetch, post
 from collectors.files.deploy.requests import Accept, Answer, Close, Expect, new_id
 from collectors.files.deploy.windows import read_windows
 from collectors.kinds import BaselineAccepted, ChangeWindow, Record
-from tests.collectors.files.context import PATIENCE, FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import PATIENCE, until
 
 Kind = TypeVar("Kind", bound=Record)
 REPO = Path(__file__).parents[4]
@@ -98,12 +99,12 @@ def test_a_window_from_opening_to_closing(root: Path, tmp_path: Path) -> None:
 def test_a_window_expires_by_itself_and_after_a_restart(root: Path, tmp_path: Path) -> None:
     with Running(tmp_path / "agent", [root]) as running:
         assert ask(running, expect(root / "app", seconds=2.5)).done
-        eventually(lambda: len(told(running.context, ChangeWindow)) == 2)
+        until(lambda: len(told(running.context, ChangeWindow)) == 2)
         assert told(running.context, ChangeWindow)[1].action == "expired"
         assert ask(running, expect(root / "app", seconds=2.5)).done
     time.sleep(2.5)
     with Running(tmp_path / "agent", [root]) as running:
-        eventually(lambda: len(told(running.context, ChangeWindow)) == 4)
+        until(lambda: len(told(running.context, ChangeWindow)) == 4)
         (root / "app" / "index.php").write_bytes(b"later")
         assert running.wait("modified", root / "app" / "index.php").window is None
 
@@ -120,7 +121,7 @@ def test_refused_and_unreadable_orders_are_told(root: Path, tmp_path: Path) -> N
             assert answer.text.startswith("refused: ")
         folder = running.context.state_dir / "requests"
         (folder / f"{'a' * 32}.json").write_bytes(b"rubbish")
-        eventually(lambda: len(told(running.context, ChangeWindow)) == 4)
+        until(lambda: len(told(running.context, ChangeWindow)) == 4)
         assert {one.action for one in told(running.context, ChangeWindow)} == {"refused"}
         assert list(folder.iterdir()) == []
 

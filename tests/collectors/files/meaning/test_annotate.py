@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 
 def severities(running: Running) -> dict[tuple[str, str], int | None]:
@@ -31,7 +32,7 @@ def test_role_techniques_severity(tmp_path: Path) -> None:
         plain.chmod(0o4755)
         raised = running.wait("attributes", plain)
         assert raised.techniques == ("T1548.001",)
-        found = eventually(lambda: severities(running), "events")
+        found = until(lambda: severities(running), "events")
     assert found["created", str(preload)] == Severity.CRITICAL
     assert found["created", str(plain)] is None
     assert found["attributes", str(plain)] == Severity.HIGH

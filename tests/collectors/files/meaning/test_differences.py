@@ -13,8 +13,9 @@ import pytest
 from collectors.files.meaning import asker
 from collectors.files.meaning.unified import CHANGED
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
 from tests.collectors.files.test_crash import Agent
+from tests.patience import until
 
 NIK = "1571014508900001"
 
@@ -32,7 +33,7 @@ def sensor(host: Path) -> Running:
 
 
 def known(running: Running) -> None:
-    eventually(lambda: running.sensor.coverage()["text_versions"] == "known", "first versions")
+    until(lambda: running.sensor.coverage()["text_versions"] == "known", "first versions")
 
 
 def test_what_changed(host: Path) -> None:
@@ -132,14 +133,14 @@ def test_killed_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     agent.start(ready=True)
     context = FakeContext(tmp_path / "state")
     chance = random.Random(7)
-    eventually(lambda: _count(context) == 1, "first version")
+    until(lambda: _count(context) == 1, "first version")
     for number in range(1, 9):
         hosts.write_text(f"{number}\n")
         if chance.random() < 0.6:
-            eventually(functools.partial(_told, context, number), "a change")
+            until(functools.partial(_told, context, number), "a change")
         agent.end(signal.SIGKILL)
         agent.start(ready=True)
-    eventually(lambda: _told(context, 8), "the last change")
+    until(lambda: _told(context, 8), "the last change")
     agent.end(signal.SIGTERM)
     state = "0"
     for change in context.changes():
@@ -194,11 +195,11 @@ def test_accounts_that_matter(host: Path) -> None:
             changes = running.context.changes()
             return [c for c in changes if c.superusers or c.passwordless]
 
-        (told,) = eventually(grave, "the second root")
+        (told,) = until(grave, "the second root")
         assert told.superusers == ("sysadm",)
         assert "T1078.003" in told.techniques
         shadow.write_text("root:$6$abcdefgh$Zm9vYmFyZm9vYmFy:1:0\nbudi::1:0\n")
-        eventually(lambda: len(grave()) == 2, "the empty password")
+        until(lambda: len(grave()) == 2, "the empty password")
         assert grave()[1].passwordless == ("budi",)
         severities = {
             str(s.record.path): s.severity

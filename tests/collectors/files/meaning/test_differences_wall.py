@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.collectors.content.citizens import niks, nips
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 EXAMPLES = int(os.environ.get("RONDA_WALL_EXAMPLES", "120"))
 FORMS = (
@@ -70,7 +71,7 @@ def test_no_planted_value_gets_out(tmp_path: Path) -> None:
         write()
         last = etc / "last.conf"
         last.write_text("a = b\n")
-        eventually(lambda: any(c.path == str(last) for c in running.context.changes()), "the last")
+        until(lambda: any(c.path == str(last) for c in running.context.changes()), "the last")
         diffs = [change.diff for change in running.context.changes() if change.diff]
     assert len([diff for diff in diffs if "****" in diff]) > EXAMPLES / 4
     places = {

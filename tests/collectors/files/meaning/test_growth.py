@@ -10,7 +10,8 @@ import pytest
 
 from collectors.files.meaning.growth import Growth
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_growth_is_told_once(running: Running, logs: Path) -> None:
     log = logs / "auth.log"
     for number in range(10):
         append(log, f"more {number}\n")
-        eventually(lambda: len(told(running, log)) == 1, "one event")
+        until(lambda: len(told(running, log)) == 1, "one event")
         quiet(running)
     assert told(running, log) == [("modified", "appended")]
     (change,) = (c for c in running.context.changes() if c.path == str(log))
@@ -83,7 +84,7 @@ def test_a_cleared_log(running: Running, logs: Path, rewrite: object, growth: st
     log = logs / "auth.log"
     assert callable(rewrite)
     rewrite(log)
-    eventually(lambda: ("modified", growth) in told(running, log), growth)
+    until(lambda: ("modified", growth) in told(running, log), growth)
     found = {
         s.severity
         for s in running.context.sightings()
@@ -98,7 +99,7 @@ def test_rotation_by_renaming(running: Running, logs: Path) -> None:
     log, old = logs / "auth.log", logs / "auth.log.1"
     log.rename(old)
     log.write_text("new\n")
-    eventually(lambda: told(running, log) and told(running, old), "rotation")
+    until(lambda: told(running, log) and told(running, old), "rotation")
     quiet(running)
     growths = {growth for _, growth in told(running, log)}
     assert not growths & {"truncated", "rewritten"}
@@ -109,13 +110,13 @@ def test_rotation_by_copying(running: Running, logs: Path) -> None:
     log = logs / "auth.log"
     (logs / "auth.log.1").write_bytes(log.read_bytes())
     log.write_text("")
-    eventually(lambda: told(running, log), "rotation")
+    until(lambda: told(running, log), "rotation")
     assert told(running, log) == [("modified", "rotated")]
 
 
 def test_what_is_no_log(running: Running, logs: Path) -> None:
     (logs / "lastlog").write_bytes(b"\0" * 50)
-    eventually(lambda: told(running, logs / "lastlog"), "a change")
+    until(lambda: told(running, logs / "lastlog"), "a change")
     assert told(running, logs / "lastlog") == [("modified", None)]
 
 
@@ -126,12 +127,12 @@ def test_called_like_a_log_elsewhere(running: Running, logs: Path) -> None:
     for number in range(1, Growth.learned_after + 1):
         quiet(running)
         append(log, f"{number}\n")
-        eventually(lambda wanted=number: len(told(running, log)) == wanted + 1)  # type: ignore[misc]
+        until(lambda wanted=number: len(told(running, log)) == wanted + 1)  # type: ignore[misc]
     append(log, "quiet\n")
     quiet(running)
     assert len(told(running, log)) == Growth.learned_after + 1
     log.write_text("")
-    eventually(lambda: ("modified", "truncated") in told(running, log), "truncation")
+    until(lambda: ("modified", "truncated") in told(running, log), "truncation")
 
 
 def test_a_program_is_never_a_log(running: Running, logs: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_program_is_never_a_log(running: Running, logs: Path) -> None:
     for number in range(Growth.learned_after + 3):
         quiet(running)
         append(script, f"echo {number}\n")
-        eventually(
+        until(
             lambda wanted=number: (
                 len(  # type: ignore[misc]
                     [a for a, _ in told(running, script) if a == "modified"]
@@ -165,7 +166,7 @@ def test_the_journal_is_only_watched_for_loss(running: Running, logs: Path) -> N
     quiet(running)
     assert len(told(running, journal)) == before
     os.truncate(journal, 10)
-    eventually(lambda: ("modified", "truncated") in told(running, journal), "truncation")
+    until(lambda: ("modified", "truncated") in told(running, journal), "truncation")
 
 
 def test_a_right_that_changes_while_it_grows_is_told(running: Running, logs: Path) -> None:
@@ -175,7 +176,7 @@ def test_a_right_that_changes_while_it_grows_is_told(running: Running, logs: Pat
     quiet(running)
     os.setxattr(log, "user.x", b"y")
     append(log, "even more\n")
-    eventually(
+    until(
         lambda: any("xattr" in c.changed for c in running.context.changes() if c.path == str(log))
     )
 
@@ -195,12 +196,12 @@ def test_neither_mode_nor_owner_hides_in_growth(
         quiet(running)
         append(log, "even more\n")
         log.chmod(0o666)
-        eventually(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
+        until(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
         append(log, "still more\n")
         state = log.stat()
         os.utime(log, ns=(state.st_atime_ns, state.st_mtime_ns - 10**12))
         if often < 1:
-            eventually(lambda: any("times" in c.changed for c in running.context.changes()))
+            until(lambda: any("times" in c.changed for c in running.context.changes()))
 
 
 def test_a_journal_that_is_made_anew_or_opened_up(running: Running, logs: Path) -> None:
@@ -211,12 +212,12 @@ def test_a_journal_that_is_made_anew_or_opened_up(running: Running, logs: Path) 
     quiet(running)
     append(journal, "more")
     journal.chmod(0o666)
-    eventually(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
+    until(lambda: any("mode" in c.changed for c in running.context.changes()), "the mode")
     with journal.open("r+b") as file:
         file.write(b"y")
     os.setxattr(journal, "user.x", b"y")
-    eventually(lambda: any("xattr" in c.changed for c in running.context.changes()), "the xattr")
+    until(lambda: any("xattr" in c.changed for c in running.context.changes()), "the xattr")
     other = journal.with_name("other")
     other.write_bytes(b"z" * 9000)
     other.replace(journal)
-    eventually(lambda: ("modified", "rewritten") in told(running, journal), "the replacement")
+    until(lambda: ("modified", "rewritten") in told(running, journal), "the replacement")

@@ -15,7 +15,8 @@ from collectors.files.meaning import own
 from collectors.files.meaning.own import Databases, own_places
 from collectors.files.scope import Own, Scope, join
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import FakeContext, Running, eventually
+from tests.collectors.files.context import FakeContext, Running
+from tests.patience import until
 
 
 def holds(places: list[Own], path: str) -> bool:
@@ -96,7 +97,7 @@ def test_watched_whatever_the_paths_are(places: Path) -> None:
                 if isinstance(s.record, FileChange)
             }
 
-        eventually(lambda: str(masked) in severities(), "the mask")
+        until(lambda: str(masked) in severities(), "the mask")
         found = severities()
     assert found[str(masked)] == ("ronda", Severity.CRITICAL)
     assert found[str(link)] == ("ronda", Severity.HIGH)
@@ -146,7 +147,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_directory_is_counted_once(beside: Path, backend: str) -> None:
     with Running(beside / "agent", [beside / "web"], protect=True) as running:
-        eventually(lambda: running.sensor.coverage()["watched_directories"] == 4, "the counts")
+        until(lambda: running.sensor.coverage()["watched_directories"] == 4, "the counts")
         facts = running.sensor.coverage()
         assert facts["total_directories"] == 4
         assert facts["watching"] == "4 of 4 directories"

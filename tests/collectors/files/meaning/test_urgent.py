@@ -10,8 +10,9 @@ from collectors.files.meaning.catalogue import BY_NAME
 from collectors.files.meaning.urgent import ROLES, urgent
 from collectors.files.packages.folding import Packages
 from collectors.kinds import FileChange, Scrubbed
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
 from tests.collectors.files.packages.world import World
+from tests.patience import until
 
 CRITICAL = (
     "/etc/ld.so.preload",
@@ -63,16 +64,16 @@ def test_a_lock_delays_nothing_critical(tmp_path: Path, monkeypatch: pytest.Monk
         packages=True,
         web_roots=(str(site),),
     ) as running:
-        eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+        until(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
         with world.lock():
             world.log("startup archives unpack")  # whoever is root can write that, too
             ordinary = world.path("/usr/bin/ordinary")
             ordinary.write_bytes(b"x\n")
-            eventually(lambda: running.sensor.coverage()["held"], "the change that waits")
+            until(lambda: running.sensor.coverage()["held"], "the change that waits")
             for name in CRITICAL:
                 world.path(name).write_bytes(b"evil\n")
             waiting = {str(world.path(name)) for name in CRITICAL}
-            eventually(
+            until(
                 lambda: waiting <= {str(c.path) for c in running.context.changes()},
                 "what is critical, while the lock is held",
             )

@@ -9,8 +9,9 @@ import pytest
 
 from collectors.files.packages.folding import Packages
 from collectors.kinds import PackageChange
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
 from tests.collectors.files.packages.world import World, files_of
+from tests.patience import until
 
 FILES = files_of("alpha", "1.0", 9)
 
@@ -36,10 +37,10 @@ def installed(
         (world.admin / "diversions").write_text(f"{divert}\n{divert}.real\n:\n")
     paths = [world.top / name for name in watched]
     with Running(top / "agent", paths, root=world.root, packages=True) as running:
-        eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+        until(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
         with world.lock():
             world.unpack("alpha", "1.0", files, conffiles={"/etc/alpha": conffile})
-        eventually(running.context.transactions, "the transaction")
+        until(running.context.transactions, "the transaction")
         (event,) = running.context.transactions()
     (change,) = event.packages
     assert (change.name, change.new) == ("alpha:all", "1.0")

@@ -17,8 +17,9 @@ import pytest
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import Buffer
 from collectors.kinds import FileChange, Severity
-from tests.collectors.files.context import Running, closed, eventually
+from tests.collectors.files.context import Running, closed
 from tests.collectors.files.packages.world import World, files_of
+from tests.patience import until
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def start(tmp_path: Path, world: World) -> Running:
 
 def known(running: Running) -> None:
     """Wait until the manifests have been read."""
-    eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+    until(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
 
 
 def severity_of(running: Running, path: Path) -> list[int | None]:
@@ -65,7 +66,7 @@ def told(running: Running) -> set[str]:
 def test_an_upgrade_is_one_event(running: Running, world: World) -> None:
     with world.lock():
         world.unpack("alpha", "1.1", files_of("alpha", "1.1", 61))
-        eventually(lambda: running.sensor.coverage()["held"], "held changes")
+        until(lambda: running.sensor.coverage()["held"], "held changes")
         assert running.context.changes() == []
     event = closed(running)
     assert [change.path for change in running.context.changes()] == []
@@ -154,10 +155,10 @@ def test_a_foreign_state_in_between_is_told(running: Running, world: World) -> N
     with world.lock():
         world.unpack("beta", "1.1", files_of("beta", "1.1", 60))
         victim.write_bytes(evil)
-        eventually(lambda: running.sensor.coverage()["held"], "held changes")
+        until(lambda: running.sensor.coverage()["held"], "held changes")
         running.context.beats = 0
         seen = hashlib.sha256(evil).hexdigest()
-        eventually(lambda: os.fsencode(victim) in running.context.published, "seen")
+        until(lambda: os.fsencode(victim) in running.context.published, "seen")
         world.unpack("alpha", "1.1", files_of("alpha", "1.1", 60))
     closed(running)
     assert seen in {change.sha256 for change in running.context.changes()}
@@ -184,7 +185,7 @@ def test_a_removal_is_one_event(running: Running, world: World) -> None:
 
 
 def test_owned_files_outside_a_transaction(running: Running, world: World) -> None:
-    eventually(lambda: running.sensor.coverage()["held"] == 0)
+    until(lambda: running.sensor.coverage()["held"] == 0)
     victim = world.path("/usr/bin/alpha-0")
     victim.write_bytes(b"evil")
     change = running.wait("modified", victim)
@@ -339,7 +340,7 @@ def test_what_is_held_is_told_when_the_setting_is_taken_back(tmp_path: Path, wor
         with start(tmp_path, world) as running:
             world.log("startup archives unpack")
             world.path("/usr/bin/evil").write_bytes(b"x")
-            eventually(lambda: running.sensor.coverage()["held"], "held changes")
+            until(lambda: running.sensor.coverage()["held"], "held changes")
         paths = world.watched()
         with Running(tmp_path / "agent", paths, root=world.root, packages=False) as running:
             running.wait("created", world.path("/usr/bin/evil"))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.collectors.files.context import FakeContext, eventually
+from tests.collectors.files.context import FakeContext
 from tests.collectors.files.packages.world import World, files_of
 from tests.collectors.files.test_crash import Agent
+from tests.patience import until
 
 
 @pytest.fixture
@@ -67,10 +68,10 @@ def test_killed_during_a_transaction(
     agent.start(ready=True)
 
     context = contexts(state)
-    eventually(lambda: {c.path for c in context.changes()} >= set(strangers), f"seed {seed}")
+    until(lambda: {c.path for c in context.changes()} >= set(strangers), f"seed {seed}")
     last = world.path("/usr/lib/last")
     last.write_bytes(b"x")
-    eventually(lambda: str(last) in {c.path for c in context.changes()}, "the end")
+    until(lambda: str(last) in {c.path for c in context.changes()}, "the end")
     assert agent.end(signal.SIGTERM) == 0
     told = Counter((c.action, c.path) for c in context.changes())
     assert told == Counter({("created", path): 1 for path in [*strangers, str(last)]})
@@ -95,14 +96,14 @@ def test_killed_while_held_changes_are_told_as_they_were_seen(
     with world.lock():
         world.log("startup archives unpack")
         victim.write_bytes(b"evil")
-        eventually(lambda: held(database) > 0, "held")
+        until(lambda: held(database) > 0, "held")
         agent.end(signal.SIGKILL)
         assert held(database) == 1
         agent.start(ready=True)
         victim.unlink()
-        eventually(lambda: held(database) > 1, "held")
+        until(lambda: held(database) > 1, "held")
     context = contexts(state)
-    eventually(lambda: len(context.changes()) == 2, "both")
+    until(lambda: len(context.changes()) == 2, "both")
     agent.end(signal.SIGTERM)
     assert [c.action for c in context.changes()] == ["modified", "deleted"]
     assert {c.package for c in context.changes()} == {"alpha"}

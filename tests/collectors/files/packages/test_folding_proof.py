@@ -15,9 +15,10 @@ import pytest
 from collectors.files.packages.folding import Packages
 from collectors.files.packages.hold import Buffer
 from collectors.kinds import FileChange, PackageTransaction, Severity
-from tests.collectors.files.context import Running, closed, eventually
+from tests.collectors.files.context import Running, closed
 from tests.collectors.files.packages.debs import Repository, deb
 from tests.collectors.files.packages.world import World, files_of
+from tests.patience import until
 
 COUNT = 12
 
@@ -41,7 +42,7 @@ def running(
     for package in ("alpha", "beta"):
         world.unpack(package, "1.0", files_of(package, "1.0", COUNT))
     with Running(tmp_path / "agent", world.watched(), root=world.root, packages=True) as running:
-        eventually(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
+        until(lambda: running.sensor.coverage()["packages"] == "known", "manifests")
         yield running
 
 
@@ -181,11 +182,11 @@ def test_the_archive_may_go_while_dpkg_runs(
     with world.lock():
         upgrade(world, shop)
         database = running.context.state_dir / "baseline.db"
-        eventually(lambda: gathered(database) == 1, "the archive is read")
+        until(lambda: gathered(database) == 1, "the archive is read")
         next(shop.archives.glob("*.deb")).unlink()
     event = closed(running)
     assert (event.unverified, event.unexplained) == (0, 0)
-    eventually(lambda: gathered(database) == 0, "nothing is kept")
+    until(lambda: gathered(database) == 0, "nothing is kept")
 
 
 def gathered(database: Path) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _HOLD = """
 import fcntl, sys
 file = open(sys.argv[1], "rb+")
@@ -63,7 +65,7 @@ class World:
         try:
             yield
         finally:
-            process.communicate(timeout=10)
+            process.communicate(timeout=PATIENCE)
 
     def log(self, line: str) -> None:
         """Write one line to dpkg.log."""

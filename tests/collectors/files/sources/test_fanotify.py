@@ -15,8 +15,8 @@ from collectors.files.scope import ROOTS, Scope
 from collectors.files.sources import fanotify
 from collectors.files.sources.choose import probe_fanotify
 from collectors.files.sources.fanotify import FanotifySource
-from tests.collectors.files.context import eventually
 from tests.collectors.files.sources.adding import add
+from tests.patience import until
 
 pytestmark = pytest.mark.skipif(bool(probe_fanotify()), reason=probe_fanotify() or "works")
 
@@ -158,7 +158,7 @@ def test_what_happened_inside_a_directory_that_is_gone_again(
         source.catch_up()
         return source.watched == 1
 
-    eventually(settled)
+    until(settled)
     assert source._handles.condemned == {}
 
 
@@ -228,7 +228,7 @@ def test_what_fanotify_cannot_mark_is_left_to_inotify(
         assert source.watched == 2
         (merged / "f").write_bytes(b"new")  # copied up
         (merged / "d").mkdir()
-        eventually(lambda: source.watched == 3)
+        until(lambda: source.watched == 3)
         (merged / "d" / "g").touch()
         assert b"g" in names(source, dirty, merged / "d")
     finally:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
 from collectors.files.dirty import GONE, DirtySet
 from collectors.files.scope import Scope
 from collectors.files.sources import inotify
 from collectors.files.sources.inotify import InotifySource
-from tests.collectors.files.context import eventually
 from tests.collectors.files.sources.adding import add
+from tests.patience import until
 
 
 @pytest.fixture
@@ -35,10 +36,10 @@ def test_events_have_the_path_of_now(
     for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
         assert add(source, path)
     (tmp_path / "a").rename(tmp_path / "c")
-    eventually(lambda: dirty.take().get(os.fsencode(tmp_path / "c" / "b")))
+    until(lambda: dirty.take().get(os.fsencode(tmp_path / "c" / "b")))
     (tmp_path / "c" / "b" / "f").touch()
-    (path,) = eventually(dirty.take)
-    assert path == os.fsencode(tmp_path / "c" / "b")
+    (found,) = until(dirty.take)
+    assert found == os.fsencode(tmp_path / "c" / "b")
     assert source.watched == 3
 
 
@@ -52,7 +53,7 @@ def test_excluded_names_wake_nobody(source: InotifySource, dirty: DirtySet, tmp_
     add(source, tmp_path)
     (tmp_path / "left-out").mkdir()
     (tmp_path / "seen").touch()
-    (work,) = eventually(dirty.take).values()
+    (work,) = until(dirty.take).values()
     assert set(work.names) == {b"seen"}
     assert source.watched == 1
 
@@ -64,7 +65,7 @@ def test_drop_if_gone_keeps_what_is_there(source: InotifySource, tmp_path: Path)
     assert source.watched == 1
     (tmp_path / "d").rmdir()
     source.drop_if_gone(os.fsencode(tmp_path / "d"))
-    eventually(lambda: source.watched == 0)
+    until(lambda: source.watched == 0)
 
 
 def test_outside_the_scope_nothing_is_watched(source: InotifySource) -> None:
@@ -114,3 +115,14 @@ def test_catching_up_does_without_its_file(
         path.unlink()
     source.catch_up()
     source.catch_up()
+
+
+def test_stopped_in_its_first_moment_it_closes_everything(
+    tmp_path: Path, dirty: DirtySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is stopped before its first look: what it leaves open, every test looks for."""
+    monkeypatch.setattr(InotifyFD, "should_keep_running", lambda _: False)
+    made = InotifySource(Scope([os.fsencode(tmp_path)], []), dirty)
+    made.start(tmp_path)
+    made.stop()
+    assert not made.alive()

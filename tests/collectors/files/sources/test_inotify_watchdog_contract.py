@@ -18,6 +18,7 @@ import pytest
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD
 
 from collectors.files.sources.inotify import MASK
+from tests.patience import PATIENCE
 
 
 class Recorder:
@@ -72,16 +73,16 @@ def test_life_of_a_watch(tmp_path: Path) -> None:
     reader.start()
     (tmp_path / "d" / "f").touch()
     for recorder in (first, second):
-        event = recorder.events.get(timeout=10)
+        event = recorder.events.get(timeout=PATIENCE)
         assert (event.wd, event.mask, event.name) == (wd, InotifyConstants.IN_CREATE, b"f")
     reader.remove_callbacks([(wd, CallbackId(2))])
     (tmp_path / "d" / "f").unlink()
     (tmp_path / "d").rmdir()
-    assert first.deleted.get(timeout=10) == wd
+    assert first.deleted.get(timeout=PATIENCE) == wd
     assert second.deleted.empty()
     reader.remove_callbacks([(wd, CallbackId(1))])  # already gone: no error
     reader.stop()
-    reader.join(10)
+    reader.join(PATIENCE)
     assert not reader.is_alive()
 
 
@@ -105,7 +106,7 @@ def test_no_permission_is_minus_one_not_an_error(
     assert reader.add_callback(os.fsencode(tmp_path), MASK, recorder, CallbackId(1)) == -1
     reader.remove_callbacks([(-1, CallbackId(1))])  # type: ignore[list-item]
     reader.stop()
-    reader.join(10)
+    reader.join(PATIENCE)
     assert recorder.deleted.empty()
 
 
@@ -120,6 +121,6 @@ def test_overflow_reaches_every_callback(tmp_path: Path) -> None:
     reader.start()
     # Stopped before it reads, watchdog never closes its descriptors.
     (tmp_path / "read").touch()
-    recorder.events.get(timeout=10)
+    recorder.events.get(timeout=PATIENCE)
     reader.stop()
-    reader.join(10)
+    reader.join(PATIENCE)

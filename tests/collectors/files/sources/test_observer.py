@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.collectors.files.context import Running, eventually
+from tests.collectors.files.context import Running
+from tests.patience import until
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_reading_a_file_wakes_nobody(root: Path, tmp_path: Path) -> None:
         (root / "f").read_bytes()
         os.listdir(root)
         assert running.settle() == []
-        eventually(lambda: running.sensor.coverage()["backlog"] == 0)
+        until(lambda: running.sensor.coverage()["backlog"] == 0)
 
 
 def test_excluded_trees_are_not_told(root: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import select
 import socket
 import threading
 
+from tests.patience import PATIENCE
+
 
 class Overheard:
     """Listens on `port`, connects on, and keeps what was said."""
@@ -22,7 +24,7 @@ class Overheard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()
 

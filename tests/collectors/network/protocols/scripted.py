@@ -6,6 +6,8 @@ import re
 import socket
 import threading
 
+from tests.patience import PATIENCE
+
 
 class Scripted:
     """Greets, and answers each line with the first pattern that fits it."""
@@ -25,7 +27,7 @@ class Scripted:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()
 

@@ -24,6 +24,7 @@ from tests.collectors.network.protocols.dialogues import (
 )
 from tests.collectors.network.protocols.overheard import Overheard
 from tests.collectors.network.protocols.scripted import Scripted
+from tests.patience import PATIENCE
 
 TWO_TRIES = [
     (SERVER, b"220-Selamat datang\r\n 530 not an answer\r\n220 (vsFTPd 3.0.5)\r\n"),
@@ -92,7 +93,7 @@ def test_a_real_client() -> None:
         (".", b"502 what\r\n"),
     ]
     with Scripted(b"220 test ready\r\n", answers) as server, Overheard(server.port) as tap:
-        client = ftplib.FTP(timeout=10)
+        client = ftplib.FTP(timeout=PATIENCE)
         client.connect("127.0.0.1", tap.port)
         with pytest.raises(ftplib.error_perm):
             client.login("siti", "no")

@@ -26,6 +26,7 @@ from tests.collectors.network.protocols.dialogues import (
 )
 from tests.collectors.network.protocols.overheard import Overheard
 from tests.collectors.network.protocols.scripted import Scripted
+from tests.patience import PATIENCE
 
 POP = [
     (SERVER, b"+OK Dovecot ready.\r\n"),
@@ -158,7 +159,7 @@ def test_real_clients() -> None:
         ("PASS|QUIT", b"-ERR no\r\n"),
     ]
     with Scripted(b"+OK ready\r\n", answers) as server, Overheard(server.port) as tap:
-        pop = poplib.POP3("127.0.0.1", tap.port, timeout=10)
+        pop = poplib.POP3("127.0.0.1", tap.port, timeout=PATIENCE)
         pop.user("siti")
         with pytest.raises(poplib.error_proto):
             pop.pass_("no")
@@ -178,7 +179,7 @@ def test_real_clients() -> None:
         (r"(\w+) LOGOUT", b"* BYE x\r\n\\1 OK x\r\n"),
     ]
     with Scripted(b"* OK ready\r\n", answers) as server, Overheard(server.port) as tap:
-        imap = imaplib.IMAP4("127.0.0.1", tap.port, timeout=10)
+        imap = imaplib.IMAP4("127.0.0.1", tap.port, timeout=PATIENCE)
         with pytest.raises(imaplib.IMAP4.error):
             imap.login("siti", "no")
         imap.login("siti", secret)

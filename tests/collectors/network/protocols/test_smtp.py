@@ -25,6 +25,7 @@ from tests.collectors.network.protocols.dialogues import (
 )
 from tests.collectors.network.protocols.overheard import Overheard
 from tests.collectors.network.protocols.scripted import Scripted
+from tests.patience import PATIENCE
 
 
 def coded(text: str) -> bytes:
@@ -194,7 +195,7 @@ def test_a_real_client() -> None:
         ("quit", b"221 bye\r\n"),
     ]
     with Scripted(b"220 test ready\r\n", answers) as server, Overheard(server.port) as tap:
-        client = smtplib.SMTP("127.0.0.1", tap.port, "here", timeout=10)
+        client = smtplib.SMTP("127.0.0.1", tap.port, "here", timeout=PATIENCE)
         client.login("siti", secret)
         client.sendmail("a@b", ["c@d", "e@f"], "Subject: x\r\n\r\n.hello\r\n")
         client.quit()

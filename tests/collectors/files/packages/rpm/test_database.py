@@ -20,8 +20,9 @@ from collectors.files.packages.hold import Buffer
 from collectors.files.packages.rpm.probe import RPM
 from collectors.files.packages.rpm.query import ask
 from collectors.kinds import FileChange, PackageTransaction, Severity
-from tests.collectors.files.context import Running, closed, eventually
+from tests.collectors.files.context import Running, closed
 from tests.collectors.files.packages.rpm.rpms import Builder, Key, Machine, files_of, why_not
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.root,
@@ -66,7 +67,7 @@ def running(tmp_path: Path, machine: Machine, builder: Builder, key: Key) -> Ite
     machine.upgrade(alpha, builder.build("beta", "1.0", files_of("beta", "1.0", 30)))
     sensor = Running(tmp_path / "agent", machine.watched(), root=machine.root, packages=True)
     with sensor as running:
-        eventually(lambda: running.sensor.coverage()["packages"] == "known", "headers")
+        until(lambda: running.sensor.coverage()["packages"] == "known", "headers")
         yield running
 
 
@@ -161,7 +162,7 @@ def test_a_key_that_came_with_the_run_proves_nothing(
     machine.rpm("--import", other.file)
     machine.upgrade(evil)
     other.close()
-    eventually(lambda: {"gpg-pubkey", "gamma:noarch"} <= set(proofs(running)), "both")
+    until(lambda: {"gpg-pubkey", "gamma:noarch"} <= set(proofs(running)), "both")
     assert proofs(running)["gpg-pubkey"] == "none"
     if len(running.context.transactions()) == 1:
         assert proofs(running)["gamma:noarch"] == "none"
