@@ -205,6 +205,8 @@ class CutTalk(Talk):
         """Bytes of the client that wait for the answer of the server; None: nothing waits."""
 
     def _take(self, from_client: bool, data: bytes, at: int) -> None:
+        if not data:  # says nothing, and has nothing that waits looked at in another light
+            return
         if not from_client:
             self._server_bytes(data, at)
         elif self._held is not None:

@@ -70,3 +70,9 @@ def test_a_changed_conversation(says: list[Says]) -> None:
 @given(noise(*(data for _, data in V5[:6]), *(data for _, data in V4[:2])))
 def test_noise(says: list[Says]) -> None:
     holds_for_anything(SocksTalk, says)
+
+
+def test_no_bytes_change_nothing() -> None:
+    early = [(CLIENT, b"\4\1\0\0\2"), (SERVER, b"\5\2"), (SERVER, b"\1\1\1\1")]
+    empty = [early[0], early[1], (CLIENT, b""), early[2]]
+    assert hear(SocksTalk, early, 1080).seen == hear(SocksTalk, empty, 1080).seen
