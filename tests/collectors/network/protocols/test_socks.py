@@ -11,6 +11,7 @@ from tests.collectors.network.protocols.dialogues import (
     CLIENT,
     SERVER,
     Says,
+    conn,
     hear,
     holds_for_anything,
     mutated,
@@ -73,6 +74,12 @@ def test_noise(says: list[Says]) -> None:
 
 
 def test_no_bytes_change_nothing() -> None:
-    early = [(CLIENT, b"\4\1\0\0\2"), (SERVER, b"\5\2"), (SERVER, b"\1\1\1\1")]
-    empty = [early[0], early[1], (CLIENT, b""), early[2]]
-    assert hear(SocksTalk, early, 1080).seen == hear(SocksTalk, empty, 1080).seen
+    talk = SocksTalk(conn(1080))
+    told = [
+        *talk.client(b"\4\1\0\0\2", 1),
+        *talk.server(b"\5\2", 2),
+        *talk.client(b"", 3),
+        *talk.server(b"\1\1", 4),
+        *talk.end(5),
+    ]
+    assert told == []
