@@ -13,8 +13,10 @@ from typing import Any
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
 
-_PATIENCE = 1.0
-"""Seconds. Longer than that only when the queue overflows, and then everything is compared."""
+_STEP = 1.0
+"""Seconds between two looks whether the reader lives."""
+_STEPS = 10
+"""A reader that is starved of processor time needs long; an overflow ends the wait at once."""
 
 
 class Barrier:
@@ -22,6 +24,7 @@ class Barrier:
 
     def __init__(self, reader: InotifyFD, directory: Path) -> None:
         """Without a watch to be had, waiting is given up, not the sensor."""
+        self._reader = reader
         self._passed = threading.Event()
         self._file = -1
         self._able = False
@@ -35,14 +38,19 @@ class Barrier:
 
     def wait(self) -> bool:
         """Return once the reader has seen what happened before this call; False when it did not."""
-        if not self._able:
+        if not self._able or not self._reader.is_alive():
             return False
         self._passed.clear()
         try:
             os.utime(self._file)
         except OSError:  # a file system that has become read-only
             return False
-        return self._passed.wait(_PATIENCE)
+        for _ in range(_STEPS):
+            if self._passed.wait(_STEP):
+                return True
+            if not self._reader.is_alive():
+                break
+        return False
 
     def close(self) -> None:
         """Close the file."""
