@@ -13,6 +13,8 @@ import mmap
 
 _QUIET, _MUCH = 2000, 20_000
 """Packets of a request with which it is quiet, and after which there is something to give back."""
+_FEWER = 2000
+"""Conversations that are over, and whose memory is worth giving back: minutes after the packets."""
 _TIDY = 20.0
 """Seconds between two times, at least: each takes some milliseconds."""
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
@@ -42,16 +44,22 @@ class Tidy:
     """Says when what a burst of traffic took is to be given back: when it has become quiet."""
 
     def __init__(self) -> None:
-        self._packets = self._untidy = 0
+        self._packets = self._untidy = self._held = 0
         self._next = 0.0
 
-    def due(self, packets: int, moment: float) -> bool:
-        """Tell whether now is the time: *packets* since the start, *moment* in seconds."""
+    def due(self, packets: int, held: int, moment: float) -> bool:
+        """Tell whether now is the time: *packets* since the start, *moment* in seconds.
+
+        *held*: conversations that are under way.
+        """
         fresh, self._packets = packets - self._packets, packets
         self._untidy += fresh
-        if fresh > _QUIET or self._untidy < _MUCH or moment < self._next:
+        self._held = max(self._held, held)
+        if fresh > _QUIET or moment < self._next:
             return False
-        self._untidy, self._next = 0, moment + _TIDY
+        if self._untidy < _MUCH and self._held - held < _FEWER:
+            return False
+        self._untidy, self._held, self._next = 0, held, moment + _TIDY
         return True
 
 

@@ -79,7 +79,7 @@ class Watch:
         else:
             self._read_rings(deadline, work.seconds)
             self._pass_time(time.time_ns())
-            if self._tidy.due(self._packets, time.monotonic()):
+            if self._tidy.due(self._packets, self._engine.stats().flows, time.monotonic()):
                 child_memory.trim()
         counts = self._count()
         if work.last or self._done:

@@ -49,12 +49,21 @@ print(memory.enlarge(24 << 20), resource.getrusage(resource.RUSAGE_SELF).ru_maxr
 
 def test_memory_is_given_back_when_a_burst_is_over() -> None:
     tidy = memory.Tidy()
-    assert not tidy.due(10, 0.0), "there is nothing to give back"
-    assert not tidy.due(1_000_000, 1.0), "it goes on"
-    assert tidy.due(1_000_010, 2.0)
-    assert not tidy.due(1_000_020, 100.0), "that was done"
-    assert not tidy.due(2_000_000, 101.0)
-    assert tidy.due(2_000_001, 102.0)
-    tidy.due(3_000_000, 103.0)
-    assert not tidy.due(3_000_001, 104.0), "not all the time"
-    assert tidy.due(3_000_001, 123.0)
+    assert not tidy.due(10, 0, 0.0), "there is nothing to give back"
+    assert not tidy.due(1_000_000, 0, 1.0), "it goes on"
+    assert tidy.due(1_000_010, 0, 2.0)
+    assert not tidy.due(1_000_020, 0, 100.0), "that was done"
+    assert not tidy.due(2_000_000, 0, 101.0)
+    assert tidy.due(2_000_001, 0, 102.0)
+    tidy.due(3_000_000, 0, 103.0)
+    assert not tidy.due(3_000_001, 0, 104.0), "not all the time"
+    assert tidy.due(3_000_001, 0, 123.0)
+
+
+def test_memory_is_given_back_when_many_conversations_are_over() -> None:
+    tidy = memory.Tidy()
+    assert not tidy.due(1_000_000, 50_000, 1.0)
+    assert tidy.due(1_000_001, 50_000, 2.0), "the packets are over"
+    assert not tidy.due(1_000_002, 49_900, 100.0), "they are still under way"
+    assert tidy.due(1_000_003, 300, 200.0)
+    assert not tidy.due(1_000_004, 0, 300.0), "that was done"
