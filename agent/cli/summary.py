@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from agent.cli.base import show_bytes, show_time
+from agent.cli.summary_network import network
 from agent.cli.words import N_, Words
 from agent.clock import SECOND
 from agent.health import Status
@@ -93,7 +94,7 @@ def _sensor(name: str, sensor: Mapping[str, Any], words: Words) -> Iterator[Line
     if sensor.get("reason"):
         text += f" ({sensor['reason']})"
     yield Line(name, text)
-    lines = {"files": _files, "exposure": _exposure}.get(name)
+    lines = {"files": _files, "exposure": _exposure, "network": network}.get(name)
     if lines is None or state in ("unsupported", "starting", "not started"):
         return
     for label, sentence in lines(facts, words):

@@ -56,10 +56,16 @@ class Totals:
         self._of.update(moved)
 
     def words(self, down: Collection[str], refused: Mapping[str, str]) -> Coverage:
-        """Return one line for each interface."""
+        """Return one line for each interface, and what all of them lost."""
         told: Coverage = {}
         for name, total in self._of.items():
             told[f"interface {name}"] = f"{total}, down" if name in down else str(total)
         for name, reason in refused.items():
             told[f"interface {name}"] = f"not watched: {reason}"
+        totals = self._of.values()
+        told["received"] = sum(one.received for one in totals)
+        told["lost"] = sum(one.dropped for one in totals)
+        acked = sum(one.acked for one in totals)
+        unseen = sum(one.unseen for one in totals)
+        told["unseen_percent"] = round(100 * min(1.0, unseen / max(1, acked)), 2)
         return told
