@@ -40,13 +40,21 @@ def problems(here: Deployment) -> str:
 
 
 def wait_problem(here: Deployment, *words: str) -> str:
-    until(lambda: all(word in problems(here) for word in words), f"a problem with {words}")
-    said = problems(here)
-    assert "\n" not in said
-    assert subprocess.run(
-        [BIN / "ronda-agent", "status"], env=here.environment, capture_output=True, check=False
-    ).returncode
-    return said
+    """Return the problems that hold *words*, once the command fails for them as well."""
+
+    def said() -> str:
+        found = problems(here)
+        if not all(word in found for word in words):
+            return ""
+        # A problem may pass and come again between the two: only both together count.
+        done = subprocess.run(
+            [BIN / "ronda-agent", "status"], env=here.environment, capture_output=True, check=False
+        )
+        return found if done.returncode else ""
+
+    found = until(said, f"a problem with {words}")
+    assert "\n" not in found
+    return found
 
 
 def arrived(here: Deployment, kind: str, **fields: object) -> list[Any]:

@@ -59,6 +59,21 @@ class Agent:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def sleeps(self) -> bool:
+        """Tell whether no thread has had anything to do for a while."""
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        for _ in range(20):
+            for task in tasks.iterdir():
+                try:
+                    _, _, rest = (task / "stat").read_text().rpartition(") ")
+                except (FileNotFoundError, ProcessLookupError):  # that thread has just ended
+                    return False
+                if rest[:1] != "S":
+                    return False
+            time.sleep(0.02)
+        return True
+
     def end(self, number: signal.Signals) -> int:
         process = self._process
         assert process is not None

@@ -89,6 +89,8 @@ def test_stopped_by_a_signal(stack: ExitStack, tmp_path: Path) -> None:
     agent = stack.enter_context(Agent(tmp_path / "state", root))
     agent.start(ready=True)
     context = stack.enter_context(closing(FakeContext(tmp_path / "state")))
+    # Five seconds count as a pause of who sleeps, not of who works.
+    until(agent.sleeps, "an agent that sleeps")
     before = time.time_ns()
     agent.send(signal.SIGSTOP)
     (root / "new").write_bytes(b"y")
