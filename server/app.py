@@ -218,12 +218,13 @@ def _note(config: ServerConfig, text: str) -> None:
 def _signals(reload: Callable[[], None]) -> Iterator[Callable[[float], bool]]:
     """Give a function that waits up to so many seconds and says whether to stop.
 
-    *reload* is called on SIGHUP.
+    *reload* is called on SIGHUP, while waiting: a handler must not log, for it may have interrupted
+    somebody who does.
     """
     ours, wakeup = socket.socketpair()
     ours.setblocking(False)
     wakeup.setblocking(False)
-    stopping = False
+    stopping = hung_up = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal stopping
@@ -233,7 +234,8 @@ def _signals(reload: Callable[[], None]) -> Iterator[Callable[[float], bool]]:
         """Only wake up: a child has ended."""
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
-        reload()
+        nonlocal hung_up
+        hung_up = True
 
     handlers = {
         signal.SIGTERM: stop,
@@ -247,9 +249,13 @@ def _signals(reload: Callable[[], None]) -> Iterator[Callable[[float], bool]]:
     selector.register(ours, selectors.EVENT_READ)
 
     def wait(seconds: float) -> bool:
+        nonlocal hung_up
         if not stopping and selector.select(seconds):
             with contextlib.suppress(BlockingIOError):
                 ours.recv(4096)
+        if hung_up and not stopping:
+            hung_up = False
+            reload()
         return stopping
 
     try:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from collectors.kinds import AgentSilent, Record, Scrubbed
-from server import sdnotify
+from server import app, sdnotify
 from server.config import ServerConfig
 from server.fleet.init import initialise
 from server.store.events import EventStore
@@ -194,3 +194,13 @@ def test_notify_in_the_abstract_namespace() -> None:
 )
 def test_watchdog(environment: dict[str, str], seconds: float | None) -> None:
     assert sdnotify.watchdog_seconds(environment) == seconds
+
+
+def test_a_reload_interrupts_nobody() -> None:
+    called: list[str] = []
+    with app._signals(lambda: called.append("reload")) as wait:
+        signal.raise_signal(signal.SIGHUP)
+        assert called == [], "a handler may have interrupted somebody who logs"
+        assert not wait(0)
+        assert not wait(0)
+    assert called == ["reload"]
