@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -81,6 +81,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     for row in cells:
         padded = [cell + " " * (widths[i] - width(cell)) for i, cell in enumerate(row)]
         click.echo("  ".join(padded).rstrip())
+
+
+def number_of(facts: Mapping[str, Any], key: str) -> int:
+    """Return what a sensor counted under *key*; 0 where it counted nothing."""
+    value = facts.get(key, 0)
+    return int(value) if isinstance(value, (int, float)) else 0
 
 
 def print_wrapped(label: str, text: str, indent: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from agent.cli.base import show_bytes, show_time
+from agent.cli.base import number_of, show_bytes, show_time
 from agent.cli.summary_network import network
 from agent.cli.words import N_, Words
 from agent.clock import SECOND
@@ -103,7 +104,7 @@ def _sensor(name: str, sensor: Mapping[str, Any], words: Words) -> Iterator[Line
 
 def _files(facts: Mapping[str, Any], words: Words) -> Iterator[Line]:
     say = words.say
-    number = _number(facts)
+    number = partial(number_of, facts)
     watched, total = number("watched_directories"), number("total_directories")
     yield Line(
         say(N_("watched")),
@@ -159,7 +160,7 @@ def _due(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
 
 
 def _open(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
-    say, number = words.say, _number(facts)
+    say, number = words.say, partial(number_of, facts)
     held, git = number("held"), number("git_held")
     windows, drift = number("windows"), number("drift")
     if held:
@@ -175,7 +176,7 @@ def _open(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
 
 
 def _exposure(facts: Mapping[str, Any], words: Words) -> Iterator[Line]:
-    say, number = words.say, _number(facts)
+    say, number = words.say, partial(number_of, facts)
     found, waiting = number("findings"), number("waiting")
     yield Line(
         say(N_("found")),
@@ -187,11 +188,3 @@ def _exposure(facts: Mapping[str, Any], words: Words) -> Iterator[Line]:
     )
     unknown = [say(text, number=number(key)) for key, text in UNKNOWN.items() if number(key)]
     yield Line(say(N_("unclear")), ", ".join(unknown) or say(NOTHING))
-
-
-def _number(facts: Mapping[str, Any]) -> Any:
-    def number(key: str) -> int:
-        value = facts.get(key, 0)
-        return int(value) if isinstance(value, (int, float)) else 0
-
-    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agent.cli.base import number_of
 from agent.cli.words import N_, P_, Words
 
 _INTERFACE = "interface "
@@ -19,7 +20,7 @@ def network(facts: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]
     if "interfaces" not in facts:  # the process that reads packets has not answered yet
         yield say(N_("watched")), say(N_("nothing yet"))
         return
-    seen, flows = _number(facts, "packets"), _number(facts, "flows")
+    seen, flows = number_of(facts, "packets"), number_of(facts, "flows")
     yield (
         say(N_("watched")),
         say(
@@ -43,8 +44,8 @@ def _blind(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
             yield f"{name}: {str(text).removeprefix(_REFUSED)}"
         elif str(text).endswith(_DOWN):
             yield say(N_("{interface} is down"), interface=name)
-    beyond = _number(facts, "interfaces_beyond")
-    beyond += _number(facts, "interfaces_without_printable_name")
+    beyond = number_of(facts, "interfaces_beyond")
+    beyond += number_of(facts, "interfaces_without_printable_name")
     if beyond:
         yield words.count(
             *P_(
@@ -61,7 +62,7 @@ def _blind(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
 
 
 def _lost(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
-    lost, received = _number(facts, "lost"), _number(facts, "received")
+    lost, received = number_of(facts, "lost"), number_of(facts, "received")
     if lost:
         share = f"{100 * lost / max(1, received):.2f} %"
         yield words.count(
@@ -71,7 +72,7 @@ def _lost(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
     if isinstance(unseen, (int, float)) and unseen >= 0.01:
         text = N_("{share} of acknowledged bytes never came by")
         yield words.say(text, share=f"{unseen:.2f} %")
-    content = _number(facts, "content_dropped")
+    content = number_of(facts, "content_dropped")
     if content:
         yield words.count(
             *P_(
@@ -80,7 +81,7 @@ def _lost(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
             ),
             content,
         )
-    died = _number(facts, "child_restarts")
+    died = number_of(facts, "child_restarts")
     if died:
         yield words.count(
             *P_(
@@ -89,8 +90,3 @@ def _lost(facts: Mapping[str, Any], words: Words) -> Iterator[str]:
             ),
             died,
         )
-
-
-def _number(facts: Mapping[str, Any], key: str) -> int:
-    value = facts.get(key, 0)
-    return int(value) if isinstance(value, (int, float)) else 0

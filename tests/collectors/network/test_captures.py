@@ -21,18 +21,6 @@ from tests.collectors.network.namespaces import Cable, entered, run
 from tests.collectors.network.sensing import talk, watching
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
-if os.geteuid():
-    pytest.skip("needs root", allow_module_level=True)
-
-
-@pytest.fixture
-def cable() -> Iterator[Cable]:
-    made = Cable()
-    try:
-        made.plug()
-        yield made
-    finally:
-        made.close()
 
 
 class Host:

@@ -7,7 +7,6 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,18 +17,6 @@ from tests.collectors.network.namespaces import Cable, entered, run
 from tests.patience import PATIENCE, until
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
-if os.geteuid():
-    pytest.skip("needs root", allow_module_level=True)
-
-
-@pytest.fixture
-def cable() -> Iterator[Cable]:
-    made = Cable()
-    try:
-        made.plug()
-        yield made
-    finally:
-        made.close()
 
 
 class Tap:

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,8 +18,6 @@ from tests.collectors.network.test_ring import Tap, send
 from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
-if os.geteuid():
-    pytest.skip("needs root", allow_module_level=True)
 
 _WITHOUT_CAPABILITY = """
 import os
@@ -32,16 +29,6 @@ try:
 except Unsupported as reason:
     print(reason)
 """
-
-
-@pytest.fixture
-def cable() -> Iterator[Cable]:
-    made = Cable()
-    try:
-        made.plug()
-        yield made
-    finally:
-        made.close()
 
 
 def test_without_the_capability_it_is_unsupported() -> None:

@@ -23,20 +23,8 @@ from tests.collectors.network.sensing import ROOT, Sensor, talk, watching
 from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.root, pytest.mark.mounts]
-if os.geteuid():
-    pytest.skip("needs root", allow_module_level=True)
 
 NIK = re.compile(r"(?<![0-9a-f])[1-9][0-9]{15}(?![0-9a-f])")
-
-
-@pytest.fixture
-def cable() -> Iterator[Cable]:
-    made = Cable()
-    try:
-        made.plug()
-        yield made
-    finally:
-        made.close()
 
 
 def test_what_is_said_is_told_once_and_nothing_else(cable: Cable, tmp_path: Path) -> None:
@@ -159,20 +147,9 @@ def test_an_interface_that_appears_is_watched(cable: Cable, tmp_path: Path) -> N
 def test_citizens_data_in_a_response_is_told_within_seconds(cable: Cable, tmp_path: Path) -> None:
     niks = make_niks(300, seed=4)
     body = ("nik,nama\n" + "".join(f"{nik},Budi\n" for nik in niks)).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: {len(body)}\r\n\r\n"
     with watching(cable, tmp_path) as sensor:
-        with entered(cable.left):
-            server = socket.create_server((Cable.LEFT, 80))
-        with server:
-            with entered(cable.right):
-                client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
-            with client:
-                client.sendall(b"GET /export.csv HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
-                peer, _ = server.accept()
-                with peer:
-                    peer.recv(1000)
-                    peer.sendall(head.encode() + body)
-                    sensor.until(lambda: sensor.of("network.content"), "the data is told")
+        with page(cable, "/export.csv", body):
+            sensor.until(lambda: sensor.of("network.content"), "the data is told")
         (found,) = sensor.of("network.content")
         assert NIK.search(json.dumps(sensor.records)) is None
         assert found["source.ip"] == Cable.RIGHT or found["destination.ip"] == Cable.RIGHT
@@ -292,18 +269,26 @@ def alive(pid: int) -> bool:
 
 def send_page(cable: Cable) -> None:
     """Have a page cross in clear, as work for the content child."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: 20\r\n\r\n"
+    with page(cable, "/", b"x" * 20):
+        pass
+
+
+@contextlib.contextmanager
+def page(cable: Cable, path: str, body: bytes) -> Iterator[None]:
+    """Have *body* cross in clear as the answer of the left end; the connection stays meanwhile."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: {len(body)}\r\n\r\n"
     with entered(cable.left):
         server = socket.create_server((Cable.LEFT, 80))
     with server:
         with entered(cable.right):
             client = socket.create_connection((Cable.LEFT, 80), timeout=PATIENCE)
         with client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n")
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: a.example.go.id\r\n\r\n".encode())
             peer, _ = server.accept()
             with peer:
                 peer.recv(1000)
-                peer.sendall(head + b"x" * 20)
+                peer.sendall(head.encode() + body)
+                yield
 
 
 @contextlib.contextmanager
